@@ -1,0 +1,60 @@
+//! The only reader of time. Everything that computes takes `now` as an argument.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicI64, Ordering};
+use std::time::{Duration, Instant, SystemTime, UNIX_EPOCH};
+
+/// Where time comes from: the system, or a test that moves it by hand.
+#[derive(Clone, Debug)]
+pub enum Clock {
+    /// The operating system's clocks.
+    System,
+    /// Wall time that stands still until it is moved; monotonic time stays the system's.
+    Manual(Arc<AtomicI64>),
+}
+
+/// Seconds since 1970-01-01T00:00:00Z without leap seconds: the `NumericDate` of RFC 7519 §2.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct UnixSeconds(pub i64);
+
+impl Clock {
+    /// A clock that stands at `seconds`.
+    pub fn manual(seconds: i64) -> Self {
+        Self::Manual(Arc::new(AtomicI64::new(seconds)))
+    }
+
+    /// Wall time, which may jump.
+    pub fn now(&self) -> UnixSeconds {
+        match self {
+            Self::System => UnixSeconds(i64::try_from(since_epoch().as_secs()).unwrap_or(i64::MAX)),
+            Self::Manual(seconds) => UnixSeconds(seconds.load(Ordering::Relaxed)),
+        }
+    }
+
+    /// Wall time in milliseconds, for log lines.
+    pub fn now_ms(&self) -> u64 {
+        match self {
+            Self::System => u64::try_from(since_epoch().as_millis()).unwrap_or(u64::MAX),
+            Self::Manual(_) => u64::try_from(self.now().0).unwrap_or(0).saturating_mul(1000),
+        }
+    }
+
+    /// Time that never runs backwards, for measuring spans.
+    pub fn instant(&self) -> Instant {
+        #[expect(clippy::disallowed_methods, reason = "this is the one reader")]
+        Instant::now()
+    }
+
+    /// Moves a manual clock; the system's clock does not move for anybody.
+    pub fn advance(&self, by: Duration) {
+        if let Self::Manual(seconds) = self {
+            seconds.fetch_add(i64::try_from(by.as_secs()).unwrap_or(0), Ordering::Relaxed);
+        }
+    }
+}
+
+fn since_epoch() -> Duration {
+    #[expect(clippy::disallowed_methods, reason = "this is the one reader")]
+    let now = SystemTime::now();
+    now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}

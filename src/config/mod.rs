@@ -1,0 +1,193 @@
+//! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
+
+pub mod limits;
+
+use crate::oauth::challenge::Realm;
+use crate::oauth::grant::Grant;
+use crate::oauth::jwk::Algorithm;
+use crate::oauth::scope::ScopeToken;
+use http::{Method, Uri};
+use limits::Limits;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use std::net::SocketAddr;
+use std::num::NonZeroUsize;
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A configuration in which every value was checked and every reference holds.
+#[derive(Debug)]
+pub struct Settings {
+    /// The listener that third parties reach.
+    pub server: Server,
+    /// The listener that operators and dashboards reach.
+    pub admin: Admin,
+    /// Where the line per request goes.
+    pub access_log: AccessLog,
+    /// Whose tokens are accepted; never two with one `issuer`.
+    pub issuers: Vec<Issuer>,
+    /// Where permitted requests go.
+    pub upstreams: Vec<Upstream>,
+    /// What is let through, and on which terms.
+    pub routes: Vec<Route>,
+    /// The bounds that operators may move.
+    pub limits: Limits,
+}
+
+/// The public listener.
+#[derive(Debug)]
+pub struct Server {
+    /// Addresses to listen on; at least one.
+    pub listen: Vec<SocketAddr>,
+    /// Threads that carry requests.
+    pub workers: NonZeroUsize,
+    /// The protection space in challenges.
+    pub realm: Realm,
+    /// Our name in `Via` and `Forwarded`: a pseudonym, so that no internal name shows.
+    pub pseudonym: Box<str>,
+    /// `None` is allowed on loopback only.
+    pub tls: Option<ServerTls>,
+}
+
+/// A certificate chain and its key.
+#[derive(Debug)]
+pub struct ServerTls {
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Of the leaf.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// The admin listener.
+#[derive(Debug)]
+pub struct Admin {
+    /// Loopback by default: metrics and status are not for third parties.
+    pub listen: SocketAddr,
+}
+
+/// Where the access log goes.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum AccessLog {
+    /// Standard output.
+    Stdout,
+    /// Appended to this file, reopened on SIGHUP.
+    File(PathBuf),
+    /// Nowhere.
+    Off,
+}
+
+/// Whose tokens are accepted, and how they are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The operator's name for it: in logs, metrics and `routes[].issuers`.
+    pub name: Arc<str>,
+    /// Compared with `iss` character by character (RFC 7519 §2).
+    pub issuer: Arc<str>,
+    /// One of these must stand in `aud`; at least one.
+    pub audiences: Vec<Box<str>>,
+    /// The only algorithms accepted from it; at least one.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its public keys are.
+    pub keys: KeySource,
+    /// Which `typ` its tokens carry.
+    pub typ: TokenType,
+    /// Claims that must be present beside `iss`, `exp` and `aud`.
+    pub required_claims: Vec<Box<str>>,
+    /// The issuer's own names for what no standard names.
+    pub claims: ClaimNames,
+    /// Clock difference that is forgiven on `exp`, `nbf` and `iat`; at most 60 s.
+    pub leeway: Duration,
+}
+
+/// Where an issuer's public keys are.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum KeySource {
+    /// A JWK set in a file, read again on reload.
+    File(PathBuf),
+    /// A JWK set behind `https:`, or `http:` on loopback.
+    Uri {
+        /// Where it is fetched.
+        uri: Uri,
+        /// Roots trusted instead of the system's.
+        ca_file: Option<PathBuf>,
+        /// Time between two fetches.
+        refresh: Duration,
+    },
+}
+
+/// Which `typ` header an access token must carry (RFC 9068 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `at+jwt` or `application/at+jwt`: nothing else can be mistaken for an access token.
+    AccessToken,
+    /// Also `JWT` or none: issuers from before RFC 9068.
+    Legacy,
+}
+
+/// The issuer's own claim names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// The claim that holds the grant type.
+    pub grant: Option<Box<str>>,
+    /// The claim that holds the consent's id.
+    pub consent: Option<Box<str>>,
+}
+
+/// A set of servers that answer alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The operator's name for it.
+    pub name: Arc<str>,
+    /// At least one.
+    pub servers: Vec<UpstreamServer>,
+    /// Bound on opening a connection.
+    pub connect_timeout: Duration,
+    /// Bound from the request's last byte to the head of the response.
+    pub response_timeout: Duration,
+    /// Bound on silence within a body, and on keeping an idle connection.
+    pub idle_timeout: Duration,
+}
+
+/// One server of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct UpstreamServer {
+    /// A name or an address, without brackets.
+    pub host: Box<str>,
+    /// TCP port.
+    pub port: u16,
+}
+
+/// One rule: these requests, on these terms, to that upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// An OpenAPI path template, checked: `/accounts/{id}`, `{*rest}` for the remainder.
+    pub path: Box<str>,
+    /// At least one.
+    pub methods: Vec<Method>,
+    /// Lower-case host names without port; empty: every host.
+    pub hosts: Vec<Box<str>>,
+    /// Who may pass.
+    pub access: Access,
+    /// Index into `Settings::upstreams`.
+    pub upstream: usize,
+    /// Longest request body, in bytes.
+    pub body_bytes_max: u64,
+}
+
+/// Who may pass a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Open,
+    /// Holders of a token.
+    Token {
+        /// All of these scopes.
+        all: Vec<ScopeToken>,
+        /// At least one of these; empty: no further demand.
+        any: Vec<ScopeToken>,
+        /// Obtained by one of these grants; empty: by any.
+        grants: Vec<Grant>,
+        /// Indexes into `Settings::issuers`; empty: every issuer.
+        issuers: Vec<usize>,
+    },
+}

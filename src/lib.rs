@@ -1,0 +1,6 @@
+//! scopegate.
+
+pub mod clock;
+pub mod config;
+pub mod net;
+pub mod oauth;

@@ -1,0 +1,89 @@
+//! Reads one `Authorization` field value (RFC 6750 §2.1, RFC 9110 §11.4).
+
+/// What an `Authorization` value holds, as far as a bearer gateway cares.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Credentials<'a> {
+    /// The Bearer scheme, in any case, with one well-formed token.
+    Bearer(&'a str),
+    /// The Bearer scheme with something that is not exactly one `b64token`.
+    Malformed,
+    /// Another scheme: the request carries no bearer token.
+    OtherScheme,
+}
+
+/// Splits scheme and token: `"Bearer" 1*SP b64token`.
+pub fn parse(value: &[u8]) -> Credentials<'_> {
+    let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
+        return Credentials::OtherScheme;
+    };
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return Credentials::OtherScheme;
+    }
+    let token = match rest {
+        [] => return Credentials::Malformed,
+        [b' ', ..] => skip_spaces(rest),
+        // A tab is no separator here, and `Bearerx` is another scheme.
+        [b'\t', ..] => return Credentials::Malformed,
+        _ => return Credentials::OtherScheme,
+    };
+    match std::str::from_utf8(token) {
+        Ok(token) if is_b64token(token.as_bytes()) => Credentials::Bearer(token),
+        Ok(_) | Err(_) => Credentials::Malformed,
+    }
+}
+
+/// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
+pub fn is_b64token(token: &[u8]) -> bool {
+    let padding = token.iter().rev().take_while(|b| **b == b'=').count();
+    let body = token.get(..token.len() - padding).unwrap_or_default();
+    !body.is_empty()
+        && body.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~' | b'+' | b'/'))
+}
+
+/// `1*SP`: spaces only, where `trim_ascii_start` would also eat tabs.
+fn skip_spaces(text: &[u8]) -> &[u8] {
+    let spaces = text.iter().take_while(|b| **b == b' ').count();
+    text.get(spaces..).unwrap_or_default()
+}
+
+const SCHEME: &[u8] = b"bearer";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn one_token_in_any_case_of_the_scheme() {
+        for (value, expected) in [
+            ("Bearer abc", Credentials::Bearer("abc")),
+            ("bearer abc", Credentials::Bearer("abc")),
+            ("bEaReR  abc==", Credentials::Bearer("abc==")),
+            ("Bearer a-._~+/9", Credentials::Bearer("a-._~+/9")),
+        ] {
+            assert_eq!(parse(value.as_bytes()), expected, "{value:?}");
+        }
+    }
+
+    #[test]
+    fn everything_else_is_malformed_or_another_scheme() {
+        for value in [
+            "Bearer",
+            "Bearer ",
+            "Bearer\tabc",
+            "Bearer a b",
+            "Bearer a,b",
+            "Bearer a, Bearer b",
+            "Bearer a=b",
+            "Bearer =",
+            "Bearer abc ",
+            "Bearer \tabc",
+            "Bearer ab\u{e7}",
+            "Bearer \"abc\"",
+        ] {
+            assert_eq!(parse(value.as_bytes()), Credentials::Malformed, "{value:?}");
+        }
+        for value in ["", "Basic abc", "Bear", "Bearerx abc", "DPoP abc", "Negotiate"] {
+            assert_eq!(parse(value.as_bytes()), Credentials::OtherScheme, "{value:?}");
+        }
+    }
+}

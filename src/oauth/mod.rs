@@ -1,0 +1,8 @@
+//! The words of the OAuth RFCs as types. Pure: no IO, no clock, no runtime.
+
+pub mod bearer;
+pub mod challenge;
+pub mod claims;
+pub mod grant;
+pub mod jwk;
+pub mod scope;
