@@ -1,5 +1,9 @@
 //! Every bound of the gateway, with its default and its reason. An operator may move those in `Limits`.
 
+use super::fault::Problem;
+use super::quantity;
+use super::reader::{Section, Value};
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// The bounds that the configuration's `limits:` may move. Sizes in bytes.
@@ -41,6 +45,87 @@ impl Default for Limits {
     }
 }
 
+impl Limits {
+    /// `limits:`; a key that is absent keeps its default.
+    pub(super) fn read(value: &Value<'_>) -> Option<Self> {
+        let section = value.section(&[
+            "head",
+            "target",
+            "body",
+            "connections",
+            "head_timeout",
+            "idle_timeout",
+            "stall_timeout",
+            "drain_timeout",
+            "verdicts",
+        ])?;
+        let default = Self::default();
+        let head = size(&section, "head", default.head_bytes_max as u64, HEAD_BYTES_MIN..=HEAD_BYTES_MOST);
+        let target = size(&section, "target", default.target_bytes_max as u64, TARGET_BYTES_MIN..=HEAD_BYTES_MOST);
+        let body_bytes_max = size(&section, "body", default.body_bytes_max, 0..=BODY_BYTES_MOST);
+        let connections_max = count(&section, "connections", default.connections_max, CONNECTIONS_MOST);
+        let head_timeout = timeout(&section, "head_timeout", default.head_timeout);
+        let idle_timeout = timeout(&section, "idle_timeout", default.idle_timeout);
+        let stall_timeout = timeout(&section, "stall_timeout", default.stall_timeout);
+        let drain_timeout = timeout(&section, "drain_timeout", default.drain_timeout);
+        let verdicts_max = count(&section, "verdicts", default.verdicts_max, VERDICTS_MOST);
+        if let (Some(head), Some(target)) = (head, target)
+            && target > head
+        {
+            let value = section.find("target").or_else(|| section.find("head"));
+            let problem = Problem::new("a `target` longer than the `head` around it can never arrive");
+            value.as_ref().unwrap_or(section.whole()).refuse(problem.hint("raise `head` or lower `target`"));
+        }
+        Some(Self {
+            head_bytes_max: usize::try_from(head?).ok()?,
+            target_bytes_max: usize::try_from(target?).ok()?,
+            body_bytes_max: body_bytes_max?,
+            connections_max: connections_max?,
+            head_timeout: head_timeout?,
+            idle_timeout: idle_timeout?,
+            stall_timeout: stall_timeout?,
+            drain_timeout: drain_timeout?,
+            verdicts_max: verdicts_max?,
+        })
+    }
+}
+
+/// The longest body of a route, in bytes.
+pub(super) fn body(text: &str) -> Result<u64, Problem> {
+    sized(text, &(0..=BODY_BYTES_MOST))
+}
+
+/// `duration`, if it lies between the bounds, both included.
+pub(super) fn within(duration: Duration, least: Duration, most: Duration) -> Result<Duration, Problem> {
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    let (least, most) = (quantity::show_duration(least), quantity::show_duration(most));
+    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
+}
+
+fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
+    section
+        .read_or(key, default, |value| value.parse(|text| within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX)))
+}
+
+fn count(section: &Section<'_>, key: &str, default: usize, most: usize) -> Option<usize> {
+    section.read_or(key, default, |value| value.whole_number(1, most))
+}
+
+fn size(section: &Section<'_>, key: &str, default: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
+    section.read_or(key, default, |value| value.parse(|text| sized(text, &bounds)))
+}
+
+fn sized(text: &str, bounds: &RangeInclusive<u64>) -> Result<u64, Problem> {
+    let size = quantity::size(text)?;
+    if bounds.contains(&size) {
+        return Ok(size);
+    }
+    let (least, most) = (quantity::show_size(*bounds.start()), quantity::show_size(*bounds.end()));
+    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
+}
+
 /// Header fields of one message; more is an attack on the upstream's parser or on ours.
 pub const HEADERS_MAX: usize = 100;
 /// An access token; RFC 9068 tokens with rich claims stay below a third of it.
@@ -73,3 +158,21 @@ pub const LOG_BLOCKS_MAX: usize = 64;
 pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Worker threads; more than any machine we know has CPUs.
 pub const WORKERS_MAX: usize = 1024;
+/// A PEM file: a chain of certificates, a key, or a set of roots.
+pub const PEM_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// Any timeout that an operator may set: at nothing, nothing would work.
+pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
+/// Any timeout or interval that an operator may set; beyond a day it is no bound any more.
+pub const TIMEOUT_MAX: Duration = Duration::from_hours(24);
+/// What an operator may lower `head` to: hyper's parser takes no smaller buffer.
+const HEAD_BYTES_MIN: u64 = 8 * 1024;
+/// What an operator may raise `head` and `target` to.
+const HEAD_BYTES_MOST: u64 = 1024 * 1024;
+/// What an operator may lower `target` to.
+const TARGET_BYTES_MIN: u64 = 256;
+/// What an operator may raise `body` to.
+const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
+/// What an operator may raise `connections` to; Linux has no more file descriptors for one process.
+const CONNECTIONS_MOST: usize = 1_048_576;
+/// What an operator may raise `verdicts` to; at about 1 KiB each they fill the memory of a large machine.
+const VERDICTS_MOST: usize = 50_000_000;

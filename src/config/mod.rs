@@ -1,19 +1,106 @@
 //! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
 
+mod address;
+pub mod fault;
+mod file;
+mod issuers;
 pub mod limits;
+mod listeners;
+mod names;
+mod quantity;
+mod reader;
+mod routes;
+mod template;
+mod tree;
+mod upstreams;
 
 use crate::oauth::challenge::Realm;
 use crate::oauth::grant::Grant;
 use crate::oauth::jwk::Algorithm;
 use crate::oauth::scope::ScopeToken;
+use fault::{Faults, Problem};
 use http::{Method, Uri};
 use limits::Limits;
+use reader::{Context, Value};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Reads and checks the file at `path`. Relative paths in it begin at its folder.
+pub fn load(path: &Path) -> Result<Settings, Faults> {
+    let text = file::bytes(path, limits::CONFIG_BYTES_MAX)
+        .map_err(|error| Problem::new(format!("cannot read the configuration: {error}")))
+        .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::new("the configuration is not UTF-8 text")));
+    match text {
+        Ok(text) => parse(&text, path),
+        Err(problem) => Err(Faults::one(&path.display().to_string(), problem)),
+    }
+}
+
+/// Checks the text of a configuration. `file` stands in messages, and relative paths begin at its folder.
+pub fn parse(text: &str, file: &Path) -> Result<Settings, Faults> {
+    parse_with(text, file, &variable)
+}
+
+/// The only look into the environment. A variable that is not UTF-8 counts as missing.
+#[expect(clippy::disallowed_methods, reason = "the configuration is the one reader of the environment")]
+fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    let context = Context::new(file, environment);
+    let (tree, flaws) = tree::parse(text);
+    for flaw in flaws {
+        context.note(flaw.mark, String::new(), Problem::new(flaw.what));
+    }
+    let settings = tree.as_ref().and_then(|node| settings(&context.root(node)));
+    match (settings, Faults::collect(context.into_faults())) {
+        (Some(settings), None) => Ok(settings),
+        (_, Some(faults)) => Err(faults),
+        // Every reader that gives nothing has noted why. Were one to forget, a reload must refuse and not panic.
+        (None, None) => {
+            Err(Faults::one(&file.display().to_string(), Problem::new("refused without a reason: a defect of ours")))
+        }
+    }
+}
+
+/// Reads every section, the last one too where the first is wrong.
+fn settings(root: &Value<'_>) -> Option<Settings> {
+    let section = root.section(&["server", "admin", "access_log", "limits", "issuers", "upstreams", "routes"])?;
+    let server = section.need("server").and_then(|value| listeners::server(&value));
+    let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
+    let admin = listeners::admin(&section, public);
+    let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
+    let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
+    let (issuer_names, issuers) = match section.find("issuers") {
+        Some(value) => issuers::read(&value),
+        None => (names::Names::new(issuers::NOUN), Some(Vec::new())),
+    };
+    let (upstream_names, upstreams) = match section.need("upstreams") {
+        Some(value) => upstreams::read(&value),
+        None => (names::Names::unreadable(upstreams::NOUN), None),
+    };
+    let fallback = Limits::default();
+    let known = routes::Known {
+        issuers: &issuer_names,
+        upstreams: &upstream_names,
+        limits: limits.as_ref().unwrap_or(&fallback),
+    };
+    let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
+    Some(Settings {
+        server: server?,
+        admin: admin?,
+        access_log: access_log?,
+        issuers: issuers?,
+        upstreams: upstreams?,
+        routes: routes?,
+        limits: limits?,
+    })
+}
 
 /// A configuration in which every value was checked and every reference holds.
 #[derive(Debug)]
@@ -149,7 +236,7 @@ pub struct Upstream {
 }
 
 /// One server of an upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct UpstreamServer {
     /// A name or an address, without brackets.
     pub host: Box<str>,
@@ -160,7 +247,8 @@ pub struct UpstreamServer {
 /// One rule: these requests, on these terms, to that upstream.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Route {
-    /// An OpenAPI path template, checked: `/accounts/{id}`, `{*rest}` for the remainder.
+    /// An OpenAPI path template, checked: `/accounts/{id}`, `{*rest}` for the remainder. With the method before
+    /// it, `GET /accounts/{id}`, it is the route's id in logs and metrics: stable, and from a closed set.
     pub path: Box<str>,
     /// At least one.
     pub methods: Vec<Method>,

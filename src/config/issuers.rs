@@ -1,0 +1,177 @@
+//! `issuers`: whose tokens are accepted, and how they are checked.
+
+use super::address::{self, Transport};
+use super::fault::Problem;
+use super::names::Names;
+use super::reader::{Value, distinct};
+use super::{ClaimNames, Issuer, KeySource, TokenType};
+use super::{file, limits, listeners, quantity};
+use crate::oauth::jwk::Algorithm;
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// `issuers:`; an absent or empty list is for the routes to judge.
+pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Issuer>>) {
+    let Some(items) = value.list_or_empty() else { return (Names::unreadable(NOUN), None) };
+    let mut names = Names::new(NOUN);
+    let mut seen = HashMap::new();
+    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| issuer(item, &mut names, &mut seen)).collect();
+    (names, issuers.into_iter().collect())
+}
+
+/// What references to issuers call them.
+pub(super) const NOUN: &str = "issuer";
+
+fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64>) -> Option<Issuer> {
+    let section = value.section(&[
+        "name",
+        "issuer",
+        "audiences",
+        "algorithms",
+        "jwks",
+        "typ",
+        "required_claims",
+        "claims",
+        "leeway",
+    ]);
+    let name = names.add(section.as_ref().and_then(|section| section.need("name")));
+    let section = section?;
+    let issuer = section.need("issuer").and_then(|value| identifier(&value, seen));
+    let audiences =
+        section.need("audiences").and_then(|value| distinct(value.list()?, |item| item.parse(string_or_uri)));
+    let algorithms = section.need("algorithms").and_then(|value| distinct(value.list()?, |item| item.parse(algorithm)));
+    let keys = section.need("jwks").and_then(|value| key_source(&value));
+    let typ = section.read_or("typ", TokenType::AccessToken, |value| value.parse(token_type));
+    let required_claims = section.find("required_claims").map_or_else(
+        || Some(REQUIRED_CLAIMS.map(Box::from).to_vec()),
+        // An empty list is an answer here: nothing beside `iss`, `exp` and `aud`.
+        |value| distinct(value.list_or_empty()?, |item| item.parse(|text| Ok(Box::from(text)))),
+    );
+    let claims = section.read_or("claims", ClaimNames::default(), |value| claim_names(&value));
+    let leeway = section.read_or("leeway", LEEWAY_DEFAULT, |value| {
+        value.parse(|text| limits::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
+    });
+    Some(Issuer {
+        name: name?,
+        issuer: issuer?,
+        audiences: audiences?,
+        algorithms: algorithms?,
+        keys: keys?,
+        typ: typ?,
+        required_claims: required_claims?,
+        claims: claims?,
+        leeway: leeway?,
+    })
+}
+
+/// Two issuers with one `iss` would leave it to chance whose keys a token is checked with.
+fn identifier(value: &Value<'_>, seen: &mut HashMap<Arc<str>, u64>) -> Option<Arc<str>> {
+    let identifier: Arc<str> = value.parse(string_or_uri)?.into();
+    if let Some(line) = seen.get(&identifier) {
+        let problem = Problem::new(format!("the issuer of line {line} has the same `issuer`"));
+        value.refuse(problem.hint("one entry may have several audiences and algorithms"));
+        return None;
+    }
+    seen.insert(identifier.clone(), value.line());
+    Some(identifier)
+}
+
+/// A StringOrURI of RFC 7519 §2 that an operator can have meant: it is compared character by character.
+fn string_or_uri(text: &str) -> Result<Box<str>, Problem> {
+    if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(
+            Problem::new("holds white space").hint("it is compared with the token's claim character by character")
+        );
+    }
+    Ok(text.into())
+}
+
+fn algorithm(text: &str) -> Result<Algorithm, Problem> {
+    text.parse().map_err(|_| match text {
+        "HS256" | "HS384" | "HS512" => Problem::new("is a shared secret, not a signature")
+            .hint("whoever can check such a token can also mint one: let the issuer sign with ES256 or PS256"),
+        _ => Problem::new("is not an accepted algorithm")
+            .did_you_mean(text, Algorithm::ALL.iter().map(|algorithm| algorithm.as_str())),
+    })
+}
+
+fn token_type(text: &str) -> Result<TokenType, Problem> {
+    match text {
+        "at+jwt" => Ok(TokenType::AccessToken),
+        "legacy" => Ok(TokenType::Legacy),
+        _ => Err(Problem::new("is not a token type")
+            .hint("`at+jwt` (RFC 9068), or `legacy` for an issuer that writes `JWT` or nothing into `typ`")),
+    }
+}
+
+fn claim_names(value: &Value<'_>) -> Option<ClaimNames> {
+    let section = value.section(&["grant", "consent"])?;
+    let name = |key| section.read_or(key, None, |value| Some(Some(Box::from(value.text()?.value))));
+    let (grant, consent) = (name("grant"), name("consent"));
+    Some(ClaimNames { grant: grant?, consent: consent? })
+}
+
+fn key_source(value: &Value<'_>) -> Option<KeySource> {
+    let section = value.section(&["file", "uri", "ca_file", "refresh"])?;
+    match (section.find("file"), section.find("uri")) {
+        (Some(path), None) => {
+            for needless in ["ca_file", "refresh"].iter().filter_map(|key| section.find(key)) {
+                needless.refuse(
+                    Problem::new("concerns `uri` only").hint("the file is read again when the configuration is"),
+                );
+            }
+            key_file(&path)
+        }
+        (None, Some(uri)) => {
+            let fetched = uri.parse(key_set_uri);
+            let ca_file = section.read_or("ca_file", None, |value| {
+                listeners::certificates(&value)?;
+                Some(Some(value.resolve(&value.text()?.value)))
+            });
+            let refresh = section.read_or("refresh", REFRESH_DEFAULT, |value| {
+                value.parse(|text| {
+                    limits::within(quantity::duration(text)?, limits::JWKS_REFETCH_INTERVAL, limits::TIMEOUT_MAX)
+                })
+            });
+            Some(KeySource::Uri { uri: fetched?, ca_file: ca_file?, refresh: refresh? })
+        }
+        (Some(_), Some(_)) | (None, None) => {
+            let problem = Problem::new("needs exactly one of `file` and `uri`");
+            section.whole().refuse(problem.hint("write `jwks: { file: jwks.json }` or `jwks: { uri: https://… }`"));
+            None
+        }
+    }
+}
+
+/// Only whether this is a key set at all; which keys are fit is decided where they are compiled.
+fn key_file(value: &Value<'_>) -> Option<KeySource> {
+    let (path, bytes) = file::read(value, limits::JWKS_BYTES_MAX)?;
+    let document: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
+    let is_key_set =
+        document.as_ref().and_then(|document| document.get("keys")).is_some_and(serde_json::Value::is_array);
+    if !is_key_set {
+        let problem = Problem::new("the file is not a JWK set");
+        value.refuse(problem.hint("it must be a JSON object with a list `keys` (RFC 7517 §5)"));
+        return None;
+    }
+    Some(KeySource::File(path))
+}
+
+/// Keys decide whom we believe: over a network they come encrypted.
+fn key_set_uri(text: &str) -> Result<http::Uri, Problem> {
+    let (uri, host, transport) = address::absolute(text)?;
+    if transport == Transport::Plain && !address::is_loopback(&host) {
+        return Err(
+            Problem::new("would fetch keys in plain text over a network").hint("use https; http is for loopback only")
+        );
+    }
+    Ok(uri)
+}
+
+/// What RFC 9068 §2.2 demands beside `iss`, `exp` and `aud`.
+const REQUIRED_CLAIMS: [&str; 4] = ["sub", "client_id", "iat", "jti"];
+/// Enough for clocks that are kept, little enough to matter to nobody.
+const LEEWAY_DEFAULT: Duration = Duration::from_secs(5);
+/// A key that was withdrawn is refused after this long at the latest.
+const REFRESH_DEFAULT: Duration = Duration::from_mins(5);

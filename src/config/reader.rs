@@ -1,0 +1,311 @@
+//! Takes values out of the tree by key and converts them. Every fault is noted and reading goes on, so that
+//! one run reports all of them; a `None` from here always has its fault noted already.
+
+use super::fault::{Fault, Mark, Place, Problem};
+use super::tree::{Key, Kind, Node};
+use std::borrow::Cow;
+use std::cell::RefCell;
+use std::collections::HashSet;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+/// What one reading of a file has in common.
+pub(super) struct Context<'c> {
+    file: Arc<str>,
+    folder: PathBuf,
+    environment: &'c dyn Fn(&str) -> Option<String>,
+    faults: RefCell<Vec<Fault>>,
+}
+
+/// One value, with the way to it.
+#[derive(Clone)]
+pub(super) struct Value<'c> {
+    context: &'c Context<'c>,
+    node: &'c Node,
+    path: String,
+}
+
+/// A mapping whose keys are all known.
+pub(super) struct Section<'c> {
+    at: Value<'c>,
+    entries: &'c [(Key, Node)],
+}
+
+/// A string in two forms, so that no fault can show what the environment holds.
+#[derive(Clone, Debug)]
+pub(super) struct Text<'c> {
+    /// With every `${NAME}` replaced.
+    pub(super) value: Cow<'c, str>,
+    /// As it stands in the file: what faults quote.
+    pub(super) shown: &'c str,
+}
+
+impl<'c> Context<'c> {
+    pub(super) fn new(file: &Path, environment: &'c dyn Fn(&str) -> Option<String>) -> Self {
+        Self {
+            file: file.display().to_string().into(),
+            folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
+            environment,
+            faults: RefCell::new(Vec::new()),
+        }
+    }
+
+    pub(super) fn root(&'c self, node: &'c Node) -> Value<'c> {
+        Value { context: self, node, path: String::new() }
+    }
+
+    pub(super) fn note(&self, mark: Option<Mark>, path: String, problem: Problem) {
+        let place = Place { file: self.file.clone(), mark };
+        let fault = Fault { place, path, what: problem.what, hint: problem.hint };
+        self.faults.borrow_mut().push(fault);
+    }
+
+    pub(super) fn into_faults(self) -> Vec<Fault> {
+        self.faults.into_inner()
+    }
+}
+
+impl<'c> Value<'c> {
+    /// Notes that this value is wrong.
+    pub(super) fn refuse(&self, problem: Problem) {
+        self.context.note(Some(self.node.mark), self.path.clone(), problem);
+    }
+
+    /// The line of the value, for faults that name two places.
+    pub(super) fn line(&self) -> u64 {
+        self.node.mark.line
+    }
+
+    /// The way to the value, for faults that name two places.
+    pub(super) fn path(&self) -> &str {
+        &self.path
+    }
+
+    /// `path` seen from the folder of the configuration file.
+    pub(super) fn resolve(&self, path: &str) -> PathBuf {
+        self.context.folder.join(path)
+    }
+
+    /// A mapping; keys that are not in `known` are noted.
+    pub(super) fn section(&self, known: &[&str]) -> Option<Section<'c>> {
+        let Kind::Mapping(entries) = &self.node.kind else {
+            self.wrong_type("a mapping");
+            return None;
+        };
+        for (key, _) in entries.iter().filter(|(key, _)| !known.contains(&key.name.as_ref())) {
+            let problem = Problem::new("unknown key").did_you_mean(&key.name, known.iter().copied());
+            self.context.note(Some(key.mark), self.child(&key.name), problem);
+        }
+        Some(Section { at: self.clone(), entries })
+    }
+
+    /// A list with at least one item.
+    pub(super) fn list(&self) -> Option<Vec<Self>> {
+        let items = self.list_or_empty()?;
+        if items.is_empty() {
+            self.refuse(Problem::new("the list is empty").hint("name at least one, or leave the key out"));
+            return None;
+        }
+        Some(items)
+    }
+
+    /// A list.
+    pub(super) fn list_or_empty(&self) -> Option<Vec<Self>> {
+        let Kind::Sequence(items) = &self.node.kind else {
+            self.wrong_type("a list");
+            return None;
+        };
+        let item = |(index, node)| Value { context: self.context, node, path: format!("{}[{index}]", self.path) };
+        Some(items.iter().enumerate().map(item).collect())
+    }
+
+    /// One value, or a list of at least one.
+    pub(super) fn one_or_list(&self) -> Option<Vec<Self>> {
+        match &self.node.kind {
+            Kind::Sequence(_) => self.list(),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Mapping(_) => Some(vec![self.clone()]),
+        }
+    }
+
+    /// A string that is not empty. An unquoted number is taken as it is written.
+    pub(super) fn text(&self) -> Option<Text<'c>> {
+        let shown = match &self.node.kind {
+            Kind::Text(text) => text.as_ref(),
+            Kind::Number(text) => text.as_ref(),
+            Kind::Null | Kind::Bool(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
+                self.wrong_type("a string");
+                return None;
+            }
+        };
+        match expand(shown, self.context.environment) {
+            Ok(value) if value.is_empty() => {
+                self.refuse(Problem::new("the string is empty"));
+                None
+            }
+            Ok(value) => Some(Text { value, shown }),
+            Err(problem) => {
+                self.refuse(problem);
+                None
+            }
+        }
+    }
+
+    /// A string that `parse` accepts; what `parse` says is prefixed with the text in quotes.
+    pub(super) fn parse<T>(&self, parse: impl FnOnce(&str) -> Result<T, Problem>) -> Option<T> {
+        let text = self.text()?;
+        match parse(&text.value) {
+            Ok(value) => Some(value),
+            Err(problem) => {
+                self.refuse(Problem { what: format!("\"{}\" {}", text.shown, problem.what), hint: problem.hint });
+                None
+            }
+        }
+    }
+
+    /// A whole number between the bounds, both included.
+    pub(super) fn whole_number(&self, least: usize, most: usize) -> Option<usize> {
+        let numeric = match &self.node.kind {
+            Kind::Number(_) => true,
+            // Out of the environment every value comes as a string.
+            Kind::Text(text) => text.contains("${"),
+            Kind::Null | Kind::Bool(_) | Kind::Sequence(_) | Kind::Mapping(_) => false,
+        };
+        if !numeric {
+            self.wrong_type("a whole number");
+            return None;
+        }
+        self.parse(|text| match text.parse() {
+            Ok(number) if (least..=most).contains(&number) => Ok(number),
+            Ok(_) | Err(_) => Err(Problem::new(format!("is not a whole number from {least} to {most}"))),
+        })
+    }
+
+    fn wrong_type(&self, expected: &str) {
+        let problem = Problem::new(format!("expected {expected}, found {}", self.node.kind.describe()));
+        self.refuse(match &self.node.kind {
+            Kind::Bool(_) if expected == "a string" => problem.hint("put it in quotes if it is a string"),
+            Kind::Text(_) | Kind::Number(_) if expected == "a list" => problem.hint("write [a] or one `- a` a line"),
+            Kind::Null | Kind::Bool(_) | Kind::Number(_) | Kind::Text(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
+                problem
+            }
+        });
+    }
+
+    fn child(&self, key: &str) -> String {
+        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+    }
+}
+
+impl<'c> Section<'c> {
+    /// The mapping as a value, for faults that concern it as a whole.
+    pub(super) fn whole(&self) -> &Value<'c> {
+        &self.at
+    }
+
+    /// The value of `key`, if the key stands there.
+    pub(super) fn find(&self, key: &str) -> Option<Value<'c>> {
+        let (_, node) = self.entries.iter().find(|(candidate, _)| candidate.name.as_ref() == key)?;
+        Some(Value { context: self.at.context, node, path: self.at.child(key) })
+    }
+
+    /// The value of `key`; that it is missing is noted.
+    pub(super) fn need(&self, key: &str) -> Option<Value<'c>> {
+        let value = self.find(key);
+        if value.is_none() {
+            self.at.context.note(
+                Some(self.at.node.mark),
+                self.at.path.clone(),
+                Problem::new(format!("the key `{key}` is missing")),
+            );
+        }
+        value
+    }
+
+    /// What `read` makes of `key`, or the default where the key is absent.
+    pub(super) fn read_or<T>(&self, key: &str, default: T, read: impl FnOnce(Value<'c>) -> Option<T>) -> Option<T> {
+        match self.find(key) {
+            Some(value) => read(value),
+            None => Some(default),
+        }
+    }
+}
+
+/// Reads every item, all of them even if some are wrong; two that are alike are a fault.
+pub(super) fn distinct<'c, T: Clone + Eq + std::hash::Hash>(
+    items: Vec<Value<'c>>,
+    read: impl Fn(&Value<'c>) -> Option<T>,
+) -> Option<Vec<T>> {
+    let total = items.len();
+    let mut seen = HashSet::with_capacity(total);
+    let mut values = Vec::with_capacity(total);
+    for item in items {
+        let Some(value) = read(&item) else { continue };
+        if seen.insert(value.clone()) {
+            values.push(value);
+        } else {
+            item.refuse(Problem::new("stands twice in this list"));
+        }
+    }
+    (values.len() == total).then_some(values)
+}
+
+/// Replaces each `${NAME}`. There is no other syntax, no default and no nesting.
+fn expand<'t>(text: &'t str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Cow<'t, str>, Problem> {
+    let Some((before, mut rest)) = text.split_once("${") else { return Ok(Cow::Borrowed(text)) };
+    let mut value = before.to_owned();
+    loop {
+        let Some((name, after)) = rest.split_once('}') else {
+            return Err(Problem::new("`${` without its `}`").hint("write ${NAME} for a variable of the environment"));
+        };
+        if !is_variable_name(name) {
+            return Err(Problem::new(format!("`{name}` cannot be the name of a variable"))
+                .hint("write ${NAME}: letters, digits and `_`, no digit first; there are no defaults"));
+        }
+        let Some(found) = environment(name) else {
+            return Err(Problem::new(format!("the environment has no variable `{name}`"))
+                .hint(format!("set {name} where scopegate is started")));
+        };
+        value.push_str(&found);
+        let Some((before, next)) = after.split_once("${") else {
+            value.push_str(after);
+            return Ok(Cow::Owned(value));
+        };
+        value.push_str(before);
+        rest = next;
+    }
+}
+
+fn is_variable_name(name: &str) -> bool {
+    !name.is_empty()
+        && !name.starts_with(|c: char| c.is_ascii_digit())
+        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn variables_are_replaced_and_nothing_else() {
+        let environment = |name: &str| (name == "KEY").then(|| "s3cret".to_owned());
+        for (text, expected) in [
+            ("plain", Some("plain")),
+            ("$KEY", Some("$KEY")),
+            ("${KEY}", Some("s3cret")),
+            ("a${KEY}b${KEY}c", Some("as3cretbs3cretc")),
+            ("${KEY", None),
+            ("${}", None),
+            ("${NONE}", None),
+            ("${KEY:-x}", None),
+            ("${1}", None),
+        ] {
+            assert_eq!(expand(text, &environment).ok().as_deref(), expected, "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_value_of_the_environment_is_not_expanded_again() {
+        let environment = |_: &str| Some("${KEY}".to_owned());
+        assert_eq!(expand("${KEY}", &environment).unwrap(), "${KEY}");
+    }
+}

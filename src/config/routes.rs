@@ -1,0 +1,189 @@
+//! `routes`: what is let through, and on which terms. A route that says nothing about terms is refused.
+
+use super::fault::Problem;
+use super::limits::{self, Limits};
+use super::names::Names;
+use super::reader::{Section, Value, distinct};
+use super::template::{self, Template};
+use super::{Access, Route, address};
+use crate::oauth::grant::Grant;
+use crate::oauth::scope::ScopeToken;
+use http::Method;
+use std::collections::HashMap;
+
+/// What routes refer to.
+pub(super) struct Known<'n> {
+    pub(super) issuers: &'n Names,
+    pub(super) upstreams: &'n Names,
+    pub(super) limits: &'n Limits,
+}
+
+/// `routes:`; at least one, and no two that could take the same request.
+pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
+    let mut by_shape: HashMap<String, Vec<Matcher<'_>>> = HashMap::new();
+    let mut asks_for_tokens = None;
+    let mut routes = Vec::new();
+    for item in value.list()? {
+        let Some(section) = item.section(&KEYS) else {
+            routes.push(None);
+            continue;
+        };
+        if section.find("access").is_none() && asks_for_tokens.is_none() {
+            asks_for_tokens = Some(item.clone());
+        }
+        let terms = terms(&section, known);
+        let matcher = matcher(&section);
+        routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| route(matcher, terms)));
+        if let Some(matcher) = matcher {
+            let alike = by_shape.entry(matcher.template.shape.clone()).or_default();
+            refuse_overlap(&matcher, alike);
+            alike.push(matcher);
+        }
+    }
+    if let Some(item) = asks_for_tokens
+        && known.issuers.is_empty()
+    {
+        let problem = Problem::new("needs a token, but there is no issuer whose tokens are accepted");
+        item.refuse(problem.hint("add an entry under `issuers`, or `access: open` to the route"));
+    }
+    routes.into_iter().collect()
+}
+
+/// Which requests a route takes.
+struct Matcher<'c> {
+    /// Where its path stands.
+    path: Value<'c>,
+    template: Template,
+    methods: Vec<Method>,
+    hosts: Vec<Box<str>>,
+}
+
+/// On which terms, and whereto.
+struct Terms {
+    access: Access,
+    upstream: usize,
+    body_bytes_max: u64,
+}
+
+fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
+    Route {
+        path: matcher.template.text.clone(),
+        methods: matcher.methods.clone(),
+        hosts: matcher.hosts.clone(),
+        access: terms.access,
+        upstream: terms.upstream,
+        body_bytes_max: terms.body_bytes_max,
+    }
+}
+
+fn matcher<'c>(section: &Section<'c>) -> Option<Matcher<'c>> {
+    let path = section.need("path");
+    let template = path.as_ref().and_then(|value| value.parse(template::parse));
+    let methods = section.need("methods").and_then(|value| distinct(value.list()?, |item| item.parse(method)));
+    let hosts = section.read_or("hosts", Vec::new(), |value| distinct(value.list()?, |item| item.parse(host)));
+    Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })
+}
+
+fn terms(section: &Section<'_>, known: &Known<'_>) -> Option<Terms> {
+    let upstream = section.need("upstream").and_then(|value| known.upstreams.find(&value));
+    let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
+    let access = match section.find("access") {
+        Some(value) => open(section, &value),
+        None => token(section, known.issuers),
+    };
+    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max? })
+}
+
+fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
+    for rule in TOKEN_RULES.iter().filter_map(|key| section.find(key)) {
+        rule.refuse(Problem::new("is never asked, since `access` lets everybody pass").hint("remove one of the two"));
+    }
+    value.parse(|text| match text {
+        "open" => Ok(Access::Open),
+        _ => Err(Problem::new("is not an access").hint(
+            "`open` lets everybody pass without a token; leave the key out and name `scopes` for everything else",
+        )),
+    })
+}
+
+fn token(section: &Section<'_>, issuers: &Names) -> Option<Access> {
+    let scopes = |key| section.read_or(key, Vec::new(), |value| distinct(value.list()?, |item| item.parse(scope)));
+    let (all, any) = (scopes("scopes"), scopes("any_scope"));
+    let grants = section.read_or("grants", Vec::new(), |value| distinct(value.list()?, |item| item.parse(grant)));
+    let issuers = section.read_or("issuers", Vec::new(), |value| distinct(value.list()?, |item| issuers.find(item)));
+    // A token alone proves no more than that somebody is registered with the bank.
+    if section.find("scopes").is_none() && section.find("any_scope").is_none() {
+        let problem = Problem::new("no rule says who may pass");
+        section
+            .whole()
+            .refuse(problem.hint("name `scopes` or `any_scope`, or write `access: open` if no token is needed"));
+        return None;
+    }
+    Some(Access::Token { all: all?, any: any?, grants: grants?, issuers: issuers? })
+}
+
+/// Which of two such routes answers would depend on their order, and so would who may pass.
+fn refuse_overlap(matcher: &Matcher<'_>, alike: &[Matcher<'_>]) {
+    let every_host = |one: &Matcher<'_>| one.hosts.is_empty();
+    let Some(other) = alike.iter().find(|other| {
+        matcher.methods.iter().any(|method| other.methods.contains(method))
+            && (every_host(matcher) || every_host(other) || matcher.hosts.iter().any(|host| other.hosts.contains(host)))
+    }) else {
+        return;
+    };
+    let both: Vec<&str> =
+        matcher.methods.iter().filter(|method| other.methods.contains(method)).map(Method::as_str).collect();
+    let problem = Problem::new(format!(
+        "takes the same {} requests as {} in line {}",
+        both.join(", "),
+        other.path.path(),
+        other.path.line()
+    ));
+    matcher.path.refuse(problem.hint("join the two, or tell them apart by `methods` or `hosts`"));
+}
+
+/// An RFC 9110 §9.1 method. Methods are case-sensitive, and no server knows `get`.
+fn method(text: &str) -> Result<Method, Problem> {
+    let method = Method::from_bytes(text.as_bytes()).map_err(|_| Problem::new("is not a method"))?;
+    let upper = text.to_ascii_uppercase();
+    match upper.as_str() {
+        "CONNECT" => Err(Problem::new("asks for a tunnel, past every check").hint("remove it")),
+        "TRACE" => Err(Problem::new("would send a client's token back to it").hint("remove it")),
+        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" if upper != text => {
+            Err(Problem::new("is not a registered method").hint(format!("did you mean `{upper}`?")))
+        }
+        _ => Ok(method),
+    }
+}
+
+fn host(text: &str) -> Result<Box<str>, Problem> {
+    let host = text.to_ascii_lowercase();
+    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
+    let is_address = bare.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
+    if is_address || address::is_name(&host) {
+        return Ok(host.into());
+    }
+    Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
+}
+
+fn scope(text: &str) -> Result<ScopeToken, Problem> {
+    text.parse().map_err(|_| {
+        let problem = Problem::new("is not a scope");
+        if text.contains(' ') {
+            problem.hint("one scope is one word: write each as an item of the list")
+        } else {
+            problem.hint("visible ASCII characters other than `\"` and `\\` (RFC 6749 §3.3)")
+        }
+    })
+}
+
+fn grant(text: &str) -> Result<Grant, Problem> {
+    let known = [Grant::AuthorizationCode, Grant::ClientCredentials].map(Grant::as_str);
+    text.parse()
+        .map_err(|_| Problem::new("is not a grant that a route can ask for").did_you_mean(text, known.into_iter()))
+}
+
+const KEYS: [&str; 10] =
+    ["path", "methods", "hosts", "access", "scopes", "any_scope", "grants", "issuers", "upstream", "body"];
+/// The keys that only mean something where a token is needed.
+const TOKEN_RULES: [&str; 4] = ["scopes", "any_scope", "grants", "issuers"];

@@ -1,0 +1,86 @@
+//! `upstreams`: where permitted requests go.
+
+use super::address::{self, Transport};
+use super::fault::Problem;
+use super::names::Names;
+use super::reader::{Section, Value, distinct};
+use super::{Upstream, UpstreamServer};
+use super::{limits, quantity};
+use std::time::Duration;
+
+/// `upstreams:`; at least one.
+pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Upstream>>) {
+    let Some(items) = value.list() else { return (Names::unreadable(NOUN), None) };
+    let mut names = Names::new(NOUN);
+    let upstreams: Vec<Option<Upstream>> = items.iter().map(|item| upstream(item, &mut names)).collect();
+    (names, upstreams.into_iter().collect())
+}
+
+/// What references to upstreams call them.
+pub(super) const NOUN: &str = "upstream";
+
+fn upstream(value: &Value<'_>, names: &mut Names) -> Option<Upstream> {
+    let section = value.section(&["name", "servers", "connect_timeout", "response_timeout", "idle_timeout"]);
+    let name = names.add(section.as_ref().and_then(|section| section.need("name")));
+    let section = section?;
+    let servers = section.need("servers").and_then(|value| distinct(value.list()?, |item| item.parse(server)));
+    let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
+    let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
+    let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
+    Some(Upstream {
+        name: name?,
+        servers: servers?,
+        connect_timeout: connect_timeout?,
+        response_timeout: response_timeout?,
+        idle_timeout: idle_timeout?,
+    })
+}
+
+fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
+    section.read_or(key, default, |value| {
+        value.parse(|text| limits::within(quantity::duration(text)?, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX))
+    })
+}
+
+fn server(text: &str) -> Result<UpstreamServer, Problem> {
+    let (uri, host, transport) = address::absolute(text)?;
+    if transport == Transport::Tls {
+        return Err(Problem::new("asks for TLS towards an upstream, which does not exist yet").hint("use http://"));
+    }
+    // A path here would be put before the one that was decided on, and change it.
+    let bare = text.find("://").and_then(|at| text.get(at + 3..)).is_some_and(|rest| !rest.contains(['/', '?']));
+    if !bare {
+        return Err(
+            Problem::new("holds more than host and port").hint("remove the path: the request's own path is sent")
+        );
+    }
+    Ok(UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(80) })
+}
+
+/// A connection within a data centre takes milliseconds; two seconds allow for one lost packet.
+const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
+/// Longer than a bank's API may take, shorter than a client waits.
+const RESPONSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// Shorter than the idle timeouts that servers commonly have, so that we close first.
+const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_server_is_a_scheme_a_host_and_a_port() {
+        for (text, host, port) in [
+            ("http://127.0.0.1:9001", "127.0.0.1", 9001),
+            ("http://Accounts.internal", "accounts.internal", 80),
+            ("http://[::1]:9001", "::1", 9001),
+        ] {
+            assert_eq!(server(text), Ok(UpstreamServer { host: host.into(), port }), "{text}");
+        }
+        for text in
+            ["https://a", "http://a/", "http://a/b", "http://a?b", "http://u@a", "http://a#", "a:80", "//a", "http:a"]
+        {
+            assert!(server(text).is_err(), "{text}");
+        }
+    }
+}
