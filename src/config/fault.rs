@@ -139,6 +139,15 @@ impl fmt::Display for Faults {
 
 impl std::error::Error for Faults {}
 
+/// `text` in quotes, in one line, and cut where it is long.
+pub(super) fn quoted(text: &str) -> String {
+    let cut = text.char_indices().nth(QUOTED_CHARS_MAX).and_then(|(at, _)| text.get(..at));
+    match cut {
+        Some(start) => format!("\"{}…\"", start.escape_debug()),
+        None => format!("\"{}\"", text.escape_debug()),
+    }
+}
+
 /// The known word with the fewest edits between, if so few that a slip of the finger explains them.
 fn nearest<'w>(word: &str, known: impl Iterator<Item = &'w str>) -> Option<&'w str> {
     let slips_max = (word.chars().count() / 3).max(1);
@@ -174,6 +183,8 @@ fn edits(left: &str, right: &str) -> usize {
 
 /// More words than this would bury the fault.
 const WORDS_SHOWN_MAX: usize = 12;
+/// More would bury the fault, too.
+const QUOTED_CHARS_MAX: usize = 80;
 /// What lies beyond is no slip of the finger.
 const WORD_CHARS_MAX: usize = 64;
 
@@ -196,6 +207,17 @@ mod tests {
         ] {
             assert_eq!(nearest(word, known.into_iter()), expected, "{word:?}");
         }
+    }
+
+    #[test]
+    fn a_quotation_is_one_short_line() {
+        for (text, expected) in
+            [("a b", "\"a b\""), ("a\nb\u{1b}", "\"a\\nb\\u{1b}\""), ("ş", "\"ş\""), ("a\"b\\", "\"a\\\"b\\\\\"")]
+        {
+            assert_eq!(quoted(text), expected);
+        }
+        assert_eq!(quoted(&"x".repeat(80)).chars().count(), 82);
+        assert!(quoted(&"x".repeat(81)).ends_with("x…\""));
     }
 
     #[test]

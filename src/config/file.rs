@@ -1,6 +1,6 @@
 //! Reads the files that a configuration names. A file that cannot be used is a fault of the key that names it.
 
-use super::fault::Problem;
+use super::fault::{self, Problem};
 use super::reader::Value;
 use std::fs::File;
 use std::io::{self, Read};
@@ -13,7 +13,7 @@ pub(super) fn read(value: &Value<'_>, bytes_max: usize) -> Option<(PathBuf, Vec<
     match bytes(&path, bytes_max) {
         Ok(bytes) => Some((path, bytes)),
         Err(error) => {
-            let problem = Problem::new(format!("cannot read \"{}\": {error}", text.shown));
+            let problem = Problem::new(format!("cannot read {}: {error}", fault::quoted(text.shown)));
             value.refuse(if error.kind() == io::ErrorKind::NotFound {
                 problem.hint("a relative path begins at the folder of the configuration file")
             } else {

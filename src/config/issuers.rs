@@ -77,7 +77,7 @@ fn identifier(value: &Value<'_>, seen: &mut HashMap<Arc<str>, u64>) -> Option<Ar
     Some(identifier)
 }
 
-/// A StringOrURI of RFC 7519 §2 that an operator can have meant: it is compared character by character.
+/// A `StringOrURI` of RFC 7519 §2 that an operator can have meant: it is compared character by character.
 fn string_or_uri(text: &str) -> Result<Box<str>, Problem> {
     if text.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(

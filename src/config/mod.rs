@@ -55,7 +55,7 @@ fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<Stri
     let context = Context::new(file, environment);
     let (tree, flaws) = tree::parse(text);
     for flaw in flaws {
-        context.note(flaw.mark, String::new(), Problem::new(flaw.what));
+        context.note(flaw.mark, String::new(), flaw.problem);
     }
     let settings = tree.as_ref().and_then(|node| settings(&context.root(node)));
     match (settings, Faults::collect(context.into_faults())) {
@@ -279,3 +279,6 @@ pub enum Access {
         issuers: Vec<usize>,
     },
 }
+
+#[cfg(test)]
+mod tests;

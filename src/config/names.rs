@@ -1,6 +1,6 @@
 //! The operator's names for issuers and upstreams, and the references to them.
 
-use super::fault::Problem;
+use super::fault::{self, Problem};
 use super::reader::Value;
 use std::sync::Arc;
 
@@ -49,7 +49,7 @@ impl Names {
         let found =
             self.entries.iter().position(|entry| entry.as_ref().is_some_and(|name| *name.value == *wanted.value));
         if found.is_none() && known().count() == self.entries.len() {
-            let problem = Problem::new(format!("no {} is named \"{}\"", self.noun, wanted.shown));
+            let problem = Problem::new(format!("no {} is named {}", self.noun, fault::quoted(wanted.shown)));
             reference.refuse(problem.did_you_mean(wanted.shown, known().map(|name| name.shown.as_ref())));
         }
         found
@@ -58,13 +58,14 @@ impl Names {
     fn read(&self, value: &Value<'_>) -> Option<Name> {
         let text = value.text()?;
         if !is_name(&text.value) {
-            let problem = Problem::new(format!("\"{}\" is not a name", text.shown));
+            let problem = Problem::new(format!("{} is not a name", fault::quoted(text.shown)));
             value
                 .refuse(problem.hint("letters, digits, `.`, `_` and `-`, at most 64: names stand in logs and metrics"));
             return None;
         }
         if let Some(first) = self.entries.iter().flatten().find(|name| *name.value == *text.value) {
-            let problem = Problem::new(format!("the name \"{}\" is taken by line {}", text.shown, first.line));
+            let problem =
+                Problem::new(format!("the name {} is taken by line {}", fault::quoted(text.shown), first.line));
             value.refuse(problem.hint(format!("give each {} a name of its own", self.noun)));
         }
         Some(Name { value: text.value.into(), shown: text.shown.into(), line: value.line() })

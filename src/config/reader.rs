@@ -1,7 +1,7 @@
 //! Takes values out of the tree by key and converts them. Every fault is noted and reading goes on, so that
 //! one run reports all of them; a `None` from here always has its fault noted already.
 
-use super::fault::{Fault, Mark, Place, Problem};
+use super::fault::{self, Fault, Mark, Place, Problem};
 use super::tree::{Key, Kind, Node};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -103,7 +103,7 @@ impl<'c> Value<'c> {
     pub(super) fn list(&self) -> Option<Vec<Self>> {
         let items = self.list_or_empty()?;
         if items.is_empty() {
-            self.refuse(Problem::new("the list is empty").hint("name at least one, or leave the key out"));
+            self.refuse(Problem::new("the list is empty").hint("name at least one"));
             return None;
         }
         Some(items)
@@ -130,8 +130,7 @@ impl<'c> Value<'c> {
     /// A string that is not empty. An unquoted number is taken as it is written.
     pub(super) fn text(&self) -> Option<Text<'c>> {
         let shown = match &self.node.kind {
-            Kind::Text(text) => text.as_ref(),
-            Kind::Number(text) => text.as_ref(),
+            Kind::Text(text) | Kind::Number(text) => text.as_ref(),
             Kind::Null | Kind::Bool(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
                 self.wrong_type("a string");
                 return None;
@@ -156,7 +155,10 @@ impl<'c> Value<'c> {
         match parse(&text.value) {
             Ok(value) => Some(value),
             Err(problem) => {
-                self.refuse(Problem { what: format!("\"{}\" {}", text.shown, problem.what), hint: problem.hint });
+                self.refuse(Problem {
+                    what: format!("{} {}", fault::quoted(text.shown), problem.what),
+                    hint: problem.hint,
+                });
                 None
             }
         }
@@ -192,7 +194,8 @@ impl<'c> Value<'c> {
     }
 
     fn child(&self, key: &str) -> String {
-        if self.path.is_empty() { key.to_owned() } else { format!("{}.{key}", self.path) }
+        let key = key.escape_debug();
+        if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
     }
 }
 
@@ -258,7 +261,7 @@ fn expand<'t>(text: &'t str, environment: &dyn Fn(&str) -> Option<String>) -> Re
             return Err(Problem::new("`${` without its `}`").hint("write ${NAME} for a variable of the environment"));
         };
         if !is_variable_name(name) {
-            return Err(Problem::new(format!("`{name}` cannot be the name of a variable"))
+            return Err(Problem::new(format!("{} cannot be the name of a variable", fault::quoted(name)))
                 .hint("write ${NAME}: letters, digits and `_`, no digit first; there are no defaults"));
         }
         let Some(found) = environment(name) else {

@@ -1,7 +1,7 @@
 //! Turns YAML text into a tree in which every value and every key knows its line and column.
 //! Knows nothing of the configuration's meaning; what a key is for is decided by the sections.
 
-use super::fault::Mark;
+use super::fault::{self, Mark, Problem};
 use super::limits;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned};
@@ -48,8 +48,8 @@ pub(super) struct Key {
 pub(super) struct Flaw {
     /// Where; `None` for what concerns the whole text.
     pub(super) mark: Option<Mark>,
-    /// What is wrong.
-    pub(super) what: String,
+    /// What is wrong, and what to do.
+    pub(super) problem: Problem,
 }
 
 impl Kind {
@@ -69,8 +69,8 @@ impl Kind {
 /// Reads one document. The tree is there unless the text is no YAML; flaws may come with a tree.
 pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Flaw>) {
     if text.len() > limits::CONFIG_BYTES_MAX {
-        let what = format!("the file is longer than {} bytes", limits::CONFIG_BYTES_MAX);
-        return (None, vec![Flaw { mark: None, what }]);
+        let problem = Problem::new(format!("the file is longer than {} bytes", limits::CONFIG_BYTES_MAX));
+        return (None, vec![Flaw { mark: None, problem }]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
     match serde_saphyr::from_str_with_options::<Raw>(text, options()) {
@@ -109,19 +109,25 @@ fn options() -> serde_saphyr::Options {
 }
 
 fn flaw_of(error: &Error) -> Flaw {
-    let mark = error.location().filter(|place| place.line() > 0).map(mark_of);
-    let what = match error {
-        Error::Budget { .. } => "more nesting, values or aliases than any configuration needs".to_owned(),
-        Error::RecursiveReferencesRequireWeakTypes { .. } => "an alias stands inside what it names".to_owned(),
-        Error::MultipleDocuments { .. } => "a second document begins here: one file holds one".to_owned(),
-        other => {
-            let text = other.to_string();
-            let line = text.lines().next().unwrap_or_default();
-            // The place is reported apart: a message that ends with it would say it twice.
-            format!("not valid YAML: {}", line.split_once(" at line ").map_or(line, |(what, _)| what))
-        }
-    };
-    Flaw { mark, what }
+    Flaw { mark: error.location().filter(|place| place.line() > 0).map(mark_of), problem: problem_of(error) }
+}
+
+fn problem_of(error: &Error) -> Problem {
+    if matches!(error, Error::Budget { .. } | Error::AliasReplayLimitExceeded { .. }) {
+        return Problem::new("more nesting, values or aliases than any configuration needs");
+    }
+    if matches!(error, Error::RecursiveReferencesRequireWeakTypes { .. }) {
+        return Problem::new("an alias stands inside what it names");
+    }
+    if matches!(error, Error::MultipleDocuments { .. }) {
+        return Problem::new("a second document begins here").hint("one file holds one document: remove the `---`");
+    }
+    let text = error.to_string();
+    let line = text.lines().next().unwrap_or_default();
+    // The place is reported apart: a message that ends with it would say it twice.
+    let what = line.split_once(" at line ").map_or(line, |(what, _)| what);
+    Problem::new(format!("not valid YAML: {what}"))
+        .hint("if this line looks right, a bracket or a quote above it is still open")
 }
 
 fn mark_of(place: Location) -> Mark {
@@ -166,8 +172,9 @@ impl Settle<'_> {
         for (key, value) in raw {
             let Some(key) = self.key(key) else { continue };
             if let Some(first) = seen.get(&key.name) {
-                let what = format!("the key `{}` stands twice, first in line {}", key.name, first.line);
-                self.flaws.push(Flaw { mark: Some(key.mark), what });
+                let name = fault::quoted(&key.name);
+                let problem = Problem::new(format!("the key {name} stands twice, first in line {}", first.line));
+                self.flaws.push(Flaw { mark: Some(key.mark), problem });
                 continue;
             }
             seen.insert(key.name.clone(), key.mark);
@@ -183,7 +190,8 @@ impl Settle<'_> {
             RawKind::Text(name) => name,
             RawKind::Null | RawKind::Bool(_) | RawKind::Number => self.source(raw.defined).into(),
             RawKind::Sequence(_) | RawKind::Mapping(_) => {
-                self.flaws.push(Flaw { mark: Some(mark), what: "a list or a mapping cannot be a key".to_owned() });
+                self.flaws
+                    .push(Flaw { mark: Some(mark), problem: Problem::new("a list or a mapping cannot be a key") });
                 return None;
             }
         };
@@ -300,7 +308,7 @@ mod tests {
 
     fn flaws(text: &str) -> Vec<(u64, u64, String)> {
         let place = |flaw: &Flaw| flaw.mark.map_or((0, 0), |mark| (mark.line, mark.column));
-        parse(text).1.iter().map(|flaw| (place(flaw).0, place(flaw).1, flaw.what.clone())).collect()
+        parse(text).1.iter().map(|flaw| (place(flaw).0, place(flaw).1, flaw.problem.what.clone())).collect()
     }
 
     #[test]
@@ -350,8 +358,8 @@ mod tests {
         assert_eq!(
             flaws("a: 1\nb: {c: 1, c: 2}\n\"a\": 2\n[1]: 3\n"),
             [
-                (2, 11, "the key `c` stands twice, first in line 2".to_owned()),
-                (3, 1, "the key `a` stands twice, first in line 1".to_owned()),
+                (2, 11, "the key \"c\" stands twice, first in line 2".to_owned()),
+                (3, 1, "the key \"a\" stands twice, first in line 1".to_owned()),
                 (4, 1, "a list or a mapping cannot be a key".to_owned()),
             ]
         );
