@@ -1,6 +1,9 @@
 //! scopegate.
 
+pub mod admin;
 pub mod clock;
+pub mod commands;
 pub mod config;
+pub mod gateway;
 pub mod net;
 pub mod oauth;

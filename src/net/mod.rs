@@ -1,3 +1,8 @@
 //! Sockets: what the gateway, the admin listener and the sandbox share.
 
+pub mod client;
+pub mod deadline;
 pub mod fetch;
+pub mod listen;
+pub mod thread;
+pub mod tls;

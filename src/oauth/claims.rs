@@ -1,1 +1,228 @@
-//! The claims of an access token (RFC 9068 §2.2).
+//! The claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2), read strictly: a duplicate member, a wrong type
+//! or an impossible date is a fault, never "absent".
+
+use super::scope::ScopeSet;
+use crate::clock::UnixSeconds;
+use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
+use std::borrow::Cow;
+use std::fmt;
+
+/// What the gateway reads of a token. Absent members are `None`.
+#[derive(Debug, Default)]
+pub struct Claims {
+    /// `iss`
+    pub issuer: Option<String>,
+    /// `sub`
+    pub subject: Option<String>,
+    /// `aud`, one or several.
+    pub audiences: Vec<String>,
+    /// `exp`
+    pub expires: Option<UnixSeconds>,
+    /// `nbf`
+    pub not_before: Option<UnixSeconds>,
+    /// `iat`
+    pub issued: Option<UnixSeconds>,
+    /// `jti`
+    pub token_id: Option<String>,
+    /// `client_id`
+    pub client_id: Option<String>,
+    /// `scope`; absent is the empty set.
+    pub scope: ScopeSet,
+    /// The issuer's claim for the grant.
+    pub grant: Option<String>,
+    /// The issuer's claim for the consent.
+    pub consent: Option<String>,
+    /// `cnf` is there, whatever it holds (RFC 7800).
+    pub sender_bound: bool,
+    /// Names of all members, to check for required ones.
+    pub names: Vec<String>,
+}
+
+/// The issuer's names for claims that no standard names.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Names<'n> {
+    /// The claim that holds the grant type.
+    pub grant: Option<&'n str>,
+    /// The claim that holds the consent's id.
+    pub consent: Option<&'n str>,
+}
+
+/// Reads a claims set. The error says which member, never its value.
+pub fn parse(json: &str, names: Names<'_>) -> Result<Claims, serde_json::Error> {
+    let mut reader = serde_json::Deserializer::from_str(json);
+    let claims = names.deserialize(&mut reader)?;
+    reader.end()?;
+    Ok(claims)
+}
+
+impl<'de> DeserializeSeed<'de> for Names<'_> {
+    type Value = Claims;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims, D::Error> {
+        deserializer.deserialize_map(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Names<'_> {
+    type Value = Claims;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claims object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
+        let mut claims = Claims::default();
+        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+            // RFC 7519 §4: duplicates may be refused. Two readers of the same token must not see two tokens.
+            if claims.names.iter().any(|seen| *seen == name) {
+                return Err(de::Error::custom("duplicate member"));
+            }
+            if claims.names.len() == MEMBERS_MAX {
+                return Err(de::Error::custom("too many members"));
+            }
+            self.read(&name, &mut members, &mut claims)?;
+            claims.names.push(name.into_owned());
+        }
+        Ok(claims)
+    }
+}
+
+impl Names<'_> {
+    fn read<'de, A: MapAccess<'de>>(self, name: &str, members: &mut A, claims: &mut Claims) -> Result<(), A::Error> {
+        match name {
+            "iss" => claims.issuer = Some(members.next_value()?),
+            "sub" => claims.subject = Some(members.next_value()?),
+            "aud" => claims.audiences = members.next_value::<OneOrMany>()?.0,
+            "exp" => claims.expires = Some(members.next_value::<NumericDate>()?.0),
+            "nbf" => claims.not_before = Some(members.next_value::<NumericDate>()?.0),
+            "iat" => claims.issued = Some(members.next_value::<NumericDate>()?.0),
+            "jti" => claims.token_id = Some(members.next_value()?),
+            "client_id" => claims.client_id = Some(members.next_value()?),
+            "scope" => claims.scope = members.next_value::<String>()?.parse().map_err(de::Error::custom)?,
+            "cnf" => {
+                members.next_value::<IgnoredAny>()?;
+                claims.sender_bound = true;
+            }
+            own if self.grant == Some(own) => claims.grant = Some(members.next_value()?),
+            own if self.consent == Some(own) => claims.consent = Some(members.next_value()?),
+            _ => {
+                members.next_value::<IgnoredAny>()?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
+struct NumericDate(UnixSeconds);
+
+impl<'de> de::Deserialize<'de> for NumericDate {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(NumericDateVisitor)
+    }
+}
+
+struct NumericDateVisitor;
+
+impl Visitor<'_> for NumericDateVisitor {
+    type Value = NumericDate;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("seconds since 1970")
+    }
+
+    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
+        i64::try_from(seconds)
+            .ok()
+            .filter(|seconds| *seconds <= YEAR_9999)
+            .map(|seconds| NumericDate(UnixSeconds(seconds)))
+            .ok_or_else(|| de::Error::custom("date out of range"))
+    }
+
+    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
+        // The whole second before a fractional date: `exp` is never extended by rounding.
+        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked to lie within the range")]
+        if (0.0..=YEAR_9999 as f64).contains(&seconds) {
+            Ok(NumericDate(UnixSeconds(seconds as i64)))
+        } else {
+            Err(de::Error::custom("date out of range"))
+        }
+    }
+}
+
+/// `aud` (RFC 7519 §4.1.3): a string or an array of strings.
+struct OneOrMany(Vec<String>);
+
+impl<'de> de::Deserialize<'de> for OneOrMany {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(OneOrManyVisitor)
+    }
+}
+
+struct OneOrManyVisitor;
+
+impl<'de> Visitor<'de> for OneOrManyVisitor {
+    type Value = OneOrMany;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a string or an array of strings")
+    }
+
+    fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
+        Ok(OneOrMany(vec![one.to_owned()]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany, A::Error> {
+        let mut all = Vec::new();
+        while let Some(one) = many.next_element()? {
+            all.push(one);
+        }
+        Ok(OneOrMany(all))
+    }
+}
+
+/// Members of one claims set; the richest profiles stay below half of it.
+const MEMBERS_MAX: usize = 64;
+/// 9999-12-31T23:59:59Z: a later date is a mistake or an attack on somebody's arithmetic.
+const YEAR_9999: i64 = 253_402_300_799;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn read(json: &str) -> Result<Claims, serde_json::Error> {
+        parse(json, Names { grant: Some("gty"), consent: Some("consent_id") })
+    }
+
+    #[test]
+    fn standard_and_named_claims_are_read() {
+        let claims = read(r#"{"iss":"i","sub":"s","aud":["a","b"],"exp":2.9,"nbf":1,"scope":"x y","gty":"g","consent_id":"c","other":{"a":[1]}}"#).unwrap();
+        assert_eq!(claims.issuer.as_deref(), Some("i"));
+        assert_eq!(claims.audiences, ["a", "b"]);
+        assert_eq!(claims.expires, Some(UnixSeconds(2)));
+        assert_eq!(claims.scope.iter().collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!((claims.grant.as_deref(), claims.consent.as_deref()), (Some("g"), Some("c")));
+        assert!(!claims.sender_bound);
+        assert!(read(r#"{"cnf":{"jkt":"x"}}"#).unwrap().sender_bound);
+    }
+
+    #[test]
+    fn wrong_types_and_impossible_dates_are_faults_not_absences() {
+        for bad in [
+            r#"{"exp":"1"}"#, r#"{"exp":null}"#, r#"{"exp":-1}"#, r#"{"exp":1e400}"#, r#"{"exp":1e99}"#, r#"{"exp":[1]}"#,
+            r#"{"exp":253402300800}"#, r#"{"exp":18446744073709551615}"#, r#"{"exp":true}"#, r#"{"nbf":"0"}"#, r#"{"iat":{}}"#,
+            r#"{"iss":1}"#, r#"{"iss":["i"]}"#, r#"{"aud":5}"#, r#"{"aud":[5]}"#, r#"{"aud":[["a"]]}"#, r#"{"aud":null}"#,
+            r#"{"scope":["a"]}"#, r#"{"scope":"a  b"}"#, r#"{"scope":"a\"b"}"#, r#"{"sub":null}"#, r#"{"gty":1}"#,
+            r#"{"exp":1,"exp":2}"#, r#"{"x":1,"x":1}"#, r#"{"a":1,"\u0061":1}"#, "[]", "1", "null", "", "{}x", "{\"a\":}",
+        ] {
+            assert!(read(bad).is_err(), "{bad}");
+        }
+    }
+
+    #[test]
+    fn members_are_bounded() {
+        let with = |count: usize| format!("{{{}}}", (0..count).map(|i| format!("\"m{i}\":0")).collect::<Vec<_>>().join(","));
+        assert!(read(&with(MEMBERS_MAX)).is_ok());
+        assert!(read(&with(MEMBERS_MAX + 1)).is_err());
+    }
+}

@@ -1,6 +1,11 @@
 //! JWK sets (RFC 7517) reduced to what may verify an access token: public signature keys, each pinned
 //! to the algorithms that fit it. Symmetric, private, weak and foreign keys are left out, each with its reason.
 
+use aws_lc_rs::digest;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use jsonwebtoken::DecodingKey;
+use serde::Deserialize;
 use std::fmt;
 use std::str::FromStr;
 
@@ -57,6 +62,22 @@ impl Algorithm {
     }
 }
 
+impl From<Algorithm> for jsonwebtoken::Algorithm {
+    fn from(algorithm: Algorithm) -> Self {
+        match algorithm {
+            Algorithm::Rs256 => Self::RS256,
+            Algorithm::Rs384 => Self::RS384,
+            Algorithm::Rs512 => Self::RS512,
+            Algorithm::Ps256 => Self::PS256,
+            Algorithm::Ps384 => Self::PS384,
+            Algorithm::Ps512 => Self::PS512,
+            Algorithm::Es256 => Self::ES256,
+            Algorithm::Es384 => Self::ES384,
+            Algorithm::EdDsa => Self::EdDSA,
+        }
+    }
+}
+
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
@@ -65,6 +86,232 @@ impl FromStr for Algorithm {
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnknownAlgorithm)
     }
 }
+
+/// The keys of a set that may verify, and what became of the others.
+#[derive(Debug)]
+pub struct KeySet {
+    /// In the set's order.
+    pub keys: Vec<Key>,
+    /// Why the others were left out.
+    pub left_out: Vec<LeftOut>,
+}
+
+/// A public key with the algorithms that it may verify.
+#[derive(Clone)]
+pub struct Key {
+    kid: Option<Box<str>>,
+    algorithms: Vec<Algorithm>,
+    public: DecodingKey,
+    fingerprint: [u8; 32],
+}
+
+/// Why a member of a key set is not used.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LeftOut {
+    /// Not a JWK object, or a member of the wrong type.
+    Unreadable,
+    /// A shared secret: whoever reads the set could sign (CVE-2026-48526 and its kin).
+    Symmetric,
+    /// A private key in a public set: it must be considered lost.
+    Private,
+    /// Meant for encryption, or not for verification (RFC 7517 §4.2, §4.3).
+    OtherUse,
+    /// An unknown key type, curve or algorithm.
+    Unsupported,
+    /// An RSA key outside 2,048 to 8,192 bits, a bad exponent, or a coordinate of the wrong length.
+    Weak,
+    /// Beyond the number of keys that is read.
+    TooMany,
+}
+
+/// The document is not a JWK set.
+#[derive(Debug)]
+pub struct BadKeySet(serde_json::Error);
+
+impl KeySet {
+    /// Reads a JWK set. One unusable member does not spoil the others; at most `keys_max` are read.
+    pub fn parse(json: &[u8], keys_max: usize) -> Result<Self, BadKeySet> {
+        let document: Document = serde_json::from_slice(json).map_err(BadKeySet)?;
+        let mut set = Self { keys: Vec::new(), left_out: Vec::new() };
+        for (place, member) in document.keys.into_iter().enumerate() {
+            let key = if place < keys_max { Key::parse(member) } else { Err(LeftOut::TooMany) };
+            match key {
+                Ok(key) => set.keys.push(key),
+                Err(why) => set.left_out.push(why),
+            }
+        }
+        Ok(set)
+    }
+}
+
+impl Key {
+    /// The key's id.
+    pub fn kid(&self) -> Option<&str> {
+        self.kid.as_deref()
+    }
+
+    /// Whether a signature by `algorithm` may be verified with this key.
+    pub fn fits(&self, algorithm: Algorithm) -> bool {
+        self.algorithms.contains(&algorithm)
+    }
+
+    /// The key itself.
+    pub fn public(&self) -> &DecodingKey {
+        &self.public
+    }
+
+    /// SHA-256 over id, algorithms and key: equal for equal keys.
+    pub fn fingerprint(&self) -> &[u8; 32] {
+        &self.fingerprint
+    }
+
+    fn parse(member: serde_json::Value) -> Result<Self, LeftOut> {
+        let text = member.to_string();
+        let jwk: Jwk = serde_json::from_value(member).map_err(|_| LeftOut::Unreadable)?;
+        jwk.check_use()?;
+        let (family, public) = jwk.public()?;
+        let algorithms = match jwk.alg.as_deref() {
+            None => family.to_vec(),
+            // RFC 9864 names the curve; it is the same key and the same signature.
+            Some("Ed25519") if family == ED25519 => family.to_vec(),
+            Some(name) => match name.parse() {
+                Ok(algorithm) if family.contains(&algorithm) => vec![algorithm],
+                Ok(_) | Err(UnknownAlgorithm) => return Err(LeftOut::Unsupported),
+            },
+        };
+        let mut fingerprint = [0; 32];
+        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        Ok(Self { kid: jwk.kid.map(Into::into), algorithms, public, fingerprint })
+    }
+}
+
+impl fmt::Debug for Key {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Key").field("kid", &self.kid).field("algorithms", &self.algorithms).finish_non_exhaustive()
+    }
+}
+
+#[derive(Deserialize)]
+struct Document {
+    keys: Vec<serde_json::Value>,
+}
+
+#[derive(Deserialize)]
+struct Jwk {
+    kty: String,
+    kid: Option<String>,
+    alg: Option<String>,
+    r#use: Option<String>,
+    key_ops: Option<Vec<String>>,
+    crv: Option<String>,
+    n: Option<String>,
+    e: Option<String>,
+    x: Option<String>,
+    y: Option<String>,
+    // Only whether they are there matters.
+    d: Option<serde::de::IgnoredAny>,
+    p: Option<serde::de::IgnoredAny>,
+    q: Option<serde::de::IgnoredAny>,
+    k: Option<serde::de::IgnoredAny>,
+}
+
+impl Jwk {
+    fn check_use(&self) -> Result<(), LeftOut> {
+        if self.kty == "oct" || self.k.is_some() {
+            return Err(LeftOut::Symmetric);
+        }
+        if self.d.is_some() || self.p.is_some() || self.q.is_some() {
+            return Err(LeftOut::Private);
+        }
+        let signs = self.r#use.as_deref().is_none_or(|purpose| purpose == "sig");
+        let verifies = self.key_ops.as_ref().is_none_or(|operations| operations.iter().any(|o| o == "verify"));
+        if signs && verifies { Ok(()) } else { Err(LeftOut::OtherUse) }
+    }
+
+    /// The library checks none of lengths, curve and exponent: it would take a coordinate of 31 octets beside
+    /// one of 33.
+    fn public(&self) -> Result<(&'static [Algorithm], DecodingKey), LeftOut> {
+        match (self.kty.as_str(), self.crv.as_deref()) {
+            ("RSA", _) => {
+                let (n, e) = (octets(self.n.as_deref())?, octets(self.e.as_deref())?);
+                check_rsa(&n, &e)?;
+                Ok((RSA, DecodingKey::from_rsa_raw_components(&n, &e)))
+            }
+            ("EC", Some("P-256")) => Ok((P256, self.ec(32)?)),
+            ("EC", Some("P-384")) => Ok((P384, self.ec(48)?)),
+            ("OKP", Some("Ed25519")) => {
+                let x = self.x.as_deref().ok_or(LeftOut::Unreadable)?;
+                check_length(x, 32)?;
+                Ok((ED25519, DecodingKey::from_ed_components(x).map_err(|_| LeftOut::Unreadable)?))
+            }
+            _ => Err(LeftOut::Unsupported),
+        }
+    }
+
+    fn ec(&self, coordinate_bytes: usize) -> Result<DecodingKey, LeftOut> {
+        let (Some(x), Some(y)) = (self.x.as_deref(), self.y.as_deref()) else {
+            return Err(LeftOut::Unreadable);
+        };
+        check_length(x, coordinate_bytes)?;
+        check_length(y, coordinate_bytes)?;
+        DecodingKey::from_ec_components(x, y).map_err(|_| LeftOut::Unreadable)
+    }
+}
+
+fn octets(base64url: Option<&str>) -> Result<Vec<u8>, LeftOut> {
+    base64url.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(LeftOut::Unreadable)
+}
+
+fn check_length(base64url: &str, expected: usize) -> Result<(), LeftOut> {
+    if octets(Some(base64url))?.len() == expected { Ok(()) } else { Err(LeftOut::Weak) }
+}
+
+/// RFC 7518 §3.3: 2,048 bits at least; more than 8,192 makes each verification a denial of service.
+fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), LeftOut> {
+    let leading_zeros = n.first().map_or(0, |first| first.leading_zeros() as usize);
+    let bits = (n.len() * 8).saturating_sub(leading_zeros);
+    let exponent_is_odd = e.last().is_some_and(|last| last & 1 == 1);
+    let exponent_is_one = e == [1];
+    if (2048..=8192).contains(&bits) && e.len() <= 4 && exponent_is_odd && !exponent_is_one {
+        Ok(())
+    } else {
+        Err(LeftOut::Weak)
+    }
+}
+
+const RSA: &[Algorithm] = &[
+    Algorithm::Rs256,
+    Algorithm::Rs384,
+    Algorithm::Rs512,
+    Algorithm::Ps256,
+    Algorithm::Ps384,
+    Algorithm::Ps512,
+];
+const P256: &[Algorithm] = &[Algorithm::Es256];
+const P384: &[Algorithm] = &[Algorithm::Es384];
+const ED25519: &[Algorithm] = &[Algorithm::EdDsa];
+
+impl fmt::Display for LeftOut {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Unreadable => "not a readable JWK",
+            Self::Symmetric => "a shared secret, which whoever reads the set could sign with",
+            Self::Private => "a private key, which must be considered lost",
+            Self::OtherUse => "not meant for verifying signatures",
+            Self::Unsupported => "an unsupported key type, curve or algorithm",
+            Self::Weak => "a key of a wrong or weak length",
+            Self::TooMany => "beyond the number of keys that is read",
+        })
+    }
+}
+
+impl fmt::Display for BadKeySet {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "not a JWK set: {}", self.0)
+    }
+}
+
+impl std::error::Error for BadKeySet {}
 
 /// The text names no algorithm that can be allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,3 +324,80 @@ impl fmt::Display for UnknownAlgorithm {
 }
 
 impl std::error::Error for UnknownAlgorithm {}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use serde_json::json;
+
+    /// RFC 7517 appendix A.1, the EC key, and RFC 8037 appendix A.2.
+    fn ec() -> serde_json::Value {
+        json!({"kty": "EC", "crv": "P-256", "kid": "1",
+            "x": "MKBCTNIcKUSDii11ySs3526iDZ8AiTo7Tu6KPAqv7D4", "y": "4Etl6SRW2YiLUrN5vfvVHuhp7x8PxltmWWlbbM4IFyM"})
+    }
+
+    fn ed() -> serde_json::Value {
+        json!({"kty": "OKP", "crv": "Ed25519", "x": "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo"})
+    }
+
+    fn rsa(bytes: usize, e: &str) -> serde_json::Value {
+        json!({"kty": "RSA", "n": URL_SAFE_NO_PAD.encode(vec![0xff; bytes]), "e": e})
+    }
+
+    fn with(mut jwk: serde_json::Value, name: &str, value: serde_json::Value) -> serde_json::Value {
+        jwk.as_object_mut().unwrap().insert(name.to_owned(), value);
+        jwk
+    }
+
+    fn parse_one(jwk: &serde_json::Value) -> Result<Key, LeftOut> {
+        let set = KeySet::parse(json!({"keys": [jwk]}).to_string().as_bytes(), 10).unwrap();
+        set.keys.into_iter().next().ok_or_else(|| set.left_out[0])
+    }
+
+    #[test]
+    fn a_key_verifies_only_what_fits_it() {
+        let key = parse_one(&ec()).unwrap();
+        assert_eq!(key.kid(), Some("1"));
+        assert_eq!(Algorithm::ALL.into_iter().filter(|a| key.fits(*a)).collect::<Vec<_>>(), [Algorithm::Es256]);
+        assert!(parse_one(&ed()).unwrap().fits(Algorithm::EdDsa));
+        assert!(parse_one(&with(ed(), "alg", json!("Ed25519"))).unwrap().fits(Algorithm::EdDsa));
+        let pinned = parse_one(&with(rsa(256, "AQAB"), "alg", json!("PS256"))).unwrap();
+        assert!(pinned.fits(Algorithm::Ps256) && !pinned.fits(Algorithm::Rs256));
+        let free = parse_one(&rsa(256, "AQAB")).unwrap();
+        assert!(free.fits(Algorithm::Rs256) && free.fits(Algorithm::Ps512) && !free.fits(Algorithm::Es256));
+    }
+
+    #[test]
+    fn unusable_keys_are_left_out_with_their_reason() {
+        for (jwk, why) in [
+            (json!({"kty": "oct", "k": "AAAA"}), LeftOut::Symmetric),
+            (with(ec(), "d", json!("AA")), LeftOut::Private),
+            (with(ec(), "use", json!("enc")), LeftOut::OtherUse),
+            (with(ec(), "key_ops", json!(["sign"])), LeftOut::OtherUse),
+            (with(ec(), "alg", json!("RS256")), LeftOut::Unsupported),
+            (with(ec(), "alg", json!("es256")), LeftOut::Unsupported),
+            (with(ec(), "crv", json!("P-521")), LeftOut::Unsupported),
+            (with(ec(), "x", json!("AAAA")), LeftOut::Weak),
+            (with(ec(), "x", json!(5)), LeftOut::Unreadable),
+            (with(ec(), "y", json!(null)), LeftOut::Unreadable),
+            (rsa(255, "AQAB"), LeftOut::Weak),
+            (rsa(1025, "AQAB"), LeftOut::Weak),
+            (rsa(256, "AQ"), LeftOut::Weak),
+            (rsa(256, "Ag"), LeftOut::Weak),
+            (json!({"kty": "RSA", "n": "!", "e": "AQAB"}), LeftOut::Unreadable),
+            (json!("key"), LeftOut::Unreadable),
+            (json!({"kty": "quantum"}), LeftOut::Unsupported),
+        ] {
+            assert_eq!(parse_one(&jwk).unwrap_err(), why, "{jwk}");
+        }
+    }
+
+    #[test]
+    fn one_bad_member_does_not_spoil_the_set_and_the_number_is_bounded() {
+        let set = KeySet::parse(json!({"keys": [5, ec(), ec()]}).to_string().as_bytes(), 2).unwrap();
+        assert_eq!((set.keys.len(), set.left_out), (1, vec![LeftOut::Unreadable, LeftOut::TooMany]));
+        for bad in ["", "[]", "{}", "<html>", "{\"keys\":{}}"] {
+            assert!(KeySet::parse(bad.as_bytes(), 2).is_err(), "{bad}");
+        }
+    }
+}

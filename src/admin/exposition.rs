@@ -1,0 +1,180 @@
+//! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
+//! closed sets: route templates, reasons, statuses, issuer names.
+
+use super::State;
+use crate::gateway::Shared;
+use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
+use prometheus::core::Collector;
+use prometheus::process_collector::ProcessCollector;
+use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::{Encoder, TextEncoder};
+use std::sync::atomic::Ordering;
+
+/// The format's media type.
+pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
+
+/// The whole page.
+pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
+    let mut families = workers(shared);
+    families.extend(routes(shared));
+    families.extend(issuers(shared));
+    families.extend(process(shared, state));
+    families.extend(ProcessCollector::for_self().collect());
+    let mut page = Vec::new();
+    TextEncoder::new().encode(&families, &mut page)?;
+    String::from_utf8(page).map_err(|fault| prometheus::Error::Msg(fault.to_string()))
+}
+
+type Counts = fn(&WorkerMetrics) -> &Cell;
+
+fn workers(shared: &Shared) -> Vec<MetricFamily> {
+    let counters: [(&str, &str, Counts); 11] = [
+        ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
+        ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
+        ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| &w.connections_refused),
+        ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
+        ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| &w.heads_unreadable),
+        ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
+        ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
+        ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
+        ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
+        ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
+        ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| &w.log_blocks_dropped),
+    ];
+    let of = |(name, help, counts): (&str, &str, Counts)| {
+        family(name, help, MetricType::COUNTER, vec![counter(shared.metrics.total(counts), Vec::new())])
+    };
+    counters.into_iter().map(of).collect()
+}
+
+fn routes(shared: &Shared) -> Vec<MetricFamily> {
+    let routes = shared.metrics.routes();
+    let requests = routes.iter().flat_map(|(route, metrics)| requests(route, metrics)).collect();
+    let durations = routes.iter().map(|(route, metrics)| duration(route, metrics)).collect();
+    vec![
+        family(
+            "requests_total",
+            "Requests by route, status and reason; a reason stands where the gateway refused.",
+            MetricType::COUNTER,
+            requests,
+        ),
+        family(
+            "request_duration_seconds",
+            "From the head of a request to the last byte of its answer.",
+            MetricType::HISTOGRAM,
+            durations,
+        ),
+    ]
+}
+
+fn requests(route: &str, metrics: &RouteMetrics) -> Vec<Metric> {
+    let lines = metrics.requests().into_iter().map(|line| {
+        let (status, reason) = match line.outcome {
+            Outcome::Passed(status) => (status, ""),
+            Outcome::Refused(reason) => (reason.status(), reason.name()),
+        };
+        counter(line.count, vec![label("reason", reason), label("route", route), label("status", status.as_str())])
+    });
+    lines.collect()
+}
+
+fn duration(route: &str, metrics: &RouteMetrics) -> Metric {
+    let (buckets, count, sum_us) = metrics.durations();
+    let mut histogram = Histogram::default();
+    histogram.set_sample_count(count);
+    histogram.set_sample_sum(seconds(sum_us));
+    let buckets = buckets.into_iter().map(|(bound_us, cumulative)| {
+        let mut bucket = Bucket::default();
+        bucket.set_upper_bound(seconds(bound_us));
+        bucket.set_cumulative_count(cumulative);
+        bucket
+    });
+    histogram.set_bucket(buckets.collect());
+    let mut metric = Metric::default();
+    metric.set_label(vec![label("route", route)]);
+    metric.set_histogram(histogram);
+    metric
+}
+
+fn issuers(shared: &Shared) -> Vec<MetricFamily> {
+    let policy = shared.policy.load();
+    let now = shared.clock.instant();
+    let (mut keys, mut ages, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
+    for issuer in policy.verifier.issuers() {
+        let name = || label("issuer", &issuer.settings.name);
+        keys.push(gauge(float(issuer.keys.len() as u64), vec![name()]));
+        if let Some(fetched) = issuer.keys.last_good() {
+            ages.push(gauge(now.duration_since(fetched).as_secs_f64(), vec![name()]));
+        }
+        for (outcome, count) in [("good", &issuer.keys.fetches.good), ("failed", &issuer.keys.fetches.failed)] {
+            fetches.push(counter(count.load(Ordering::Relaxed), vec![name(), label("outcome", outcome)]));
+        }
+    }
+    vec![
+        family("issuer_keys", "Usable keys of an issuer; 0 means that its tokens get 503.", MetricType::GAUGE, keys),
+        family("issuer_keys_age_seconds", "Since the issuer's keys were last read.", MetricType::GAUGE, ages),
+        family("issuer_key_fetches_total", "Fetches of an issuer's keys.", MetricType::COUNTER, fetches),
+    ]
+}
+
+fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
+    let policy = shared.policy.load();
+    let flag = |flag: &std::sync::atomic::AtomicBool| float(u64::from(flag.load(Ordering::Relaxed)));
+    let gauges = [
+        ("connections", "Open client connections.", float(shared.connections.load(Ordering::Relaxed) as u64)),
+        ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
+        ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),
+        ("config_last_reload_failed", "1 where the last reload was refused and the old policy kept.", flag(&state.last_reload_failed)),
+        ("draining", "1 once the process has been told to leave.", flag(&state.is_draining)),
+    ];
+    let mut families: Vec<_> = gauges
+        .into_iter()
+        .map(|(name, help, value)| family(name, help, MetricType::GAUGE, vec![gauge(value, Vec::new())]))
+        .collect();
+    let version = vec![label("version", env!("CARGO_PKG_VERSION"))];
+    families.push(family("build_info", "The version that runs.", MetricType::GAUGE, vec![gauge(1.0, version)]));
+    families
+}
+
+fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+    let mut family = MetricFamily::default();
+    family.set_name(format!("scopegate_{name}"));
+    family.set_help(help.to_owned());
+    family.set_field_type(kind);
+    family.set_metric(metrics);
+    family
+}
+
+fn counter(value: u64, labels: Vec<LabelPair>) -> Metric {
+    let mut counter = Counter::default();
+    counter.set_value(float(value));
+    let mut metric = Metric::default();
+    metric.set_label(labels);
+    metric.set_counter(counter);
+    metric
+}
+
+fn gauge(value: f64, labels: Vec<LabelPair>) -> Metric {
+    let mut gauge = Gauge::default();
+    gauge.set_value(value);
+    let mut metric = Metric::default();
+    metric.set_label(labels);
+    metric.set_gauge(gauge);
+    metric
+}
+
+fn label(name: &str, value: &str) -> LabelPair {
+    let mut label = LabelPair::default();
+    label.set_name(name.to_owned());
+    label.set_value(value.to_owned());
+    label
+}
+
+fn seconds(us: u64) -> f64 {
+    float(us) / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the exposition format has only floats")]
+fn float(value: u64) -> f64 {
+    value as f64
+}

@@ -1,0 +1,102 @@
+//! The operators' listener: is it alive, is it ready, what does it count. It has no authentication, so `config` lets it
+//! listen on loopback only.
+
+pub mod exposition;
+
+use crate::gateway::Shared;
+use bytes::Bytes;
+use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use http_body_util::Full;
+use hyper::body::Incoming;
+use hyper::server::conn::http1;
+use hyper::service::service_fn;
+use hyper_util::rt::{TokioIo, TokioTimer};
+use std::convert::Infallible;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+use tokio::net::TcpStream;
+
+/// What the admin listener tells.
+#[derive(Clone)]
+pub struct Admin {
+    /// What the workers share.
+    pub shared: Arc<Shared>,
+    /// Reloads and drain, as they went.
+    pub state: Arc<State>,
+}
+
+/// The life of the process as operators ask about it.
+#[derive(Debug, Default)]
+pub struct State {
+    /// Set when the process has begun to leave.
+    pub is_draining: AtomicBool,
+    /// Whether the last reload was refused.
+    pub last_reload_failed: AtomicBool,
+}
+
+impl Admin {
+    /// Answers the requests of one connection.
+    pub async fn serve(self, stream: TcpStream) {
+        let service = service_fn(|request| {
+            let answer = self.answer(&request);
+            async move { Ok::<_, Infallible>(answer) }
+        });
+        let served = http1::Builder::new()
+            .timer(TokioTimer::new())
+            .header_read_timeout(HEAD_TIMEOUT)
+            .serve_connection(TokioIo::new(stream), service)
+            .await;
+        if let Err(fault) = served {
+            tracing::debug!(%fault, "an admin connection broke off");
+        }
+    }
+
+    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
+        if request.method() != Method::GET && request.method() != Method::HEAD {
+            let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".to_owned());
+            refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
+            return refusal;
+        }
+        match request.uri().path() {
+            "/livez" => text(StatusCode::OK, "alive\n".to_owned()),
+            "/readyz" => self.ready(),
+            "/metrics" => match exposition::render(&self.shared, &self.state) {
+                Ok(page) => typed(StatusCode::OK, exposition::CONTENT_TYPE, page),
+                Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot render the metrics: {fault}\n")),
+            },
+            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz and /metrics\n".to_owned()),
+        }
+    }
+
+    /// Ready when every issuer has keys and nobody has told us to leave. The listeners are bound before this
+    /// listener is.
+    fn ready(&self) -> Response<Full<Bytes>> {
+        if self.state.is_draining.load(Ordering::Relaxed) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+        }
+        let policy = self.shared.policy.load();
+        let cold = policy.verifier.issuers().iter().filter(|issuer| !issuer.keys.is_warm());
+        let missing: Vec<_> = cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect();
+        if missing.is_empty() {
+            text(StatusCode::OK, "ready\n".to_owned())
+        } else {
+            text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
+        }
+    }
+}
+
+fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+    typed(status, "text/plain; charset=utf-8", body)
+}
+
+fn typed(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+    let mut response = Response::new(Full::new(Bytes::from(body)));
+    *response.status_mut() = status;
+    response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
+    response.headers_mut().insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    response
+}
+
+/// A scraper sends its head at once.
+const HEAD_TIMEOUT: Duration = Duration::from_secs(5);

@@ -1,0 +1,98 @@
+//! The control thread: the admin listener, and the keys of every issuer.
+
+use super::gateway::Stage;
+use crate::admin::Admin;
+use crate::config::KeySource;
+use crate::gateway::verify::Issuer;
+use crate::gateway::verify::keys::FetchPlan;
+use crate::net::fetch::Fetcher;
+use crate::net::{listen, thread, tls};
+use std::net::TcpListener;
+use std::sync::Arc;
+use tokio::sync::{Notify, watch};
+use tokio::task::JoinHandle;
+
+/// What the control thread works on.
+pub struct Control {
+    /// Answers operators.
+    pub admin: Admin,
+    changed: Notify,
+}
+
+impl Control {
+    /// Nothing runs yet.
+    pub fn new(admin: Admin) -> Self {
+        Self { admin, changed: Notify::new() }
+    }
+
+    /// The policy has other issuers now.
+    pub fn issuers_changed(&self) {
+        self.changed.notify_one();
+    }
+}
+
+/// Works until the end.
+pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Receiver<Stage>) {
+    match listen::register(admin) {
+        Ok(listener) => {
+            let admin = control.admin.clone();
+            let stop = until_end(stages.clone());
+            thread::beside(listen::accept(listener, stop, move |stream, _peer| {
+                thread::beside(admin.clone().serve(stream));
+            }));
+        }
+        Err(fault) => tracing::error!(%fault, "the admin listener cannot be used"),
+    }
+    tokio::select! {
+        () = keep_keys(&control) => {}
+        () = until_end(stages) => {}
+    }
+}
+
+/// One task per issuer whose keys are fetched; a reload ends those that are no longer needed.
+async fn keep_keys(control: &Control) {
+    let mut kept: Vec<(Arc<Issuer>, JoinHandle<()>)> = Vec::new();
+    loop {
+        let policy = control.admin.shared.policy.load_full();
+        let wanted = policy.verifier.issuers();
+        kept.retain(|(issuer, task)| {
+            let stays = wanted.iter().any(|wanted| Arc::ptr_eq(wanted, issuer));
+            if !stays {
+                task.abort();
+            }
+            stays
+        });
+        for issuer in wanted {
+            if !kept.iter().any(|(kept, _)| Arc::ptr_eq(kept, issuer))
+                && let Some(task) = keep_fresh(control, issuer)
+            {
+                kept.push((Arc::clone(issuer), task));
+            }
+        }
+        drop(policy);
+        control.changed.notified().await;
+    }
+}
+
+fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>> {
+    let KeySource::Uri { uri, ca_file, refresh } = &issuer.settings.keys else {
+        return None;
+    };
+    let fetcher = match tls::client(ca_file.as_deref()) {
+        Ok(client) => Fetcher::new(client),
+        Err(fault) => {
+            tracing::error!(issuer = &*issuer.settings.name, %fault, "cannot fetch the issuer's keys");
+            return None;
+        }
+    };
+    let plan = FetchPlan { uri: uri.clone(), refresh: *refresh, fetcher };
+    let (issuer, clock) = (Arc::clone(issuer), control.admin.shared.clock.clone());
+    Some(thread::beside(async move {
+        issuer.keys.keep_fresh(&issuer.settings.name, &plan, &clock).await;
+    }))
+}
+
+async fn until_end(mut stages: watch::Receiver<Stage>) {
+    // A sender that is gone means the same.
+    let _told = stages.wait_for(|stage| *stage == Stage::End).await;
+}

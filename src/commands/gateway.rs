@@ -1,0 +1,238 @@
+//! A running gateway: its threads, its listeners, and what can be asked of it from outside: reload, drain.
+
+use super::control::{self, Control};
+use super::worker::{self, Post};
+use crate::admin::Admin;
+use crate::clock::Clock;
+use crate::config::{self, KeySource, Settings};
+use crate::gateway::observe::access_log::{self, LogControl};
+use crate::gateway::observe::metrics::Metrics;
+use crate::gateway::policy::Policy;
+use crate::gateway::verify::keys::KeyStore;
+use crate::gateway::verify::{Issuer, Verifier};
+use crate::gateway::{Shared, Worker};
+use crate::net::client::Timeouts;
+use crate::net::{listen, thread, tls};
+use anyhow::{Context as _, bail};
+use arc_swap::ArcSwap;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread::JoinHandle;
+use tokio::sync::watch;
+
+/// A gateway that serves until it is drained.
+pub struct Gateway {
+    control: Arc<Control>,
+    addresses: Vec<SocketAddr>,
+    admin: SocketAddr,
+    stage: watch::Sender<Stage>,
+    log: LogControl,
+    reloading: Mutex<Fixed>,
+    workers: Vec<JoinHandle<()>>,
+    others: Vec<JoinHandle<()>>,
+}
+
+/// How far the process is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stage {
+    /// It takes requests.
+    Serve,
+    /// It finishes what it has.
+    Drain,
+    /// It is gone.
+    End,
+}
+
+/// What only a restart can change.
+#[derive(Debug, PartialEq, Eq)]
+struct Fixed {
+    listen: Vec<SocketAddr>,
+    workers: usize,
+    has_tls: bool,
+    admin: SocketAddr,
+    access_log: config::AccessLog,
+    limits: config::limits::Limits,
+}
+
+impl Gateway {
+    /// Binds every listener, reads every key file, starts every thread. When it returns, requests are answered.
+    pub fn start(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
+        tls::install_provider();
+        let workers = settings.server.workers.get();
+        let limits = settings.limits.clone();
+        let fixed = Fixed::of(&settings);
+        let shared = share(&settings, workers, clock)?;
+        let listeners = bind_all(&settings.server.listen, workers)?;
+        let addresses = listeners.iter().filter_map(|of_address| of_address.first()?.local_addr().ok()).collect();
+        let admin_listener = bind_all(&[settings.admin.listen], 1)?.pop().and_then(|mut one| one.pop());
+        let admin_listener = admin_listener.context("the admin listener was not bound")?;
+        let admin = admin_listener.local_addr()?;
+        let acceptor = settings.server.tls.map(|tls| tls::server(tls.chain, tls.key)).transpose()?;
+        let (buffers, log, writer) = access_log::open(settings.access_log, workers);
+        let (stage, stages) = watch::channel(Stage::Serve);
+        let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
+
+        let mut others = Vec::new();
+        if let Some(writer) = writer {
+            writer.check().context("cannot write the access log")?;
+            others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?);
+        }
+        let mut threads = Vec::new();
+        let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
+        for (index, (listeners, log)) in transpose(listeners).into_iter().zip(buffers).enumerate() {
+            let (shared, stages) = (Arc::clone(&shared), stages.clone());
+            let post = Post { listeners, tls: acceptor.clone().map(Into::into), drain_timeout: limits.drain_timeout };
+            let head_bytes_max = limits.head_bytes_max;
+            threads.push(thread::spawn(format!("worker-{index}"), move || {
+                worker::run(Worker::new(index, shared, timeouts, head_bytes_max, log), post, stages)
+            })?);
+        }
+        let running = Arc::clone(&control);
+        others.push(thread::spawn("control".to_owned(), move || control::run(running, admin_listener, stages))?);
+        Ok(Self { control, addresses, admin, stage, log, reloading: Mutex::new(fixed), workers: threads, others })
+    }
+
+    /// Where third parties reach it.
+    pub fn addresses(&self) -> &[SocketAddr] {
+        &self.addresses
+    }
+
+    /// Where operators reach it.
+    pub fn admin(&self) -> SocketAddr {
+        self.admin
+    }
+
+    /// Applies a new configuration whole, or not at all: then it says why, and the old one goes on.
+    pub fn reload(&self, settings: &Settings) -> anyhow::Result<()> {
+        let fixed = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
+        self.log.reopen();
+        let outcome = self.apply(settings, &fixed);
+        self.reload_ended(outcome.is_ok());
+        outcome
+    }
+
+    /// A reload was refused before it came here: the file has faults.
+    pub fn reload_refused(&self) {
+        self.log.reopen();
+        self.reload_ended(false);
+    }
+
+    /// Lets requests in flight end, takes no new ones, and returns when all is gone or the drain timeout is over.
+    pub fn drain(self) {
+        self.control.admin.state.is_draining.store(true, Ordering::Relaxed);
+        self.stage.send_replace(Stage::Drain);
+        join(self.workers);
+        self.stage.send_replace(Stage::End);
+        drop(self.log);
+        join(self.others);
+    }
+
+    fn apply(&self, settings: &Settings, fixed: &Fixed) -> anyhow::Result<()> {
+        let shared = &self.control.admin.shared;
+        if let Some(what) = fixed.differs_in(&Fixed::of(settings)) {
+            bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
+        }
+        let old = shared.policy.load_full();
+        let verifier = verifier(settings, Some(&old.verifier), shared.clock.clone())?;
+        shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, verifier, &shared.metrics)));
+        self.control.issuers_changed();
+        Ok(())
+    }
+
+    fn reload_ended(&self, good: bool) {
+        self.control.admin.state.last_reload_failed.store(!good, Ordering::Relaxed);
+    }
+}
+
+impl Fixed {
+    fn of(settings: &Settings) -> Self {
+        Self {
+            listen: settings.server.listen.clone(),
+            workers: settings.server.workers.get(),
+            has_tls: settings.server.tls.is_some(),
+            admin: settings.admin.listen,
+            access_log: settings.access_log.clone(),
+            limits: settings.limits.clone(),
+        }
+    }
+
+    fn differs_in(&self, new: &Self) -> Option<&'static str> {
+        [
+            (self.listen != new.listen, "server.listen"),
+            (self.workers != new.workers, "server.workers"),
+            (self.has_tls != new.has_tls, "server.tls"),
+            (self.admin != new.admin, "admin.listen"),
+            (self.access_log != new.access_log, "access_log"),
+            (self.limits != new.limits, "limits"),
+        ]
+        .into_iter()
+        .find_map(|(differs, name)| differs.then_some(name))
+    }
+}
+
+fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
+    let metrics = Arc::new(Metrics::new(workers));
+    let verifier = verifier(settings, None, clock.clone())?;
+    Ok(Arc::new(Shared {
+        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, verifier, &metrics)),
+        metrics,
+        connections: AtomicUsize::new(0),
+        connections_max: settings.limits.connections_max,
+        clock,
+    }))
+}
+
+/// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each that did not.
+/// Key files are read again in any case.
+fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> anyhow::Result<Arc<Verifier>> {
+    let known = |wanted: &config::Issuer| {
+        old.into_iter().flat_map(|old| old.issuers()).find(|issuer| issuer.settings == *wanted).map(Arc::clone)
+    };
+    let mut issuers = Vec::new();
+    for wanted in &settings.issuers {
+        let issuer = known(wanted).unwrap_or_else(|| {
+            Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) })
+        });
+        if let KeySource::File(path) = &wanted.keys {
+            let read = issuer.keys.load_file(path, clock.instant());
+            read.with_context(|| format!("issuer {}: no usable keys", wanted.name))?;
+        }
+        issuers.push(issuer);
+    }
+    let same = |old: &&Arc<Verifier>| {
+        old.issuers().len() == issuers.len() && old.issuers().iter().zip(&issuers).all(|(a, b)| Arc::ptr_eq(a, b))
+    };
+    Ok(match old.filter(same) {
+        Some(old) => Arc::clone(old),
+        None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, clock)),
+    })
+}
+
+fn bind_all(addresses: &[SocketAddr], workers: usize) -> anyhow::Result<Vec<Vec<TcpListener>>> {
+    let bind = |address: &SocketAddr| {
+        listen::bind(*address, workers)
+            .with_context(|| format!("cannot listen on {address}: is another process there? `ss -ltnp` shows which"))
+    };
+    addresses.iter().map(bind).collect()
+}
+
+/// From one list per address to one per worker.
+fn transpose(of_addresses: Vec<Vec<TcpListener>>) -> Vec<Vec<TcpListener>> {
+    let mut of_workers: Vec<Vec<TcpListener>> = Vec::new();
+    for listeners in of_addresses {
+        of_workers.resize_with(listeners.len(), Vec::new);
+        for (worker, listener) in of_workers.iter_mut().zip(listeners) {
+            worker.push(listener);
+        }
+    }
+    of_workers
+}
+
+fn join(threads: Vec<JoinHandle<()>>) {
+    for thread in threads {
+        if thread.join().is_err() {
+            tracing::error!("a thread ended by a fault of ours; see the message before");
+        }
+    }
+}

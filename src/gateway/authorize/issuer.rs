@@ -1,0 +1,26 @@
+//! Tokens of one issuer must not open the routes of another.
+
+use super::Facts;
+use crate::config;
+use crate::gateway::refusal::{Reason, Refusal};
+use std::sync::Arc;
+
+/// The issuers that a route accepts.
+#[derive(Debug)]
+pub struct Issuer {
+    accepted: Vec<Arc<str>>,
+}
+
+impl Issuer {
+    /// `None` where the route accepts every issuer.
+    pub fn compile(accepted: &[usize], settings: &config::Settings) -> Option<Self> {
+        let name = |place: &usize| settings.issuers.get(*place).map(|issuer| Arc::clone(&issuer.name));
+        (!accepted.is_empty()).then(|| Self { accepted: accepted.iter().filter_map(name).collect() })
+    }
+
+    /// Refuses another issuer's token as if that issuer were unknown: here it is.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let name = &facts.token.issuer().settings.name;
+        if self.accepted.contains(name) { Ok(()) } else { Err(Reason::IssuerUnknown.into()) }
+    }
+}

@@ -1,0 +1,36 @@
+//! The token's scope must cover the route (RFC 6750 §3.1): exact tokens, whatever their order.
+
+use super::Facts;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::challenge::{self, Realm};
+use crate::oauth::scope::ScopeToken;
+use http::HeaderValue;
+
+/// The scopes that a route needs.
+#[derive(Debug)]
+pub struct Scopes {
+    all: Vec<ScopeToken>,
+    any: Vec<ScopeToken>,
+    /// Names exactly what the route needs, in the configuration's order; never what the token has.
+    challenge: HeaderValue,
+}
+
+impl Scopes {
+    /// `None` where the route needs no scope.
+    pub fn compile(all: &[ScopeToken], any: &[ScopeToken], realm: &Realm) -> Option<Self> {
+        let needed = all.iter().chain(any);
+        (!all.is_empty() || !any.is_empty()).then(|| Self {
+            all: all.to_vec(),
+            any: any.to_vec(),
+            challenge: challenge::insufficient_scope(realm, Reason::ScopeMissing.description(), needed),
+        })
+    }
+
+    /// Refuses a token that lacks one of `all`, or every one of `any`.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let held = facts.token.scope();
+        let has_all = self.all.iter().all(|scope| held.contains(scope));
+        let has_one = self.any.is_empty() || self.any.iter().any(|scope| held.contains(scope));
+        if has_all && has_one { Ok(()) } else { Err(Refusal::scope_missing(self.challenge.clone())) }
+    }
+}

@@ -1,0 +1,135 @@
+//! CREDENTIALS: finds the one bearer token of a request. Nothing else reads `Authorization`.
+
+use super::read::Head;
+use super::refusal::{Reason, Refusal};
+use crate::config::limits::TOKEN_BYTES_MAX;
+use crate::oauth::bearer::{self, Credentials};
+use http::{HeaderValue, header};
+
+/// The token of a request, taken out of it. No `Debug`, so that it cannot reach a log.
+pub struct Bearer {
+    field: HeaderValue,
+    token_bytes: usize,
+}
+
+impl Bearer {
+    /// The token's text.
+    pub fn token(&self) -> &[u8] {
+        let field = self.field.as_bytes();
+        field.get(field.len() - self.token_bytes..).unwrap_or_default()
+    }
+}
+
+/// Refuses a token in the query, whatever else the request carries: URLs end up in logs and histories
+/// (RFC 9700 §4.3.2). It comes before routing, so that an unknown path does not hide it.
+pub fn refuse_query_token(head: &Head) -> Result<(), Refusal> {
+    match head.query() {
+        Some(query) if has_token_parameter(query.as_bytes()) => {
+            let twice = head.headers().contains_key(header::AUTHORIZATION);
+            Err(if twice { Reason::TokenTwice } else { Reason::TokenInQuery }.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// Takes the token out of the request: it is not forwarded (RFC 9700 §4.9.3).
+pub fn take(head: &mut Head) -> Result<Bearer, Refusal> {
+    let mut fields = head.parts.headers.get_all(header::AUTHORIZATION).iter();
+    let field = match (fields.next(), fields.next()) {
+        (None, _) => return Err(Reason::TokenMissing.into()),
+        (Some(field), None) => field.clone(),
+        (Some(_), Some(_)) => return Err(Reason::TokenTwice.into()),
+    };
+    let token_bytes = match bearer::parse(field.as_bytes()) {
+        Credentials::Bearer(token) if token.len() <= TOKEN_BYTES_MAX => token.len(),
+        Credentials::Bearer(_) | Credentials::Malformed => return Err(Reason::TokenMalformed.into()),
+        Credentials::OtherScheme => return Err(Reason::TokenMissing.into()),
+    };
+    head.parts.headers.remove(header::AUTHORIZATION);
+    Ok(Bearer { field, token_bytes })
+}
+
+/// Whether a parameter's name decodes to `access_token` (RFC 6750 §2.3). `;` separates parameters for some
+/// servers, so it does here.
+fn has_token_parameter(query: &[u8]) -> bool {
+    query.split(|b| matches!(b, b'&' | b';')).any(|parameter| {
+        let name = parameter.split(|b| *b == b'=').next().unwrap_or_default();
+        is_token_name(name)
+    })
+}
+
+/// Compares while decoding, in any case: a server behind us may fold names.
+fn is_token_name(name: &[u8]) -> bool {
+    let mut wanted = TOKEN_PARAMETER.iter();
+    let mut rest = name;
+    while let [first, tail @ ..] = rest {
+        let (octet, tail) = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => match (char::from(*high).to_digit(16), char::from(*low).to_digit(16)) {
+                (Some(high), Some(low)) => (u8::try_from(high << 4 | low).unwrap_or_default(), tail),
+                _ => return false,
+            },
+            _ => (*first, tail),
+        };
+        if wanted.next() != Some(&octet.to_ascii_lowercase()) {
+            return false;
+        }
+        rest = tail;
+    }
+    wanted.next().is_none()
+}
+
+const TOKEN_PARAMETER: &[u8] = b"access_token";
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::read;
+
+    fn head(uri: &str, fields: &[(&str, &str)]) -> Head {
+        let mut request = http::Request::get(uri).header("host", "a");
+        for (name, value) in fields {
+            request = request.header(*name, *value);
+        }
+        read::head(request.body(()).unwrap().into_parts().0, 8192).unwrap()
+    }
+
+    #[test]
+    fn a_token_in_the_query_is_found_in_every_spelling() {
+        for query in ["access_token=x", "a=1&access_token=x", "access_token", "access_token=", "access%5Ftoken=x",
+            "%61ccess_token=x", "a;access_token=x", "ACCESS_TOKEN=x", "&&access_token=x"] {
+            let refused = refuse_query_token(&head(&format!("/a?{query}"), &[])).unwrap_err();
+            assert_eq!(refused.reason(), Reason::TokenInQuery, "{query}");
+        }
+        for query in ["", "a=access_token", "xaccess_token=1", "access_tokens=1", "access_toke=n", "access%255Ftoken=x", "access%5token=1"] {
+            assert!(refuse_query_token(&head(&format!("/a?{query}"), &[])).is_ok(), "{query}");
+        }
+        let both = head("/a?access_token=x", &[("authorization", "Bearer x")]);
+        assert_eq!(refuse_query_token(&both).unwrap_err().reason(), Reason::TokenTwice);
+    }
+
+    #[test]
+    fn the_token_is_taken_out_of_the_request() {
+        let mut head = head("/a", &[("authorization", "bearer  abc.def")]);
+        assert_eq!(take(&mut head).ok().unwrap().token(), b"abc.def");
+        assert!(!head.headers().contains_key("authorization"));
+    }
+
+    #[test]
+    fn anything_but_one_token_is_refused() {
+        let longest = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX));
+        assert!(take(&mut head("/a", &[("authorization", &longest)])).is_ok());
+        let too_long = format!("{longest}a");
+        for (fields, reason) in [
+            (&[][..], Reason::TokenMissing),
+            (&[("authorization", "Basic YTpi")], Reason::TokenMissing),
+            (&[("authorization", "DPoP abc")], Reason::TokenMissing),
+            (&[("authorization", "Bearer")], Reason::TokenMalformed),
+            (&[("authorization", "Bearer a,b")], Reason::TokenMalformed),
+            (&[("authorization", &too_long)], Reason::TokenMalformed),
+            (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Reason::TokenTwice),
+            (&[("authorization", "Basic a"), ("authorization", "Bearer b")], Reason::TokenTwice),
+        ] {
+            assert_eq!(take(&mut head("/a", fields)).err().unwrap().reason(), reason, "{fields:?}");
+        }
+    }
+}

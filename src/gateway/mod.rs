@@ -1,0 +1,187 @@
+//! The data path, in the order in which a request passes it. `pipeline` has it on one screen.
+
+pub mod authorize;
+pub mod connection;
+pub mod credentials;
+pub mod forward;
+pub mod interaction;
+pub mod observe;
+pub mod pipeline;
+pub mod policy;
+pub mod read;
+pub mod refusal;
+pub mod respond;
+pub mod route;
+pub mod verify;
+
+use crate::clock::Clock;
+use crate::net::client::{Activity, Timeouts};
+use crate::net::deadline::Deadlines;
+use arc_swap::ArcSwap;
+use forward::pool::{Home, Upstream};
+use interaction::InteractionIds;
+use observe::access_log::{HandedOver, LogBuffer};
+use observe::metrics::{Metrics, WorkerMetrics};
+use policy::Policy;
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::Duration;
+
+/// What all workers and the control thread share.
+pub struct Shared {
+    /// The policy in force; replaced whole.
+    pub policy: ArcSwap<Policy>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+    /// Open client connections of all workers.
+    pub connections: AtomicUsize,
+    /// More are closed at once.
+    pub connections_max: usize,
+    /// Time.
+    pub clock: Clock,
+}
+
+/// One worker: everything its requests share. It never leaves its thread.
+pub struct Worker {
+    /// From 0.
+    pub index: usize,
+    /// What all workers share.
+    pub shared: Arc<Shared>,
+    clock: Clock,
+    deadlines: Deadlines,
+    timeouts: Timeouts,
+    head_bytes_max: usize,
+    plan: RefCell<Rc<Plan>>,
+    log: RefCell<LogBuffer>,
+    ids: InteractionIds,
+    connections: RefCell<Vec<Weak<Activity>>>,
+    is_draining: Cell<bool>,
+}
+
+/// The policy as one worker uses it: with its own connections to the upstreams.
+pub struct Plan {
+    /// What requests are decided by.
+    pub policy: Arc<Policy>,
+    upstreams: Vec<Rc<Upstream>>,
+}
+
+impl Worker {
+    /// A worker without connections. `head_bytes_max` and `timeouts` hold for every connection it will have.
+    pub fn new(
+        index: usize,
+        shared: Arc<Shared>,
+        timeouts: Timeouts,
+        head_bytes_max: usize,
+        log: LogBuffer,
+    ) -> Rc<Self> {
+        let clock = shared.clock.clone();
+        let deadlines = Deadlines::new(clock.instant());
+        let home = Home { worker: index, deadlines: deadlines.clone(), metrics: Arc::clone(&shared.metrics) };
+        let plan = Plan::new(shared.policy.load_full(), None, &home);
+        Rc::new(Self {
+            index,
+            clock,
+            deadlines,
+            timeouts,
+            head_bytes_max,
+            plan: RefCell::new(Rc::new(plan)),
+            log: RefCell::new(log),
+            ids: InteractionIds::new(),
+            connections: RefCell::default(),
+            is_draining: Cell::new(false),
+            shared,
+        })
+    }
+
+    /// The plan for a request that begins now.
+    fn plan(&self) -> Rc<Plan> {
+        let mut plan = self.plan.borrow_mut();
+        let policy = self.shared.policy.load();
+        if !Arc::ptr_eq(&policy, &plan.policy) {
+            *plan = Rc::new(Plan::new(Arc::clone(&policy), Some(&plan), &self.home()));
+        }
+        Rc::clone(&plan)
+    }
+
+    fn home(&self) -> Home {
+        Home { worker: self.index, deadlines: self.deadlines.clone(), metrics: Arc::clone(&self.shared.metrics) }
+    }
+
+    /// This worker's counters.
+    pub fn metrics(&self) -> &WorkerMetrics {
+        self.shared.metrics.worker(self.index)
+    }
+
+    fn log_line(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let outcome = self.log.borrow_mut().line(write);
+        self.count_log(outcome);
+    }
+
+    fn count_log(&self, outcome: HandedOver) {
+        if outcome == HandedOver::Dropped {
+            self.metrics().log_blocks_dropped.add(1);
+        }
+    }
+
+    /// What must happen now and then, four or five times a second: deadlines.
+    pub fn tick(&self) {
+        self.deadlines.sweep(self.clock.instant());
+    }
+
+    /// What must happen about once a second: log lines go out, idle upstream connections end, a new policy takes
+    /// over even where there is no traffic.
+    pub fn second(&self) {
+        let outcome = self.log.borrow_mut().flush();
+        self.count_log(outcome);
+        for upstream in &self.plan().upstreams {
+            upstream.sweep();
+        }
+        self.connections.borrow_mut().retain(|connection| connection.strong_count() > 0);
+    }
+
+    /// From now on every answer asks its client to leave, and who says nothing for `linger` is shown out.
+    pub fn drain(&self, linger: Duration) {
+        self.is_draining.set(true);
+        for connection in self.connections.borrow().iter().filter_map(Weak::upgrade) {
+            connection.hurry(linger);
+        }
+    }
+
+    /// Open client connections of this worker.
+    pub fn connections(&self) -> usize {
+        self.connections.borrow().iter().filter(|connection| connection.strong_count() > 0).count()
+    }
+}
+
+impl Plan {
+    /// Keeps the connections to upstreams whose settings stay the same.
+    fn new(policy: Arc<Policy>, old: Option<&Self>, home: &Home) -> Self {
+        let keep_or_make = |settings: &Arc<crate::config::Upstream>| {
+            let kept = old.into_iter().flat_map(|old| &old.upstreams).find(|kept| kept.settings() == settings);
+            kept.map_or_else(
+                || Rc::new(Upstream::new(Arc::clone(settings), policy.stall_timeout, home.clone())),
+                Rc::clone,
+            )
+        };
+        let upstreams = policy.upstreams.iter().map(keep_or_make).collect();
+        Self { policy, upstreams }
+    }
+}
+
+impl Shared {
+    /// Whether one more client connection may be taken; if so it counts until `release`.
+    pub fn admit(&self) -> bool {
+        let admitted = self.connections.fetch_add(1, Ordering::Relaxed) < self.connections_max;
+        if !admitted {
+            self.release();
+        }
+        admitted
+    }
+
+    /// A client connection has ended.
+    pub fn release(&self) {
+        self.connections.fetch_sub(1, Ordering::Relaxed);
+    }
+}

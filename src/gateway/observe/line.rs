@@ -1,0 +1,166 @@
+//! Writes one access-log line: JSON, one object, fields in a fixed order, absent ones left out. Every text that a
+//! client or an issuer chose is escaped.
+
+use super::super::verify::cache::CacheUse;
+use super::metrics::Outcome;
+use super::record::{End, Record};
+use std::time::Duration;
+
+/// Appends the line of `record`, with its newline.
+pub(super) fn write(block: &mut Vec<u8>, record: &Record, now_ms: u64, took: Duration) {
+    block.extend_from_slice(b"{\"time\":\"");
+    time(block, now_ms);
+    block.push(b'"');
+    text(block, "id", record.id.as_bytes());
+    block.extend_from_slice(b",\"client\":\"");
+    // An address prints as digits, dots, colons and letters: nothing to escape, nothing to fail.
+    let _always_written = std::io::Write::write_fmt(block, format_args!("{}", record.client));
+    block.push(b'"');
+    text(block, "method", record.method.as_str().as_bytes());
+    if let Some(path) = record.path() {
+        text(block, "path", path.as_bytes());
+    }
+    if let Some(route) = record.route() {
+        text(block, "route", route.path.as_bytes());
+    }
+    outcome(block, record.outcome);
+    if let Some(token) = &record.token {
+        text(block, "issuer", token.issuer().settings.name.as_bytes());
+        if let Some(client_id) = token.client_id() {
+            text(block, "client_id", client_id.as_bytes());
+        }
+    }
+    if let Some(cache) = record.cache {
+        text(block, "verdict", if cache == CacheUse::Hit { b"remembered" } else { b"fresh" });
+    }
+    if let Some(upstream) = record.upstream() {
+        text(block, "upstream", upstream.as_bytes());
+    }
+    if let Some(wait) = record.upstream_wait {
+        number(block, "upstream_us", micros(wait));
+    }
+    number(block, "duration_us", micros(took));
+    number(block, "bytes", record.bytes);
+    if record.end != End::Complete {
+        text(block, "end", if record.end == End::ClientGone { b"client_gone" } else { b"upstream_broke" });
+    }
+    block.extend_from_slice(b"}\n");
+}
+
+fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
+    match outcome {
+        Outcome::Passed(status) => number(block, "status", u64::from(status.as_u16())),
+        Outcome::Refused(reason) => {
+            number(block, "status", u64::from(reason.status().as_u16()));
+            text(block, "reason", reason.name().as_bytes());
+        }
+    }
+}
+
+fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {
+    block.extend_from_slice(b",\"");
+    block.extend_from_slice(name.as_bytes());
+    block.extend_from_slice(b"\":\"");
+    if value.iter().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
+        block.extend_from_slice(value);
+    } else {
+        escape(block, value);
+    }
+    block.push(b'"');
+}
+
+/// RFC 8259 §7; octets that are not ASCII become the code points of Latin-1, so that every line is UTF-8.
+fn escape(block: &mut Vec<u8>, value: &[u8]) {
+    for byte in value {
+        match byte {
+            b'"' | b'\\' => block.extend_from_slice(&[b'\\', *byte]),
+            0x20..=0x7E => block.push(*byte),
+            _ => {
+                let hex = |nibble: u8| char::from_digit(u32::from(nibble), 16).map_or(b'0', |digit| digit as u8);
+                block.extend_from_slice(b"\\u00");
+                block.extend_from_slice(&[hex(byte >> 4), hex(byte & 15)]);
+            }
+        }
+    }
+}
+
+fn number(block: &mut Vec<u8>, name: &str, value: u64) {
+    block.extend_from_slice(b",\"");
+    block.extend_from_slice(name.as_bytes());
+    block.extend_from_slice(b"\":");
+    block.extend_from_slice(itoa::Buffer::new().format(value).as_bytes());
+}
+
+fn micros(duration: Duration) -> u64 {
+    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
+}
+
+/// RFC 3339 in UTC with milliseconds.
+pub(super) fn time(block: &mut Vec<u8>, unix_ms: u64) {
+    let (seconds, ms) = (unix_ms / 1000, unix_ms % 1000);
+    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+    let (year, month, day) = civil(days);
+    padded(block, year, 4);
+    block.push(b'-');
+    padded(block, month, 2);
+    block.push(b'-');
+    padded(block, day, 2);
+    block.push(b'T');
+    padded(block, of_day / 3600, 2);
+    block.push(b':');
+    padded(block, of_day / 60 % 60, 2);
+    block.push(b':');
+    padded(block, of_day % 60, 2);
+    block.push(b'.');
+    padded(block, ms, 3);
+    block.push(b'Z');
+}
+
+fn padded(block: &mut Vec<u8>, value: u64, digits: usize) {
+    let mut buffer = itoa::Buffer::new();
+    let text = buffer.format(value);
+    block.extend(std::iter::repeat_n(b'0', digits.saturating_sub(text.len())));
+    block.extend_from_slice(text.as_bytes());
+}
+
+/// Days since 1970-01-01 as a date: Howard Hinnant's `civil_from_days`, for dates from 1970 on.
+fn civil(days: u64) -> (u64, u64, u64) {
+    let days = days + 719_468;
+    let (era, of_era) = (days / 146_097, days % 146_097);
+    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
+    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+    let shifted_month = (5 * of_year + 2) / 153;
+    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
+    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
+    let year = year_of_era + era * 400 + u64::from(month <= 2);
+    (year, month, day)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn times_are_rfc_3339() {
+        for (unix_ms, expected) in [
+            (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
+            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
+            (1_795_435_404_007, "2026-11-23T11:23:24.007Z"),
+            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
+        ] {
+            let mut block = Vec::new();
+            time(&mut block, unix_ms);
+            assert_eq!(String::from_utf8(block).unwrap(), expected);
+        }
+    }
+
+    #[test]
+    fn whatever_a_client_sends_stays_inside_its_string() {
+        let mut block = b"{\"x\":1".to_vec();
+        text(&mut block, "path", b"a\"b\\c\r\n\0\xff/");
+        block.push(b'}');
+        let parsed: serde_json::Value = serde_json::from_slice(&block).unwrap();
+        assert_eq!(parsed["path"], "a\"b\\c\r\n\0\u{ff}/");
+    }
+}

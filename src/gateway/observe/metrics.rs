@@ -1,0 +1,276 @@
+//! Counters of the data path. Each worker writes cells of its own, so counting is a load and a store without a lock
+//! or a shared cache line; a scrape adds the workers up.
+
+use super::super::refusal::Reason;
+use super::super::verify::cache::CacheUse;
+use http::StatusCode;
+use std::collections::BTreeMap;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, OnceLock, PoisonError};
+use std::time::Duration;
+
+/// All counters of the gateway.
+#[derive(Debug)]
+pub struct Metrics {
+    workers: Box<[WorkerMetrics]>,
+    routes: Mutex<BTreeMap<Box<str>, Arc<RouteMetrics>>>,
+}
+
+/// Counters of one worker that belong to no route. Field comments are the help texts.
+#[derive(Debug, Default)]
+pub struct WorkerMetrics {
+    /// Client connections accepted.
+    pub connections_accepted: Cell,
+    /// Client connections that ended.
+    pub connections_closed: Cell,
+    /// Client connections closed at once because the cap was reached.
+    pub connections_refused: Cell,
+    /// Client connections closed because the client was too slow.
+    pub connections_late: Cell,
+    /// Requests answered 400 or 431 because no head could be read.
+    pub heads_unreadable: Cell,
+    /// TLS handshakes that failed.
+    pub handshakes_failed: Cell,
+    /// Tokens whose verdict was remembered.
+    pub verdict_hits: Cell,
+    /// Tokens that were verified from scratch.
+    pub verdict_misses: Cell,
+    /// Connections opened to upstreams.
+    pub upstream_connects: Cell,
+    /// Connections to upstreams that could not be opened.
+    pub upstream_connect_failures: Cell,
+    /// Access-log blocks dropped because the writer could not keep up.
+    pub log_blocks_dropped: Cell,
+}
+
+/// Counters of one route, one set of cells per worker, made when the worker first counts there.
+#[derive(Debug)]
+pub struct RouteMetrics {
+    cells: Box<[OnceLock<Box<RouteCells>>]>,
+}
+
+#[derive(Debug)]
+struct RouteCells {
+    passed: [Cell; PASSED_SLOTS],
+    refused: [Cell; Reason::ALL.len()],
+    seconds: Histogram,
+}
+
+/// Answers by duration.
+#[derive(Debug, Default)]
+pub struct Histogram {
+    buckets: [Cell; BUCKETS_US.len()],
+    count: Cell,
+    sum_us: Cell,
+}
+
+/// A counter with one writer.
+#[derive(Debug, Default)]
+pub struct Cell(AtomicU64);
+
+/// How a request ended, for its route's counters.
+#[derive(Clone, Copy, Debug)]
+pub enum Outcome {
+    /// Forwarded and answered by the upstream.
+    Passed(StatusCode),
+    /// Refused by us.
+    Refused(Reason),
+}
+
+/// One line of `scopegate_requests_total`.
+#[derive(Debug)]
+pub struct RequestCount {
+    /// `None` for refusals: the reason knows its status.
+    pub outcome: Outcome,
+    /// How many.
+    pub count: u64,
+}
+
+impl Cell {
+    /// Adds `n`. Only the owning worker may call it: that is what makes it free of a bus lock.
+    pub fn add(&self, n: u64) {
+        self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
+    }
+
+    /// The value as any thread sees it.
+    pub fn get(&self) -> u64 {
+        self.0.load(Ordering::Relaxed)
+    }
+}
+
+impl Metrics {
+    /// Zeroes for `workers` workers.
+    pub fn new(workers: usize) -> Self {
+        Self { workers: (0..workers).map(|_| WorkerMetrics::default()).collect(), routes: Mutex::default() }
+    }
+
+    /// The cells of one worker.
+    pub fn worker(&self, index: usize) -> &WorkerMetrics {
+        self.workers.get(index).expect("workers are numbered from 0 to the number given to `new`")
+    }
+
+    /// The sum of one counter over all workers.
+    pub fn total(&self, counter: impl Fn(&WorkerMetrics) -> &Cell) -> u64 {
+        self.workers.iter().map(|worker| counter(worker).get()).sum()
+    }
+
+    /// The counters under `label`: those that are there, or new ones.
+    pub fn route(&self, label: &str) -> Arc<RouteMetrics> {
+        let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(routes.entry(label.into()).or_insert_with(|| Arc::new(RouteMetrics::new(self.workers.len()))))
+    }
+
+    /// Every route's counters, by label.
+    pub fn routes(&self) -> Vec<(Box<str>, Arc<RouteMetrics>)> {
+        let routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
+        routes.iter().map(|(label, metrics)| (label.clone(), Arc::clone(metrics))).collect()
+    }
+}
+
+impl WorkerMetrics {
+    /// Counts a use of the verdict cache.
+    pub fn verdict(&self, cache: CacheUse) {
+        match cache {
+            CacheUse::Hit => self.verdict_hits.add(1),
+            CacheUse::Miss => self.verdict_misses.add(1),
+        }
+    }
+}
+
+impl RouteMetrics {
+    fn new(workers: usize) -> Self {
+        Self { cells: (0..workers).map(|_| OnceLock::new()).collect() }
+    }
+
+    /// Counts one request of `worker`.
+    pub fn count(&self, worker: usize, outcome: Outcome, took: Duration) {
+        let Some(cells) = self.cells.get(worker) else { return };
+        let cells = cells.get_or_init(Box::default);
+        let slot = match outcome {
+            Outcome::Passed(status) => cells.passed.get(passed_slot(status)),
+            Outcome::Refused(reason) => cells.refused.get(reason.index()),
+        };
+        if let Some(slot) = slot {
+            slot.add(1);
+        }
+        cells.seconds.observe(took);
+    }
+
+    /// The counts that are not zero, added up over the workers.
+    pub fn requests(&self) -> Vec<RequestCount> {
+        let passed = PASSED_STATUSES.iter().enumerate().map(|(slot, status)| RequestCount {
+            outcome: Outcome::Passed(*status),
+            count: self.sum(|cells| cells.passed.get(slot)),
+        });
+        let refused = Reason::ALL.into_iter().map(|reason| RequestCount {
+            outcome: Outcome::Refused(reason),
+            count: self.sum(|cells| cells.refused.get(reason.index())),
+        });
+        passed.chain(refused).filter(|line| line.count > 0).collect()
+    }
+
+    /// Cumulative counts by upper bound in microseconds, then the count and the sum in microseconds of all.
+    pub fn durations(&self) -> (Vec<(u64, u64)>, u64, u64) {
+        let mut cumulative = 0;
+        let buckets = BUCKETS_US.iter().enumerate().map(|(place, bound)| {
+            cumulative += self.sum(|cells| cells.seconds.buckets.get(place));
+            (*bound, cumulative)
+        });
+        let buckets = buckets.collect();
+        (buckets, self.sum(|cells| Some(&cells.seconds.count)), self.sum(|cells| Some(&cells.seconds.sum_us)))
+    }
+
+    fn sum<'a>(&'a self, cell: impl Fn(&'a RouteCells) -> Option<&'a Cell>) -> u64 {
+        self.cells.iter().filter_map(|cells| cells.get()).filter_map(|cells| cell(cells)).map(Cell::get).sum()
+    }
+}
+
+impl Default for RouteCells {
+    fn default() -> Self {
+        Self {
+            passed: std::array::from_fn(|_| Cell::default()),
+            refused: std::array::from_fn(|_| Cell::default()),
+            seconds: Histogram::default(),
+        }
+    }
+}
+
+impl Histogram {
+    fn observe(&self, took: Duration) {
+        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+        if let Some(bucket) = BUCKETS_US.iter().position(|bound| us <= *bound).and_then(|place| self.buckets.get(place)) {
+            bucket.add(1);
+        }
+        self.count.add(1);
+        self.sum_us.add(us);
+    }
+}
+
+/// The slot of an upstream's status: its own, or that of its class.
+fn passed_slot(status: StatusCode) -> usize {
+    let own = PASSED_STATUSES.iter().position(|known| *known == status);
+    own.unwrap_or_else(|| {
+        let class = StatusCode::from_u16(status.as_u16() / 100 * 100).unwrap_or(StatusCode::OK);
+        PASSED_STATUSES.iter().position(|known| *known == class).unwrap_or_default()
+    })
+}
+
+/// Upper bounds in microseconds: an API call takes a millisecond to some seconds.
+const BUCKETS_US: [u64; 14] =
+    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000, 30_000_000];
+
+/// The statuses that APIs answer with; another one is counted under its class (`200`, `300`, `400`, `500`).
+/// A closed set: an upstream cannot make label values up.
+const PASSED_STATUSES: [StatusCode; PASSED_SLOTS] = [
+    StatusCode::OK,
+    StatusCode::CREATED,
+    StatusCode::ACCEPTED,
+    StatusCode::NO_CONTENT,
+    StatusCode::PARTIAL_CONTENT,
+    StatusCode::MULTIPLE_CHOICES,
+    StatusCode::MOVED_PERMANENTLY,
+    StatusCode::FOUND,
+    StatusCode::SEE_OTHER,
+    StatusCode::NOT_MODIFIED,
+    StatusCode::TEMPORARY_REDIRECT,
+    StatusCode::PERMANENT_REDIRECT,
+    StatusCode::BAD_REQUEST,
+    StatusCode::UNAUTHORIZED,
+    StatusCode::FORBIDDEN,
+    StatusCode::NOT_FOUND,
+    StatusCode::METHOD_NOT_ALLOWED,
+    StatusCode::NOT_ACCEPTABLE,
+    StatusCode::CONFLICT,
+    StatusCode::GONE,
+    StatusCode::PRECONDITION_FAILED,
+    StatusCode::PAYLOAD_TOO_LARGE,
+    StatusCode::UNSUPPORTED_MEDIA_TYPE,
+    StatusCode::UNPROCESSABLE_ENTITY,
+    StatusCode::TOO_MANY_REQUESTS,
+    StatusCode::INTERNAL_SERVER_ERROR,
+    StatusCode::NOT_IMPLEMENTED,
+    StatusCode::BAD_GATEWAY,
+    StatusCode::SERVICE_UNAVAILABLE,
+    StatusCode::GATEWAY_TIMEOUT,
+];
+const PASSED_SLOTS: usize = 30;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn workers_are_added_up_and_zeroes_left_out() {
+        let metrics = Metrics::new(2);
+        let route = metrics.route("/a");
+        route.count(0, Outcome::Passed(StatusCode::OK), Duration::from_micros(600));
+        route.count(1, Outcome::Passed(StatusCode::OK), Duration::from_secs(60));
+        route.count(1, Outcome::Passed(StatusCode::IM_A_TEAPOT), Duration::ZERO);
+        route.count(1, Outcome::Refused(Reason::TokenExpired), Duration::ZERO);
+        let lines = metrics.route("/a").requests();
+        assert_eq!(lines.iter().map(|line| line.count).collect::<Vec<_>>(), [2, 1, 1]);
+        assert!(matches!(lines[1].outcome, Outcome::Passed(StatusCode::BAD_REQUEST)));
+        let (buckets, count, sum_us) = route.durations();
+        assert_eq!((buckets[0].1, buckets[1].1, buckets[13].1, count, sum_us), (2, 3, 3, 4, 60_000_600));
+    }
+}

@@ -1,0 +1,158 @@
+//! One record per request: filled as the stages pass, emitted when the answer's last byte has gone or the client has.
+//! It is emitted on drop, so that no way out of the path can forget it.
+
+use super::super::policy::Route;
+use super::super::refusal::Reason;
+use super::super::verify::cache::CacheUse;
+use super::super::verify::token::VerifiedToken;
+use super::super::{Plan, Worker};
+use super::line;
+use super::metrics::Outcome;
+use crate::net::client::Activity;
+use http::{HeaderValue, Method, StatusCode, Uri};
+use std::net::IpAddr;
+use std::rc::Rc;
+use std::time::{Duration, Instant};
+
+/// What is known about one request.
+pub struct Record {
+    worker: Rc<Worker>,
+    plan: Rc<Plan>,
+    activity: Rc<Activity>,
+    started: Instant,
+    pub(super) client: IpAddr,
+    pub(super) id: HeaderValue,
+    pub(super) method: Method,
+    uri: Uri,
+    route: Option<usize>,
+    pub(super) token: Option<VerifiedToken>,
+    pub(super) cache: Option<CacheUse>,
+    pub(super) upstream_wait: Option<Duration>,
+    pub(super) outcome: Outcome,
+    pub(super) bytes: u64,
+    pub(super) end: End,
+}
+
+/// How the answer ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum End {
+    /// Every byte was handed to the connection.
+    Complete,
+    /// The client went away before that.
+    ClientGone,
+    /// The upstream broke off in the middle of its body.
+    UpstreamBroke,
+}
+
+/// Where a request came from, for its record.
+pub struct Origin<'a> {
+    /// The client's address.
+    pub client: IpAddr,
+    /// Its connection.
+    pub activity: &'a Rc<Activity>,
+}
+
+impl Record {
+    /// A record of a request whose head is complete.
+    pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, parts: &http::request::Parts) -> Self {
+        Self {
+            worker: Rc::clone(worker),
+            plan: Rc::clone(plan),
+            activity: Rc::clone(origin.activity),
+            started: worker.clock.instant(),
+            client: origin.client,
+            id: worker.interaction_id(&parts.headers),
+            method: parts.method.clone(),
+            uri: parts.uri.clone(),
+            route: None,
+            token: None,
+            cache: None,
+            upstream_wait: None,
+            // Holds until the answer is known: who goes before that has seen nothing.
+            outcome: Outcome::Refused(Reason::Internal),
+            bytes: 0,
+            end: End::ClientGone,
+        }
+    }
+
+    /// The correlation id of the request (`x-fapi-interaction-id`).
+    pub fn id(&self) -> &HeaderValue {
+        &self.id
+    }
+
+    /// Whether the answer has no body because of the method.
+    pub fn is_head(&self) -> bool {
+        self.method == Method::HEAD
+    }
+
+    /// The route was found.
+    pub fn routed(&mut self, route: &Route) {
+        self.route = Some(route.place);
+    }
+
+    /// The token was looked at.
+    pub fn verified(&mut self, cache: CacheUse) {
+        self.cache = Some(cache);
+        self.worker.metrics().verdict(cache);
+    }
+
+    /// The token is good.
+    pub fn holder(&mut self, token: &VerifiedToken) {
+        self.token = Some(token.clone());
+    }
+
+    /// The upstream answered, or failed, after `wait`.
+    pub fn waited(&mut self, wait: Duration) {
+        self.upstream_wait = Some(wait);
+    }
+
+    /// The upstream's answer is passed on.
+    pub fn passed(&mut self, status: StatusCode) {
+        self.outcome = Outcome::Passed(status);
+    }
+
+    /// The request is refused.
+    pub fn refused(&mut self, reason: Reason) {
+        self.outcome = Outcome::Refused(reason);
+    }
+
+    /// So many bytes of the body were handed to the connection.
+    pub fn sent(&mut self, bytes: usize) {
+        self.bytes += bytes as u64;
+    }
+
+    /// How the answer ended; without this the client went away.
+    pub fn ended(&mut self, end: End) {
+        self.end = end;
+    }
+
+    /// The route's template.
+    pub(super) fn route(&self) -> Option<&Route> {
+        self.route.and_then(|place| self.plan.policy.router.routes().get(place))
+    }
+
+    /// The path, unless its spelling was refused: then it may hold anything.
+    pub(super) fn path(&self) -> Option<&str> {
+        match self.outcome {
+            Outcome::Refused(Reason::PathAmbiguous | Reason::HeadMalformed | Reason::TargetTooLong) => None,
+            Outcome::Refused(_) | Outcome::Passed(_) => Some(self.uri.path()),
+        }
+    }
+
+    /// The upstream's name, where the request was sent to it.
+    pub(super) fn upstream(&self) -> Option<&str> {
+        self.upstream_wait?;
+        self.route().and_then(|route| self.plan.policy.upstreams.get(route.upstream)).map(|upstream| &*upstream.name)
+    }
+}
+
+impl Drop for Record {
+    fn drop(&mut self) {
+        let took = self.worker.clock.instant().duration_since(self.started);
+        let metrics = self.route().map_or(&self.plan.policy.unrouted, |route| &route.metrics);
+        metrics.count(self.worker.index, self.outcome, took);
+        let now_ms = self.worker.clock.now_ms();
+        self.worker.log_line(|block| line::write(block, self, now_ms, took));
+        self.activity.end();
+    }
+}

@@ -1,0 +1,71 @@
+//! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
+
+use super::authorize::permit;
+use super::connection::Peer;
+use super::forward::headers::{self, About};
+use super::forward::{self, body::ResponseBody};
+use super::observe::record::Record;
+use super::refusal::{Reason, Refusal};
+use super::respond::{self, AnswerBody};
+use super::{Plan, Worker, credentials, read, route};
+use http::request::Parts;
+use http::{Request, Response, header};
+use hyper::body::Incoming;
+use std::rc::Rc;
+
+impl Worker {
+    /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
+    pub async fn handle(self: &Rc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
+        let plan = self.plan();
+        let (parts, body) = request.into_parts();
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), &parts));
+        let mut response = match self.carry(&plan, parts, body, (peer, &mut record)).await {
+            Ok(response) => {
+                record.passed(response.status());
+                respond::pass(response, record.id())
+            }
+            Err(refusal) => {
+                record.refused(refusal.reason());
+                respond::refuse(&refusal, &plan.policy.texts, record.id())
+            }
+        };
+        if self.is_draining.get() {
+            response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
+        }
+        respond::follow(response, record)
+    }
+
+    /// Read, route, credentials, verify, authorize, forward. The order is that of the error table: a token in the
+    /// query is refused even where there is no route, and an unknown path is 404 with or without a token.
+    async fn carry(
+        &self,
+        plan: &Plan,
+        parts: Parts,
+        body: Incoming,
+        (peer, record): (&Peer, &mut Record),
+    ) -> Result<Response<ResponseBody>, Refusal> {
+        let policy = &*plan.policy;
+        let mut head = read::head(parts, policy.target_bytes_max)?;
+        credentials::refuse_query_token(&head)?;
+        let route = route::find(&policy.router, &head)?;
+        record.routed(route);
+        let permit = match permit::open(route) {
+            Some(permit) => permit,
+            None => {
+                let bearer = credentials::take(&mut head)?;
+                let (verdict, cache) = policy.verifier.verify(&bearer, self.clock.now());
+                record.verified(cache);
+                let token = verdict?;
+                record.holder(&token);
+                permit::grant(route, token)?
+            }
+        };
+        let about = About { forwarded: &peer.forwarded, id: record.id(), texts: &policy.texts };
+        headers::prepare(&mut head, &permit, &about);
+        let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
+        let sent = self.clock.instant();
+        let outcome = forward::send(&permit, head, body, upstream).await;
+        record.waited(self.clock.instant().duration_since(sent));
+        outcome
+    }
+}

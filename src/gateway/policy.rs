@@ -1,0 +1,124 @@
+//! The compiled policy: everything that a request is decided by, swapped whole on reload. The only reader of `config`
+//! on this side; nothing here is changed once it is built.
+
+use super::authorize::Check;
+use super::observe::metrics::{Metrics, RouteMetrics};
+use super::route::Router;
+use super::verify::Verifier;
+use crate::config::{self, Access, Settings};
+use crate::oauth::challenge::{self, Realm};
+use http::HeaderValue;
+use std::sync::Arc;
+use std::time::Duration;
+
+/// What a request is decided by.
+#[derive(Debug)]
+pub struct Policy {
+    /// Counts reloads, from 1.
+    pub generation: u64,
+    /// Which route a request is for.
+    pub router: Router,
+    /// Whose tokens are accepted.
+    pub verifier: Arc<Verifier>,
+    /// In the configuration's order; `Route::upstream` is a place in it.
+    pub upstreams: Vec<Arc<config::Upstream>>,
+    /// What answers and forwarded requests carry.
+    pub texts: Texts,
+    /// Bounds of the head, in bytes.
+    pub target_bytes_max: usize,
+    /// Bound on silence of the client within a body.
+    pub stall_timeout: Duration,
+    /// Counts requests that match no route.
+    pub unrouted: Arc<RouteMetrics>,
+}
+
+/// One route, compiled.
+#[derive(Debug)]
+pub struct Route {
+    /// Its place in `Router::routes`.
+    pub place: usize,
+    /// Its path template: the name in logs and metrics.
+    pub path: Box<str>,
+    /// Who may pass.
+    pub entry: Entry,
+    /// Place in `Policy::upstreams`.
+    pub upstream: usize,
+    /// Longest request body, in bytes.
+    pub body_bytes_max: u64,
+    /// Its counters.
+    pub metrics: Arc<RouteMetrics>,
+}
+
+/// Who may pass a route.
+#[derive(Debug)]
+pub enum Entry {
+    /// Everybody.
+    Open,
+    /// Holders of a token that passes these checks.
+    Token(Vec<Check>),
+}
+
+/// Header values made once.
+#[derive(Debug)]
+pub struct Texts {
+    /// The protection space.
+    pub realm: Realm,
+    /// The challenge for a request without a token.
+    pub bare_challenge: HeaderValue,
+    /// `1.1 <pseudonym>` (RFC 9110 §7.6.3).
+    pub via_11: HeaderValue,
+    /// `1.0 <pseudonym>`
+    pub via_10: HeaderValue,
+}
+
+impl Policy {
+    /// Compiles checked settings. Counters of routes that stay are kept.
+    pub fn compile(settings: &Settings, generation: u64, verifier: Arc<Verifier>, metrics: &Metrics) -> Self {
+        let compile = |(place, route)| (Route::compile(place, route, settings, metrics), route);
+        let routes = settings.routes.iter().enumerate().map(compile);
+        Self {
+            generation,
+            router: Router::new(routes.collect()),
+            verifier,
+            upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
+            texts: Texts::new(settings),
+            target_bytes_max: settings.limits.target_bytes_max,
+            stall_timeout: settings.limits.stall_timeout,
+            unrouted: metrics.route(UNROUTED),
+        }
+    }
+}
+
+impl Route {
+    fn compile(place: usize, route: &config::Route, settings: &Settings, metrics: &Metrics) -> Self {
+        let entry = match &route.access {
+            Access::Open => Entry::Open,
+            Access::Token { .. } => Entry::Token(Check::compile(route, settings, &settings.server.realm)),
+        };
+        Self {
+            place,
+            path: route.path.clone(),
+            entry,
+            upstream: route.upstream,
+            body_bytes_max: route.body_bytes_max,
+            metrics: metrics.route(&route.path),
+        }
+    }
+}
+
+impl Texts {
+    fn new(settings: &Settings) -> Self {
+        let via = |version: &str| {
+            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym)).expect("config takes only tokens")
+        };
+        Self {
+            realm: settings.server.realm.clone(),
+            bare_challenge: challenge::bare(&settings.server.realm),
+            via_11: via("1.1"),
+            via_10: via("1.0"),
+        }
+    }
+}
+
+/// The label of requests that match no route. No template is empty, so it is nobody else's.
+pub const UNROUTED: &str = "";

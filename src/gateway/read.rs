@@ -1,0 +1,285 @@
+//! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is rewritten:
+//! what is decided on is what is forwarded, byte for byte.
+
+use super::refusal::{Reason, Refusal};
+use http::request::Parts;
+use http::{HeaderMap, HeaderValue, Method, Version, header};
+use smallvec::SmallVec;
+
+/// A request head whose host and path have exactly one reading. Made only by `head`.
+#[derive(Debug)]
+pub struct Head {
+    pub(super) parts: Parts,
+    host: Host,
+}
+
+/// A host name in lower case, without port and trailing dot.
+#[derive(Debug, PartialEq, Eq)]
+pub struct Host(SmallVec<[u8; 40]>);
+
+impl Head {
+    /// The method as sent.
+    pub fn method(&self) -> &Method {
+        &self.parts.method
+    }
+
+    /// The path as sent; the only spelling of it.
+    pub fn path(&self) -> &str {
+        self.parts.uri.path()
+    }
+
+    /// The query as sent, without `?`.
+    pub fn query(&self) -> Option<&str> {
+        self.parts.uri.query()
+    }
+
+    /// The host asked for.
+    pub fn host(&self) -> &[u8] {
+        &self.host.0
+    }
+
+    /// The fields as sent.
+    pub fn headers(&self) -> &HeaderMap {
+        &self.parts.headers
+    }
+}
+
+/// Checks what every later stage relies on. `target_bytes_max` bounds path and query.
+pub fn head(parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
+    check_target_length(&parts, target_bytes_max)?;
+    check_transfer_coding(&parts.headers)?;
+    check_expectation(&parts)?;
+    let host = host(&parts)?;
+    check_path(parts.uri.path().as_bytes())?;
+    Ok(Head { parts, host })
+}
+
+fn check_target_length(parts: &Parts, target_bytes_max: usize) -> Result<(), Refusal> {
+    let length = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    if length > target_bytes_max { Err(Reason::TargetTooLong.into()) } else { Ok(()) }
+}
+
+/// RFC 9112 §6.1: hyper has seen to it that the last coding is `chunked`; any other before it would reach the
+/// upstream undone. Two lines are the oldest smuggling trick.
+fn check_transfer_coding(headers: &HeaderMap) -> Result<(), Refusal> {
+    let mut codings = headers.get_all(header::TRANSFER_ENCODING).iter();
+    match (codings.next(), codings.next()) {
+        (None, _) => Ok(()),
+        (Some(coding), None) if coding.as_bytes().eq_ignore_ascii_case(b"chunked") => Ok(()),
+        (Some(_), _) => Err(Reason::HeadMalformed.into()),
+    }
+}
+
+/// RFC 9110 §10.1.1: an unknown expectation cannot be met; HTTP/1.0 has none.
+fn check_expectation(parts: &Parts) -> Result<(), Refusal> {
+    match parts.headers.get(header::EXPECT) {
+        Some(value) if parts.version >= Version::HTTP_11 && !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
+            Err(Reason::ExpectationUnknown.into())
+        }
+        Some(_) | None => Ok(()),
+    }
+}
+
+/// RFC 9112 §3.2: exactly one `Host`; §3.2.2: in absolute form the target decides, and we ask that both agree.
+fn host(parts: &Parts) -> Result<Host, Refusal> {
+    let mut fields = parts.headers.get_all(header::HOST).iter();
+    let (Some(field), None) = (fields.next(), fields.next()) else {
+        return Err(Reason::HostConflict.into());
+    };
+    if let Some(authority) = parts.uri.authority()
+        && !authority.as_str().as_bytes().eq_ignore_ascii_case(field.as_bytes())
+    {
+        return Err(Reason::HostConflict.into());
+    }
+    Host::parse(field).ok_or_else(|| Reason::HostConflict.into())
+}
+
+impl Host {
+    /// `uri-host [ ":" port ]` (RFC 9110 §7.2): a registered name of letters, digits, `-`, `.`, `_`, or an IPv6 literal.
+    fn parse(field: &HeaderValue) -> Option<Self> {
+        let bytes = field.as_bytes();
+        let (name, port) = match bytes.first()? {
+            b'[' => bytes.split_at(bytes.iter().position(|b| *b == b']')? + 1),
+            _ => bytes.split_at(bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len())),
+        };
+        let port_is_good = match port {
+            [] => true,
+            [b':', digits @ ..] => digits.len() <= 5 && digits.iter().all(u8::is_ascii_digit),
+            _ => false,
+        };
+        // A trailing dot names the same host (RFC 3986 §3.2.2); matching must not depend on it.
+        let name = name.strip_suffix(b".").unwrap_or(name);
+        let name_is_good = !name.is_empty()
+            && match name {
+                [b'[', literal @ .., b']'] => literal.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.')),
+                _ => name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
+            };
+        (port_is_good && name_is_good).then(|| Self(name.iter().map(u8::to_ascii_lowercase).collect()))
+    }
+}
+
+/// Refuses every spelling that an upstream could read as another path than the one our rules saw. See
+/// `peers` CVE-2019-9901, CVE-2021-29492, CVE-2025-66490, CVE-2026-33494: each is one of these bytes.
+fn check_path(path: &[u8]) -> Result<(), Refusal> {
+    if is_canonical(path) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }
+}
+
+/// Whether `path` has one reading: absolute, no empty or dot segment, only RFC 3986 `pchar` without `;`, and
+/// percent-encoding only where it is needed and cannot be decoded into structure.
+pub fn is_canonical(path: &[u8]) -> bool {
+    let Some(rest) = path.strip_prefix(b"/") else {
+        return false;
+    };
+    let mut segments = rest.split(|b| *b == b'/').peekable();
+    while let Some(segment) = segments.next() {
+        let is_last = segments.peek().is_none();
+        if segment.is_empty() && !is_last || segment == b"." || segment == b".." || !is_segment(segment) {
+            return false;
+        }
+    }
+    true
+}
+
+fn is_segment(segment: &[u8]) -> bool {
+    if segment.iter().all(|b| is_plain(*b)) {
+        return true;
+    }
+    let mut decoded = SmallVec::<[u8; 64]>::new();
+    let mut rest = segment.iter();
+    while let Some(byte) = rest.next() {
+        match byte {
+            b'%' => match (rest.next().and_then(hex), rest.next().and_then(hex)) {
+                (Some(high), Some(low)) if may_be_encoded(high << 4 | low) => decoded.push(high << 4 | low),
+                _ => return false,
+            },
+            plain if is_plain(*plain) => decoded.push(*plain),
+            _ => return false,
+        }
+    }
+    // Overlong and broken UTF-8 is decoded differently by different servers.
+    std::str::from_utf8(&decoded).is_ok()
+}
+
+/// `pchar` (RFC 3986 §3.3) without `%`, and without `;`: servlet containers cut path parameters off.
+fn is_plain(byte: u8) -> bool {
+    byte.is_ascii_alphanumeric()
+        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
+}
+
+/// An encoded octet that decodes to no structure and had to be encoded: not an unreserved character
+/// (RFC 3986 §2.3: such spellings are equivalent to the plain one), no separator, no control, no second `%`.
+fn may_be_encoded(octet: u8) -> bool {
+    !(octet.is_ascii_alphanumeric()
+        || octet.is_ascii_control()
+        || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b'%' | b';' | b'?' | b'#'))
+}
+
+fn hex(digit: &u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
+
+/// What hyper answered by itself because no head could be read: the status tells which bound or rule it was.
+pub fn unreadable(fault: &hyper::Error) -> Option<Reason> {
+    if fault.is_parse_too_large() {
+        Some(Reason::HeadTooLarge)
+    } else if fault.is_parse() {
+        Some(Reason::HeadMalformed)
+    } else {
+        None
+    }
+}
+
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn read(request: http::request::Builder) -> Result<Head, Reason> {
+        head(request.body(()).unwrap().into_parts().0, 8192).map_err(|refusal| refusal.reason())
+    }
+
+    #[test]
+    fn paths_with_one_reading_pass() {
+        for path in ["/", "/accounts", "/accounts/", "/a/b/c", "/a/%C5%9F", "/a/%c5%9f", "/a/x%20y", "/~a/b_c-d.e",
+            "/a/...", "/a/.b", "/a/b..", "/a/!$&'()*+,=:@", "/a/%40", "/a/%2C"] {
+            assert!(is_canonical(path.as_bytes()), "{path}");
+        }
+    }
+
+    #[test]
+    fn paths_with_two_readings_are_refused() {
+        for path in ["", "accounts", "*", "//", "/a//b", "//a", "/a//", "/.", "/..", "/a/..", "/a/../b", "/a/./b", "/./a",
+            "/a/%2e%2e/b", "/a/.%2e/b", "/a/%2E/b", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a;b", "/a/b;x=1", "/a%3Bb",
+            "/a%00", "/a%0a", "/a%7f", "/a%25", "/a%252e", "/a%3fb", "/a%23b", "/a#b", "/%61ccounts", "/a%2D", "/a%7E",
+            "/a%", "/a%4", "/a%zz", "/a%c5", "/a%ff", "/a%c0%af", "/a%ed%a0%80", "/a\u{e7}", "/a b", "/a\"", "/a<", "/a{b}",
+            "/a|b", "/a^", "/a`", "/a[b]"] {
+            assert!(!is_canonical(path.as_bytes()), "{path}");
+        }
+    }
+
+    #[test]
+    fn exactly_one_host_that_agrees_with_the_target() {
+        let get = || http::Request::get("/a");
+        assert_eq!(read(get().header("host", "API.Bank.Example.:8443")).unwrap().host(), b"api.bank.example");
+        assert_eq!(read(get().header("host", "[::1]:80")).unwrap().host(), b"[::1]");
+        assert!(read(http::Request::get("http://Api.bank/a").header("host", "api.bank")).is_ok());
+        for bad in ["", ":80", "a b", "a,b", "a/b", "a@b", "a:b", "a:123456", "[::1", "[::1]x", "a%2e", ".", "[]x"] {
+            assert_eq!(read(get().header("host", bad)).unwrap_err(), Reason::HostConflict, "{bad:?}");
+        }
+        assert_eq!(read(get()).unwrap_err(), Reason::HostConflict);
+        assert_eq!(read(get().header("host", "a").header("host", "a")).unwrap_err(), Reason::HostConflict);
+        let other = http::Request::get("http://b.example/a").header("host", "a.example");
+        assert_eq!(read(other).unwrap_err(), Reason::HostConflict);
+    }
+
+    #[test]
+    fn only_chunked_and_only_once() {
+        let post = || http::Request::post("/a").header("host", "a");
+        assert!(read(post().header("transfer-encoding", "Chunked")).is_ok());
+        for coding in ["gzip, chunked", "identity", "chunked;q=1", "xchunked", " ,chunked"] {
+            assert_eq!(read(post().header("transfer-encoding", coding)).unwrap_err(), Reason::HeadMalformed, "{coding}");
+        }
+        let twice = post().header("transfer-encoding", "chunked").header("transfer-encoding", "chunked");
+        assert_eq!(read(twice).unwrap_err(), Reason::HeadMalformed);
+    }
+
+    #[test]
+    fn the_target_is_bounded_and_only_100_continue_is_expected() {
+        let at = |bytes: usize| read(http::Request::get(format!("/{}", "a".repeat(bytes - 1))).header("host", "a"));
+        assert!(at(8192).is_ok());
+        assert_eq!(at(8193).unwrap_err(), Reason::TargetTooLong);
+        let expecting = |what: &str| read(http::Request::post("/a").header("host", "a").header("expect", what));
+        assert!(expecting("100-Continue").is_ok());
+        assert_eq!(expecting("a-pony").unwrap_err(), Reason::ExpectationUnknown);
+    }
+
+    proptest! {
+        /// What passes has no second spelling: decoding it and encoding what must be encoded gives it back
+        /// up to the case of the hex digits, and no decoder can find structure in it that was not there.
+        #[test]
+        fn a_canonical_path_decodes_to_the_same_segments(path in "(/|%|2|e|E|f|F|\\.|a|5|c|;|C|9|\\\\){0,12}") {
+            if is_canonical(path.as_bytes()) {
+                let mut decoded = Vec::new();
+                let mut rest = path.bytes();
+                while let Some(b) = rest.next() {
+                    decoded.push(if b == b'%' { hex(&rest.next().unwrap()).unwrap() << 4 | hex(&rest.next().unwrap()).unwrap() } else { b });
+                }
+                let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
+                prop_assert_eq!(separators(&decoded), separators(path.as_bytes()));
+                let decoded = String::from_utf8(decoded).unwrap();
+                prop_assert!(decoded.split('/').all(|segment| segment != ".." && segment != "."));
+            }
+        }
+
+        #[test]
+        fn no_bytes_make_the_check_panic(path in proptest::collection::vec(any::<u8>(), 0..64)) {
+            is_canonical(&path);
+        }
+    }
+}

@@ -1,0 +1,439 @@
+//! Every "no" of the gateway. What it means on the wire stands here and nowhere else: status, OAuth code and
+//! text are exhaustive matches side by side (the error table of RFC 6750, RFC 9110 §15, RFC 9457).
+
+use crate::oauth::challenge::ErrorCode;
+use http::{HeaderValue, StatusCode};
+
+/// The error of every stage: a reason, and what the answer needs beside it.
+#[derive(Clone, Debug)]
+pub struct Refusal {
+    reason: Reason,
+    extra: Extra,
+}
+
+/// What an answer carries beside its reason.
+#[derive(Clone, Debug)]
+pub enum Extra {
+    /// Nothing.
+    None,
+    /// A challenge built when the policy was compiled.
+    Challenge(HeaderValue),
+    /// The methods of the route.
+    Allow(HeaderValue),
+    /// Seconds after which a retry makes sense.
+    RetryAfter(u32),
+}
+
+/// Why a request was refused. The name is a metric label and a log field: a closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    // --- the request
+    /// The head breaks HTTP: framing, field syntax, a bad transfer coding.
+    HeadMalformed,
+    /// No `Host`, several, an invalid one, or one that contradicts the request target.
+    HostConflict,
+    /// A path that another server could read as another path.
+    PathAmbiguous,
+    /// Path and query are longer than allowed.
+    TargetTooLong,
+    /// The header section is larger than allowed.
+    HeadTooLarge,
+    /// The body is larger than the route allows.
+    BodyTooLarge,
+    /// The client stopped sending its body.
+    BodyLate,
+    /// An `Expect` other than `100-continue`.
+    ExpectationUnknown,
+    /// No route has this host and path.
+    RouteUnknown,
+    /// The route does not have this method.
+    MethodUnknown,
+
+    // --- the credentials
+    /// No bearer token.
+    TokenMissing,
+    /// More than one token, or more than one way of sending it.
+    TokenTwice,
+    /// A token in the query: URLs end up in logs.
+    TokenInQuery,
+    /// The Bearer scheme without exactly one well-formed token.
+    TokenMalformed,
+
+    // --- the token
+    /// Not a signed JWT: segments, base64url, JSON, duplicate members.
+    TokenUnreadable,
+    /// An algorithm that this issuer may not use.
+    AlgorithmRefused,
+    /// Not an access token by its `typ`.
+    TypeWrong,
+    /// A critical extension that is not understood.
+    ExtensionCritical,
+    /// No configured issuer, or one that this route does not accept.
+    IssuerUnknown,
+    /// The issuer has no such key.
+    KeyUnknown,
+    /// The signature does not verify.
+    SignatureWrong,
+    /// A required claim is absent.
+    ClaimMissing,
+    /// A claim has the wrong type or an impossible value.
+    ClaimInvalid,
+    /// Meant for another resource server.
+    AudienceWrong,
+    /// Past its `exp`.
+    TokenExpired,
+    /// Before its `nbf`, or issued in the future.
+    TokenEarly,
+    /// Bound to a key or certificate whose proof is not checked here.
+    SenderUnproven,
+
+    // --- the rule
+    /// The route needs a scope that the token lacks.
+    ScopeMissing,
+    /// The route needs a token obtained by another grant.
+    GrantWrong,
+
+    // --- the upstream
+    /// The upstream refused the connection.
+    UpstreamRefused,
+    /// The upstream broke HTTP or closed before its answer was complete.
+    UpstreamInvalid,
+    /// No server of the upstream may be asked.
+    UpstreamDown,
+    /// The upstream did not answer in time.
+    UpstreamLate,
+
+    // --- us
+    /// The issuer's keys cannot be had now: the token may be good.
+    IssuerUnreachable,
+    /// A fault of the gateway.
+    Internal,
+}
+
+impl Refusal {
+    /// A refusal for want of a scope; `challenge` names the scopes that the route needs.
+    pub(super) fn scope_missing(challenge: HeaderValue) -> Self {
+        Self { reason: Reason::ScopeMissing, extra: Extra::Challenge(challenge) }
+    }
+
+    /// A refusal of the method; `allow` lists those of the route (RFC 9110 §15.5.6).
+    pub(super) fn method_unknown(allow: HeaderValue) -> Self {
+        Self { reason: Reason::MethodUnknown, extra: Extra::Allow(allow) }
+    }
+
+    /// A refusal for lack of the issuer's keys, with the seconds until they are asked for again.
+    pub(super) fn issuer_unreachable(retry_after: u32) -> Self {
+        Self { reason: Reason::IssuerUnreachable, extra: Extra::RetryAfter(retry_after.max(1)) }
+    }
+
+    /// A refusal because no server of the upstream may be asked.
+    pub(super) fn upstream_down() -> Self {
+        Self { reason: Reason::UpstreamDown, extra: Extra::RetryAfter(1) }
+    }
+
+    /// Why.
+    pub fn reason(&self) -> Reason {
+        self.reason
+    }
+
+    /// What the answer carries beside its reason.
+    pub fn extra(&self) -> &Extra {
+        &self.extra
+    }
+}
+
+impl From<Reason> for Refusal {
+    fn from(reason: Reason) -> Self {
+        Self { reason, extra: Extra::None }
+    }
+}
+
+/// Whether the connection may carry another request after this answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Framing is certain.
+    Keep,
+    /// Framing is in doubt, or a body was left unread.
+    Close,
+}
+
+impl Reason {
+    /// Every reason, in pipeline order. `index` is the place in it.
+    pub const ALL: [Self; 35] = [
+        Self::HeadMalformed,
+        Self::HostConflict,
+        Self::PathAmbiguous,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::BodyTooLarge,
+        Self::BodyLate,
+        Self::ExpectationUnknown,
+        Self::RouteUnknown,
+        Self::MethodUnknown,
+        Self::TokenMissing,
+        Self::TokenTwice,
+        Self::TokenInQuery,
+        Self::TokenMalformed,
+        Self::TokenUnreadable,
+        Self::AlgorithmRefused,
+        Self::TypeWrong,
+        Self::ExtensionCritical,
+        Self::IssuerUnknown,
+        Self::KeyUnknown,
+        Self::SignatureWrong,
+        Self::ClaimMissing,
+        Self::ClaimInvalid,
+        Self::AudienceWrong,
+        Self::TokenExpired,
+        Self::TokenEarly,
+        Self::SenderUnproven,
+        Self::ScopeMissing,
+        Self::GrantWrong,
+        Self::UpstreamRefused,
+        Self::UpstreamInvalid,
+        Self::UpstreamDown,
+        Self::UpstreamLate,
+        Self::IssuerUnreachable,
+        Self::Internal,
+    ];
+
+    /// The place in `ALL`: the variants stand in the same order.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The status of the answer.
+    pub fn status(self) -> StatusCode {
+        match self {
+            Self::HeadMalformed
+            | Self::HostConflict
+            | Self::PathAmbiguous
+            | Self::TokenTwice
+            | Self::TokenInQuery
+            | Self::TokenMalformed => StatusCode::BAD_REQUEST,
+            Self::TokenMissing
+            | Self::TokenUnreadable
+            | Self::AlgorithmRefused
+            | Self::TypeWrong
+            | Self::ExtensionCritical
+            | Self::IssuerUnknown
+            | Self::KeyUnknown
+            | Self::SignatureWrong
+            | Self::ClaimMissing
+            | Self::ClaimInvalid
+            | Self::AudienceWrong
+            | Self::TokenExpired
+            | Self::TokenEarly
+            | Self::SenderUnproven => StatusCode::UNAUTHORIZED,
+            Self::ScopeMissing | Self::GrantWrong => StatusCode::FORBIDDEN,
+            Self::RouteUnknown => StatusCode::NOT_FOUND,
+            Self::MethodUnknown => StatusCode::METHOD_NOT_ALLOWED,
+            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
+            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
+            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
+            Self::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
+            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
+            Self::UpstreamRefused | Self::UpstreamInvalid => StatusCode::BAD_GATEWAY,
+            Self::UpstreamDown | Self::IssuerUnreachable => StatusCode::SERVICE_UNAVAILABLE,
+            Self::UpstreamLate => StatusCode::GATEWAY_TIMEOUT,
+            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
+        }
+    }
+
+    /// The OAuth error code, where RFC 6750 §3.1 has one. A missing token has none, and a wrong grant is
+    /// neither a bad token nor a question of scope.
+    pub fn code(self) -> Option<ErrorCode> {
+        match self {
+            Self::TokenTwice | Self::TokenInQuery | Self::TokenMalformed => Some(ErrorCode::InvalidRequest),
+            Self::TokenUnreadable
+            | Self::AlgorithmRefused
+            | Self::TypeWrong
+            | Self::ExtensionCritical
+            | Self::IssuerUnknown
+            | Self::KeyUnknown
+            | Self::SignatureWrong
+            | Self::ClaimMissing
+            | Self::ClaimInvalid
+            | Self::AudienceWrong
+            | Self::TokenExpired
+            | Self::TokenEarly
+            | Self::SenderUnproven => Some(ErrorCode::InvalidToken),
+            Self::ScopeMissing => Some(ErrorCode::InsufficientScope),
+            Self::HeadMalformed
+            | Self::HostConflict
+            | Self::PathAmbiguous
+            | Self::TargetTooLong
+            | Self::HeadTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyLate
+            | Self::ExpectationUnknown
+            | Self::RouteUnknown
+            | Self::MethodUnknown
+            | Self::TokenMissing
+            | Self::GrantWrong
+            | Self::UpstreamRefused
+            | Self::UpstreamInvalid
+            | Self::UpstreamDown
+            | Self::UpstreamLate
+            | Self::IssuerUnreachable
+            | Self::Internal => None,
+        }
+    }
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        match self {
+            Self::HeadMalformed => "head_malformed",
+            Self::HostConflict => "host_conflict",
+            Self::PathAmbiguous => "path_ambiguous",
+            Self::TargetTooLong => "target_too_long",
+            Self::HeadTooLarge => "head_too_large",
+            Self::BodyTooLarge => "body_too_large",
+            Self::BodyLate => "body_late",
+            Self::ExpectationUnknown => "expectation_unknown",
+            Self::RouteUnknown => "route_unknown",
+            Self::MethodUnknown => "method_unknown",
+            Self::TokenMissing => "token_missing",
+            Self::TokenTwice => "token_twice",
+            Self::TokenInQuery => "token_in_query",
+            Self::TokenMalformed => "token_malformed",
+            Self::TokenUnreadable => "token_unreadable",
+            Self::AlgorithmRefused => "algorithm_refused",
+            Self::TypeWrong => "type_wrong",
+            Self::ExtensionCritical => "extension_critical",
+            Self::IssuerUnknown => "issuer_unknown",
+            Self::KeyUnknown => "key_unknown",
+            Self::SignatureWrong => "signature_wrong",
+            Self::ClaimMissing => "claim_missing",
+            Self::ClaimInvalid => "claim_invalid",
+            Self::AudienceWrong => "audience_wrong",
+            Self::TokenExpired => "token_expired",
+            Self::TokenEarly => "token_early",
+            Self::SenderUnproven => "sender_unproven",
+            Self::ScopeMissing => "scope_missing",
+            Self::GrantWrong => "grant_wrong",
+            Self::UpstreamRefused => "upstream_refused",
+            Self::UpstreamInvalid => "upstream_invalid",
+            Self::UpstreamDown => "upstream_down",
+            Self::UpstreamLate => "upstream_late",
+            Self::IssuerUnreachable => "issuer_unreachable",
+            Self::Internal => "internal",
+        }
+    }
+
+    /// What the client is told: the class and what to do, never the cause's details. Only characters that a
+    /// quoted-string holds unescaped (RFC 6750 §3).
+    pub fn description(self) -> &'static str {
+        match self {
+            Self::HeadMalformed => "The request is not well-formed HTTP",
+            Self::HostConflict => "The request needs exactly one valid Host that agrees with its target",
+            Self::PathAmbiguous => "The path has a spelling that servers read differently; send it in plain form",
+            Self::TargetTooLong => "The path and query are too long",
+            Self::HeadTooLarge => "The header section is too large",
+            Self::BodyTooLarge => "The body is larger than this resource accepts",
+            Self::BodyLate => "The body did not arrive in time",
+            Self::ExpectationUnknown => "Only 100-continue can be expected",
+            Self::RouteUnknown => "There is no such resource",
+            Self::MethodUnknown => "The resource does not have this method",
+            Self::TokenMissing => "An access token is needed in the Authorization header",
+            Self::TokenTwice => "The access token was sent more than once",
+            Self::TokenInQuery => "An access token in the query string is not accepted; use the Authorization header",
+            Self::TokenMalformed => "The Authorization header is not Bearer followed by one token",
+            Self::TokenUnreadable => "The access token is malformed",
+            Self::AlgorithmRefused | Self::SignatureWrong | Self::KeyUnknown => "The access token cannot be verified",
+            Self::TypeWrong => "The token is not an access token",
+            Self::ExtensionCritical => "The access token has a critical extension that is not understood",
+            Self::IssuerUnknown => "The issuer of the access token is not accepted here",
+            Self::ClaimMissing => "The access token lacks a required claim",
+            Self::ClaimInvalid => "The access token has an invalid claim",
+            Self::AudienceWrong => "The access token is meant for another resource",
+            Self::TokenExpired => "The access token expired",
+            Self::TokenEarly => "The access token is not valid yet",
+            Self::SenderUnproven => "The access token is bound to a sender whose proof is not accepted here",
+            Self::ScopeMissing => "The access token does not cover this resource",
+            Self::GrantWrong => "The access token was obtained by a grant that this resource does not accept",
+            Self::UpstreamRefused => "The service behind the gateway cannot be reached",
+            Self::UpstreamInvalid => "The service behind the gateway gave no valid answer",
+            Self::UpstreamDown => "The service behind the gateway is not available",
+            Self::UpstreamLate => "The service behind the gateway did not answer in time",
+            Self::IssuerUnreachable => "The access token cannot be checked at the moment",
+            Self::Internal => "The gateway failed",
+        }
+    }
+
+    /// Whether the connection can go on: never after a head or body whose end is not certain.
+    pub fn afterwards(self) -> Afterwards {
+        match self {
+            Self::HeadMalformed
+            | Self::HostConflict
+            | Self::TargetTooLong
+            | Self::HeadTooLarge
+            | Self::BodyTooLarge
+            | Self::BodyLate
+            | Self::ExpectationUnknown
+            | Self::Internal => Afterwards::Close,
+            Self::PathAmbiguous
+            | Self::RouteUnknown
+            | Self::MethodUnknown
+            | Self::TokenMissing
+            | Self::TokenTwice
+            | Self::TokenInQuery
+            | Self::TokenMalformed
+            | Self::TokenUnreadable
+            | Self::AlgorithmRefused
+            | Self::TypeWrong
+            | Self::ExtensionCritical
+            | Self::IssuerUnknown
+            | Self::KeyUnknown
+            | Self::SignatureWrong
+            | Self::ClaimMissing
+            | Self::ClaimInvalid
+            | Self::AudienceWrong
+            | Self::TokenExpired
+            | Self::TokenEarly
+            | Self::SenderUnproven
+            | Self::ScopeMissing
+            | Self::GrantWrong
+            | Self::UpstreamRefused
+            | Self::UpstreamInvalid
+            | Self::UpstreamDown
+            | Self::UpstreamLate
+            | Self::IssuerUnreachable => Afterwards::Keep,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn reasons_stand_in_the_order_of_their_index_and_have_names_of_their_own() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), place, "{reason:?}");
+        }
+        let names: HashSet<_> = Reason::ALL.into_iter().map(Reason::name).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn a_code_stands_only_beside_the_status_that_rfc_6750_gives_it() {
+        for reason in Reason::ALL {
+            let expected = match reason.code() {
+                Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
+                Some(ErrorCode::InvalidToken) => StatusCode::UNAUTHORIZED,
+                Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
+                None => continue,
+            };
+            assert_eq!(reason.status(), expected, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_fit_into_a_quoted_string() {
+        for reason in Reason::ALL {
+            assert!(reason.description().bytes().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)));
+        }
+    }
+}

@@ -1,0 +1,160 @@
+//! RESPOND: a refusal becomes bytes here and nowhere else (RFC 6750 §3, RFC 9110 §15, RFC 9457); an upstream's answer
+//! passes through. Every answer carries the correlation id.
+
+use super::forward::body::{Broken, ResponseBody};
+use super::forward::headers::{self, INTERACTION_ID};
+use super::observe::record::{End, Record};
+use super::policy::Texts;
+use super::refusal::{Afterwards, Extra, Reason, Refusal};
+use crate::oauth::challenge;
+use bytes::Bytes;
+use http::{HeaderValue, Response, StatusCode, header};
+use hyper::body::{Body, Frame, SizeHint};
+use std::pin::Pin;
+use std::task::{Context, Poll};
+
+/// The body of every answer. Its end, or its being dropped, ends the request's record.
+pub struct AnswerBody {
+    content: Content,
+    record: Option<Box<Record>>,
+}
+
+/// Where the bytes come from.
+pub enum Content {
+    /// Us; `None` once it was sent.
+    Ours(Option<Bytes>),
+    /// The upstream.
+    Theirs(ResponseBody),
+}
+
+/// An upstream's answer, without its hop-by-hop fields.
+pub fn pass(response: Response<ResponseBody>, id: &HeaderValue) -> Response<Content> {
+    let mut response = response.map(Content::Theirs);
+    headers::restore(response.headers_mut(), id);
+    response
+}
+
+/// The answer to a refused request.
+pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Content> {
+    let reason = refusal.reason();
+    let mut response = Response::new(Content::Ours(Some(problem(reason, id))));
+    *response.status_mut() = reason.status();
+    let fields = response.headers_mut();
+    fields.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    // RFC 9111 §3.5: an answer about one caller's rights is no one else's.
+    fields.insert(header::CACHE_CONTROL, NO_STORE);
+    fields.insert(INTERACTION_ID, id.clone());
+    if let Some(challenge) = challenge_for(refusal, texts) {
+        fields.insert(header::WWW_AUTHENTICATE, challenge);
+    }
+    match refusal.extra() {
+        Extra::Allow(methods) => drop(fields.insert(header::ALLOW, methods.clone())),
+        Extra::RetryAfter(seconds) => drop(fields.insert(header::RETRY_AFTER, HeaderValue::from(*seconds))),
+        Extra::None | Extra::Challenge(_) => {}
+    }
+    if reason.afterwards() == Afterwards::Close {
+        fields.insert(header::CONNECTION, CLOSE);
+    }
+    response
+}
+
+/// Ends the record with the body: from here on the body owns it.
+pub fn follow(response: Response<Content>, record: Box<Record>) -> Response<AnswerBody> {
+    // hyper does not poll a body that is empty or has no place in this answer (RFC 9112 §6.3).
+    let has_no_body = record.is_head() || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    response.map(|content| {
+        let mut body = AnswerBody { content, record: Some(record) };
+        if has_no_body || body.content.is_end_stream() {
+            body.end(End::Complete);
+        }
+        body
+    })
+}
+
+/// RFC 9110 §11.6.1: every 401 carries a challenge; RFC 6750 §3.1: without a token it carries no error.
+fn challenge_for(refusal: &Refusal, texts: &Texts) -> Option<HeaderValue> {
+    if let Extra::Challenge(challenge) = refusal.extra() {
+        return Some(challenge.clone());
+    }
+    match refusal.reason().code() {
+        Some(code) => Some(challenge::with_error(&texts.realm, code, refusal.reason().description())),
+        None if refusal.reason().status() == StatusCode::UNAUTHORIZED => Some(texts.bare_challenge.clone()),
+        None => None,
+    }
+}
+
+/// RFC 9457. Every text is ours and needs no escaping; the id was checked or made here.
+fn problem(reason: Reason, id: &HeaderValue) -> Bytes {
+    let status = reason.status();
+    let title = status.canonical_reason().unwrap_or("Error");
+    let id = id.to_str().unwrap_or_default();
+    format!(
+        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{}\",\"instance\":\"urn:uuid:{id}\"}}",
+        status.as_u16(),
+        reason.description()
+    )
+    .into()
+}
+
+impl AnswerBody {
+    fn end(&mut self, end: End) {
+        if let Some(mut record) = self.record.take() {
+            record.ended(end);
+        }
+    }
+
+    fn sent(&mut self, bytes: usize) {
+        if let Some(record) = &mut self.record {
+            record.sent(bytes);
+        }
+    }
+}
+
+impl Body for AnswerBody {
+    type Data = Bytes;
+    type Error = Broken;
+
+    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
+        let polled = match &mut self.content {
+            Content::Ours(bytes) => Poll::Ready(bytes.take().map(|bytes| Ok(Frame::data(bytes)))),
+            Content::Theirs(body) => Pin::new(body).poll_frame(cx),
+        };
+        match &polled {
+            Poll::Pending => {}
+            Poll::Ready(None) => self.end(End::Complete),
+            Poll::Ready(Some(Err(_))) => self.end(End::UpstreamBroke),
+            Poll::Ready(Some(Ok(frame))) => {
+                self.sent(frame.data_ref().map_or(0, Bytes::len));
+                if self.content.is_end_stream() {
+                    self.end(End::Complete);
+                }
+            }
+        }
+        polled
+    }
+
+    fn is_end_stream(&self) -> bool {
+        self.content.is_end_stream()
+    }
+
+    fn size_hint(&self) -> SizeHint {
+        match &self.content {
+            Content::Ours(bytes) => SizeHint::with_exact(bytes.as_ref().map_or(0, Bytes::len) as u64),
+            Content::Theirs(body) => body.size_hint(),
+        }
+    }
+}
+
+impl Content {
+    fn is_end_stream(&self) -> bool {
+        match self {
+            Self::Ours(bytes) => bytes.is_none(),
+            Self::Theirs(body) => body.is_end_stream(),
+        }
+    }
+}
+
+const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
+/// Asks the client to end the connection after this answer.
+pub const CLOSE: HeaderValue = HeaderValue::from_static("close");

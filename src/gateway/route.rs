@@ -1,0 +1,184 @@
+//! ROUTE: finds the one rule for host, path and method. No rule, no entry.
+//!
+//! A tree over path segments: its cost is the path's length, not the number of routes. A literal segment beats a
+//! parameter, a parameter beats the remainder; where the better branch ends without a rule the next is tried.
+
+use super::policy::Route;
+use super::read::Head;
+use super::refusal::{Reason, Refusal};
+use http::{HeaderValue, Method};
+use std::collections::HashMap;
+
+/// Every rule, by path shape.
+#[derive(Debug, Default)]
+pub struct Router {
+    routes: Vec<Route>,
+    root: Node,
+}
+
+#[derive(Debug, Default)]
+struct Node {
+    literals: HashMap<Box<[u8]>, Self>,
+    parameter: Option<Box<Self>>,
+    /// Rules that end at this segment.
+    here: Vec<Rule>,
+    /// Rules whose `{*rest}` begins after this segment.
+    below: Vec<Rule>,
+}
+
+/// Which hosts and methods of a path shape lead to which route.
+#[derive(Clone, Debug)]
+struct Rule {
+    /// Empty: every host.
+    hosts: Vec<Box<str>>,
+    methods: Vec<Method>,
+    route: usize,
+}
+
+/// What stands at a path for one host.
+enum Found<'r> {
+    Route(&'r Rule),
+    OtherMethods(Vec<&'r Method>),
+    Nothing,
+}
+
+/// The rule for this request: 404 where no route has the path, 405 where one has it without the method.
+pub fn find<'r>(router: &'r Router, head: &Head) -> Result<&'r Route, Refusal> {
+    let route = router.at(head.host(), head.path().as_bytes(), head.method())?;
+    check_spelling(router, route, head)?;
+    Ok(route)
+}
+
+/// A percent-encoded octet may be the same resource to the upstream as its plain form. Where the plain form
+/// would have come under another rule (`/users/%40me` beside `/users/@me`), the path has two readings.
+fn check_spelling(router: &Router, route: &Route, head: &Head) -> Result<(), Refusal> {
+    let path = head.path();
+    if !path.contains('%') {
+        return Ok(());
+    }
+    match router.at(head.host(), &percent_decoded(path), head.method()) {
+        Ok(other) if std::ptr::eq(other, route) => Ok(()),
+        Ok(_) | Err(_) => Err(Reason::PathAmbiguous.into()),
+    }
+}
+
+fn percent_decoded(path: &str) -> Vec<u8> {
+    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
+    let mut decoded = Vec::with_capacity(path.len());
+    let mut rest = path.as_bytes();
+    while let [first, tail @ ..] = rest {
+        rest = match (first, tail) {
+            (b'%', [high, low, tail @ ..]) => {
+                decoded.push(digit(*high).unwrap_or(0) << 4 | digit(*low).unwrap_or(0));
+                tail
+            }
+            _ => {
+                decoded.push(*first);
+                tail
+            }
+        };
+    }
+    decoded
+}
+
+impl Router {
+    /// Builds the tree. Templates were checked by `config`: whole-segment parameters, `{*rest}` only at the end.
+    pub(super) fn new(routes: Vec<(Route, &crate::config::Route)>) -> Self {
+        let mut router = Self::default();
+        for (route, settings) in routes {
+            let rule =
+                Rule { hosts: settings.hosts.clone(), methods: settings.methods.clone(), route: route.place };
+            router.root.insert(segments(&settings.path), rule);
+            router.routes.push(route);
+        }
+        router
+    }
+
+    /// The routes in the configuration's order.
+    pub fn routes(&self) -> &[Route] {
+        &self.routes
+    }
+
+    fn at(&self, host: &[u8], path: &[u8], method: &Method) -> Result<&Route, Refusal> {
+        match self.root.find(path.strip_prefix(b"/").unwrap_or(path), &Wanted { host, method }) {
+            Found::Route(rule) => self.routes.get(rule.route).ok_or_else(|| Reason::Internal.into()),
+            Found::OtherMethods(methods) => Err(Refusal::method_unknown(allow(&methods))),
+            Found::Nothing => Err(Reason::RouteUnknown.into()),
+        }
+    }
+}
+
+struct Wanted<'a> {
+    host: &'a [u8],
+    method: &'a Method,
+}
+
+impl Node {
+    fn insert<'s>(&mut self, mut segments: impl Iterator<Item = &'s str>, rule: Rule) {
+        match segments.next() {
+            None => self.here.push(rule),
+            Some(segment) if segment.starts_with("{*") => self.below.push(rule),
+            Some(segment) if segment.starts_with('{') => {
+                self.parameter.get_or_insert_default().insert(segments, rule);
+            }
+            Some(literal) => self.literals.entry(literal.as_bytes().into()).or_default().insert(segments, rule),
+        }
+    }
+
+    /// `path` is what remains, without its leading slash.
+    fn find(&self, path: &[u8], wanted: &Wanted<'_>) -> Found<'_> {
+        let slash = memchr::memchr(b'/', path);
+        let (segment, rest) = match slash {
+            Some(at) => (path.get(..at).unwrap_or_default(), path.get(at + 1..)),
+            None => (path, None),
+        };
+        let mut others = Vec::new();
+        let literal = self.literals.get(segment);
+        // A parameter stands for at least one character.
+        let parameter = self.parameter.as_deref().filter(|_| !segment.is_empty());
+        for next in literal.into_iter().chain(parameter) {
+            let found = match rest {
+                Some(rest) => next.find(rest, wanted),
+                None => pick(&next.here, wanted),
+            };
+            match found {
+                Found::Route(rule) => return Found::Route(rule),
+                Found::OtherMethods(methods) => others.extend(methods),
+                Found::Nothing => {}
+            }
+        }
+        if !path.is_empty() {
+            match pick(&self.below, wanted) {
+                Found::Route(rule) => return Found::Route(rule),
+                Found::OtherMethods(methods) => others.extend(methods),
+                Found::Nothing => {}
+            }
+        }
+        if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+    }
+}
+
+/// Among the rules of one path shape: a rule that names the host beats one for every host.
+fn pick<'r>(rules: &'r [Rule], wanted: &Wanted<'_>) -> Found<'r> {
+    let names = |rule: &&Rule| rule.hosts.iter().any(|host| host.as_bytes() == wanted.host);
+    let everywhere = |rule: &&Rule| rule.hosts.is_empty();
+    let mut others = Vec::new();
+    for rule in rules.iter().filter(names).chain(rules.iter().filter(everywhere)) {
+        if rule.methods.contains(wanted.method) {
+            return Found::Route(rule);
+        }
+        others.extend(&rule.methods);
+    }
+    if others.is_empty() { Found::Nothing } else { Found::OtherMethods(others) }
+}
+
+fn segments(template: &str) -> impl Iterator<Item = &str> {
+    template.strip_prefix('/').unwrap_or(template).split('/')
+}
+
+fn allow(methods: &[&Method]) -> HeaderValue {
+    let mut names: Vec<&str> = methods.iter().map(|method| method.as_str()).collect();
+    names.sort_unstable();
+    names.dedup();
+    HeaderValue::from_str(&names.join(", ")).expect("method names are tokens")
+}

@@ -1,0 +1,166 @@
+//! Verifies a JWT access token (RFC 7515, 7519, 8725, 9068). The signature is the library's work; what the library
+//! forgives (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
+
+use super::token::{Verdict, is_early};
+use super::{Issuer, Verifier};
+use crate::clock::UnixSeconds;
+use crate::config::TokenType;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::claims::{self, Claims, Names};
+use crate::oauth::jwk::{Algorithm, Key};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use serde::Deserialize;
+use std::sync::Arc;
+
+/// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
+pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Result<Verdict, Refusal> {
+    let jws = Jws::split(token)?;
+    let header = jws.header()?;
+    let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
+    let payload = jws.payload()?;
+    let issuer = verifier.issuer(&claimed_issuer(&payload)?)?;
+    if !issuer.settings.algorithms.contains(&algorithm) {
+        return Err(Reason::AlgorithmRefused.into());
+    }
+    check_type(header.typ.as_deref(), issuer.settings.typ)?;
+    let claims = read_claims(&payload, issuer)?;
+    check_claims(&claims, issuer, now)?;
+    let key_generation = check_signature(&jws, &header, algorithm, issuer, verifier)?;
+    Verdict::new(Arc::clone(issuer), key_generation, claims)
+}
+
+/// The three parts of a JWS in compact form, still encoded (RFC 7515 §7.1).
+pub struct Jws<'t> {
+    header: &'t str,
+    payload: &'t str,
+    signature: &'t str,
+    signed: &'t str,
+}
+
+impl<'t> Jws<'t> {
+    /// Exactly three segments of the base64url alphabet, none of header and signature empty. A JWE has five.
+    pub fn split(token: &'t [u8]) -> Result<Self, Refusal> {
+        let is_base64url = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
+        let token = std::str::from_utf8(token).map_err(|_| Reason::TokenUnreadable)?;
+        let (signed, signature) = token.rsplit_once('.').ok_or(Reason::TokenUnreadable)?;
+        let (header, payload) = signed.split_once('.').ok_or(Reason::TokenUnreadable)?;
+        let all_good = [header, payload, signature].iter().all(|part| part.as_bytes().iter().all(is_base64url));
+        if all_good && !header.is_empty() && !signature.is_empty() {
+            Ok(Self { header, payload, signature, signed })
+        } else {
+            Err(Reason::TokenUnreadable.into())
+        }
+    }
+
+    /// The header, its members checked for what changes the meaning of the rest.
+    pub fn header(&self) -> Result<Header, Refusal> {
+        let header: Header = serde_json::from_str(&text(self.header)?).map_err(|_| Reason::TokenUnreadable)?;
+        // RFC 7515 §4.1.11: we understand no extension, so none may be critical; RFC 7797 changes what is signed.
+        if header.crit.is_some() || header.b64.is_some() {
+            return Err(Reason::ExtensionCritical.into());
+        }
+        Ok(header)
+    }
+
+    /// Whether the signature is `key`'s by `algorithm`. The caller has checked that they fit.
+    pub fn is_signed_by(&self, key: &Key, algorithm: Algorithm) -> bool {
+        jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key.public(), algorithm.into())
+            .is_ok_and(|good| good)
+    }
+
+    fn payload(&self) -> Result<String, Refusal> {
+        text(self.payload)
+    }
+}
+
+/// The members that decide. `jku`, `x5u`, `jwk` and `x5c` are never read: keys come from the issuer's set alone.
+#[derive(Deserialize)]
+pub struct Header {
+    /// The algorithm's name.
+    pub alg: String,
+    /// The key's id.
+    pub kid: Option<String>,
+    typ: Option<String>,
+    crit: Option<serde::de::IgnoredAny>,
+    b64: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct Envelope {
+    iss: String,
+}
+
+/// Read before anything is verified, to know whose keys to ask.
+fn claimed_issuer(payload: &str) -> Result<String, Refusal> {
+    match serde_json::from_str::<Envelope>(payload) {
+        Ok(envelope) => Ok(envelope.iss),
+        Err(fault) if fault.is_data() => Err(Reason::IssuerUnknown.into()),
+        Err(_) => Err(Reason::TokenUnreadable.into()),
+    }
+}
+
+fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
+    let own = &issuer.settings.claims;
+    let names = Names { grant: own.grant.as_deref(), consent: own.consent.as_deref() };
+    claims::parse(payload, names).map_err(|_| Reason::ClaimInvalid.into())
+}
+
+/// RFC 9068 §4: an ID token, a logout token or a client assertion by the same issuer is no access token.
+fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
+    let is_access_token = |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");
+    let good = match (wanted, typ) {
+        (TokenType::AccessToken | TokenType::Legacy, Some(typ)) if is_access_token(typ) => true,
+        (TokenType::Legacy, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),
+        (TokenType::Legacy, None) => true,
+        (TokenType::AccessToken, Some(_) | None) => false,
+    };
+    if good { Ok(()) } else { Err(Reason::TypeWrong.into()) }
+}
+
+fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+    let is_there = |name: &str| claims.names.iter().any(|member| member == name);
+    let required = issuer.settings.required_claims.iter().map(AsRef::as_ref);
+    if !["exp", "aud"].into_iter().chain(required).all(is_there) {
+        return Err(Reason::ClaimMissing.into());
+    }
+    // RFC 8725 §3.9, exact: no prefix, no folding, no trailing slash.
+    let is_ours = |audience: &String| issuer.settings.audiences.iter().any(|ours| **ours == **audience);
+    if !claims.audiences.iter().any(is_ours) {
+        return Err(Reason::AudienceWrong.into());
+    }
+    if claims.issued.is_some_and(|date| is_early(date, now, issuer.settings.leeway)) {
+        return Err(Reason::TokenEarly.into());
+    }
+    // A bound token is worth nothing without its proof (RFC 8705 §3, RFC 9449 §7.1), and no proof is checked here.
+    if claims.sender_bound { Err(Reason::SenderUnproven.into()) } else { Ok(()) }
+}
+
+/// Tries every key of the issuer that the header can mean, and says by which generation of keys it was verified.
+fn check_signature(
+    jws: &Jws<'_>,
+    header: &Header,
+    algorithm: Algorithm,
+    issuer: &Issuer,
+    verifier: &Verifier,
+) -> Result<u64, Refusal> {
+    let keys = issuer.keys.current();
+    let mut named = false;
+    for key in keys.named(header.kid.as_deref()) {
+        named = true;
+        // Two keys may share a kid (FAPI 2.0 §5.4.3); one that does not fit is not tried at all.
+        if key.fits(algorithm) && jws.is_signed_by(key, algorithm) {
+            return Ok(keys.generation);
+        }
+    }
+    if named && !keys.is_empty() {
+        Err(Reason::SignatureWrong.into())
+    } else {
+        Err(issuer.keys.unknown(header.kid.as_deref(), verifier.clock.instant()))
+    }
+}
+
+fn text(base64url: &str) -> Result<String, Refusal> {
+    let octets = URL_SAFE_NO_PAD.decode(base64url).map_err(|_| Reason::TokenUnreadable)?;
+    String::from_utf8(octets).map_err(|_| Reason::TokenUnreadable.into())
+}

@@ -1,0 +1,278 @@
+//! An issuer's keys as they are now. Readers never wait; the control thread refreshes. A failed or absurd answer
+//! never empties the set, a key that is gone takes its verdicts with it, and random key ids cannot make us
+//! hammer the issuer.
+
+use crate::clock::Clock;
+use crate::config::KeySource;
+use crate::config::limits::{
+    JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, JWKS_REFETCH_INTERVAL, JWKS_RETRY_INTERVAL,
+};
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::net::fetch::{Bounds, Fetcher};
+use crate::oauth::jwk::{Key, KeySet};
+use arc_swap::ArcSwap;
+use bytes::Bytes;
+use http::{Request, StatusCode, Uri};
+use std::collections::HashMap;
+use std::fmt;
+use std::hash::{BuildHasher, RandomState};
+use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+use tokio::sync::Notify;
+
+/// The keys of one issuer and the memory of what was asked for in vain.
+pub struct KeyStore {
+    current: ArcSwap<Keys>,
+    /// Of `current`, readable without touching it.
+    generation: AtomicU64,
+    asked: Mutex<Asked>,
+    wanted: Notify,
+    refetches: bool,
+    /// Answers that brought a usable set, and those that did not.
+    pub fetches: FetchCounts,
+}
+
+/// One state of an issuer's keys.
+#[derive(Debug)]
+pub struct Keys {
+    /// Changes when a key was removed or replaced, not when one was added: verdicts by kept keys stay good.
+    pub generation: u64,
+    keys: Vec<Key>,
+}
+
+/// Counters for metrics.
+#[derive(Debug, Default)]
+pub struct FetchCounts {
+    /// Usable answers.
+    pub good: AtomicU64,
+    /// No answer, or an absurd one.
+    pub failed: AtomicU64,
+}
+
+/// Key ids that no key had, by the time they were first asked for, and when the set was last fetched.
+#[derive(Debug, Default)]
+struct Asked {
+    since: HashMap<u64, Instant>,
+    hasher: RandomState,
+    last_try: Option<Instant>,
+    last_good: Option<Instant>,
+}
+
+/// Why a key set could not be had.
+#[derive(Debug)]
+pub struct KeyFault(String);
+
+impl KeyStore {
+    /// An empty store. One that reads a file is filled at once by `load_file`, one behind a URI by `keep_fresh`.
+    pub fn new(source: &KeySource) -> Self {
+        Self {
+            current: ArcSwap::from_pointee(Keys { generation: 0, keys: Vec::new() }),
+            generation: AtomicU64::new(0),
+            asked: Mutex::default(),
+            wanted: Notify::new(),
+            refetches: matches!(source, KeySource::Uri { .. }),
+            fetches: FetchCounts::default(),
+        }
+    }
+
+    /// The keys as they are now.
+    pub fn current(&self) -> arc_swap::Guard<Arc<Keys>> {
+        self.current.load()
+    }
+
+    /// The generation of the keys as they are now.
+    pub fn generation(&self) -> u64 {
+        self.generation.load(Ordering::Acquire)
+    }
+
+    /// Whether there is a key to verify with.
+    pub fn is_warm(&self) -> bool {
+        !self.current.load().is_empty()
+    }
+
+    /// Usable keys.
+    pub fn len(&self) -> usize {
+        self.current.load().keys.len()
+    }
+
+    /// Whether there is none.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// When the set was last fetched with success.
+    pub fn last_good(&self) -> Option<Instant> {
+        self.asked().last_good
+    }
+
+    /// The answer for a key that is not in the set: 503 until the set was fetched after the key was first asked
+    /// for, then 401. Asks for that fetch.
+    pub(super) fn unknown(&self, kid: Option<&str>, now: Instant) -> Refusal {
+        if !self.refetches {
+            return Reason::KeyUnknown.into();
+        }
+        let mut asked = self.asked();
+        if let Answer::Absent = asked.ask(kid, now) {
+            return Reason::KeyUnknown.into();
+        }
+        let wait = asked.next_try(now);
+        drop(asked);
+        self.wanted.notify_one();
+        Refusal::issuer_unreachable(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
+    }
+
+    /// Fills the store from a file.
+    pub fn load_file(&self, path: &Path, now: Instant) -> Result<(), KeyFault> {
+        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot read {}: {fault}", path.display())))?;
+        self.replace(&json, now)
+    }
+
+    /// Fetches the set for as long as it is polled: every `refresh`, sooner when an unknown key id is asked for or
+    /// the issuer does not answer, never more often than the intervals in `limits`.
+    pub async fn keep_fresh(&self, issuer: &str, source: &FetchPlan, clock: &Clock) {
+        let mut was_good = true;
+        loop {
+            self.asked().last_try = Some(clock.instant());
+            let outcome = self.fetch(source, clock).await;
+            report(issuer, &outcome, was_good);
+            was_good = outcome.is_ok();
+            let pause = if was_good { source.refresh } else { JWKS_RETRY_INTERVAL };
+            tokio::select! {
+                () = tokio::time::sleep(pause) => {}
+                () = self.wanted.notified() => {
+                    let wait = self.asked().next_try(clock.instant());
+                    tokio::time::sleep(wait.min(pause)).await;
+                }
+            }
+        }
+    }
+
+    async fn fetch(&self, source: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
+        // What the answer says is at least as old as the question.
+        let asked = clock.instant();
+        let answer = source.get().await.and_then(|json| self.replace(&json, asked));
+        let count = if answer.is_ok() { &self.fetches.good } else { &self.fetches.failed };
+        count.fetch_add(1, Ordering::Relaxed);
+        answer
+    }
+
+    /// Takes over a new set if it has a usable key.
+    fn replace(&self, json: &[u8], now: Instant) -> Result<(), KeyFault> {
+        let set = KeySet::parse(json, JWKS_KEYS_MAX).map_err(|fault| KeyFault(fault.to_string()))?;
+        if set.keys.is_empty() {
+            let reasons: Vec<_> = set.left_out.iter().map(ToString::to_string).collect();
+            return Err(KeyFault(format!("no usable key in the set: {}", reasons.join("; "))));
+        }
+        let old = self.current.load();
+        let is_kept = |key: &Key| set.keys.iter().any(|new| new.fingerprint() == key.fingerprint());
+        let generation = if old.keys.iter().all(is_kept) { old.generation } else { old.generation + 1 };
+        self.current.store(Arc::new(Keys { generation, keys: set.keys }));
+        self.generation.store(generation, Ordering::Release);
+        self.asked().last_good = Some(now);
+        Ok(())
+    }
+
+    fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
+        // The map is whole after every statement, so a panic elsewhere did not break it.
+        self.asked.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl Keys {
+    /// The keys that a header with this `kid` can mean: those of that id, or all where it names none.
+    pub(super) fn named(&self, kid: Option<&str>) -> impl Iterator<Item = &Key> {
+        self.keys.iter().filter(move |key| kid.is_none() || key.kid() == kid)
+    }
+
+    pub(super) fn is_empty(&self) -> bool {
+        self.keys.is_empty()
+    }
+}
+
+enum Answer {
+    /// The set was fetched since, and the key was not in it.
+    Absent,
+    /// Nobody knows yet.
+    Open,
+}
+
+impl Asked {
+    fn ask(&mut self, kid: Option<&str>, now: Instant) -> Answer {
+        // Keyed, so that nobody can choose ids that collide with an honest one.
+        let id = self.hasher.hash_one(kid);
+        if self.since.len() >= ASKED_MAX {
+            self.since.retain(|_, since| now.duration_since(*since) < REMEMBERED);
+        }
+        match self.since.get(&id) {
+            Some(since) if now.duration_since(*since) < REMEMBERED => {
+                if self.last_good.is_some_and(|fetched| fetched > *since) { Answer::Absent } else { Answer::Open }
+            }
+            Some(_) | None => {
+                if self.since.len() < ASKED_MAX {
+                    self.since.insert(id, now);
+                }
+                Answer::Open
+            }
+        }
+    }
+
+    /// How long until the issuer may be asked again.
+    fn next_try(&self, now: Instant) -> Duration {
+        self.last_try.map_or(Duration::ZERO, |last| (last + JWKS_REFETCH_INTERVAL).saturating_duration_since(now))
+    }
+}
+
+/// Where and how a key set is fetched.
+pub struct FetchPlan {
+    /// The address.
+    pub uri: Uri,
+    /// Time between two fetches.
+    pub refresh: Duration,
+    /// The client to use, with its trust roots.
+    pub fetcher: Fetcher,
+}
+
+impl FetchPlan {
+    async fn get(&self) -> Result<Bytes, KeyFault> {
+        let request = Request::get(&self.uri)
+            .header(http::header::ACCEPT, "application/jwk-set+json, application/json")
+            .body(Bytes::new())
+            .map_err(|fault| KeyFault(fault.to_string()))?;
+        let bounds = Bounds { total: JWKS_FETCH_TIMEOUT, body_bytes_max: JWKS_BYTES_MAX };
+        let answer = self.fetcher.send(request, bounds).await.map_err(|fault| KeyFault(fault.to_string()))?;
+        match answer.status() {
+            StatusCode::OK => Ok(answer.into_body()),
+            other => Err(KeyFault(format!("the issuer answered {other}"))),
+        }
+    }
+}
+
+/// One line per change of state: an issuer that is away for a night is one line, not ten thousand.
+fn report(issuer: &str, outcome: &Result<(), KeyFault>, was_good: bool) {
+    match outcome {
+        Err(fault) if was_good => tracing::warn!(issuer, %fault, "cannot fetch the issuer's keys; trying again"),
+        Ok(()) if !was_good => tracing::info!(issuer, "the issuer's keys can be fetched again"),
+        Ok(()) | Err(_) => {}
+    }
+}
+
+impl fmt::Display for KeyFault {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for KeyFault {}
+
+impl fmt::Debug for KeyStore {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("KeyStore").field("current", &self.current.load()).finish_non_exhaustive()
+    }
+}
+
+/// Unknown key ids remembered per issuer; further ones are answered 503 until some are forgotten.
+const ASKED_MAX: usize = 1024;
+/// After this an unknown key id may cause another fetch.
+const REMEMBERED: Duration = Duration::from_secs(60);

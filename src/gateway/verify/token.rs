@@ -1,0 +1,168 @@
+//! The value that proves a token was verified. Made only here, and only for the moment it was asked about.
+
+use super::Issuer;
+use crate::clock::UnixSeconds;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::claims::Claims;
+use crate::oauth::grant::Grant;
+use crate::oauth::scope::ScopeSet;
+use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
+use std::time::Duration;
+
+/// A token whose signature, claims and dates hold now. It is no permission: `authorize` decides.
+#[derive(Clone, Debug)]
+pub struct VerifiedToken(Arc<Verdict>);
+
+/// What was found out about a token once and stays true while its dates and keys do.
+#[derive(Debug)]
+pub struct Verdict {
+    pub(super) issuer: Arc<Issuer>,
+    pub(super) key_generation: u64,
+    expires: UnixSeconds,
+    not_before: Option<UnixSeconds>,
+    scope: ScopeSet,
+    holder: Holder,
+    client_id: Option<HeaderValue>,
+    identity: Vec<(HeaderName, HeaderValue)>,
+}
+
+/// Who the token speaks for, and how it came to be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Holder {
+    /// A customer, by this grant where the issuer says so.
+    Customer(Option<Grant>),
+    /// The client itself.
+    Client,
+}
+
+impl VerifiedToken {
+    /// The checks that time can undo.
+    pub(super) fn check(verdict: Arc<Verdict>, now: UnixSeconds) -> Result<Self, Refusal> {
+        let leeway = verdict.issuer.settings.leeway;
+        if now.0 >= verdict.expires.0.saturating_add(seconds(leeway)) {
+            return Err(Reason::TokenExpired.into());
+        }
+        if verdict.not_before.is_some_and(|date| is_early(date, now, leeway)) {
+            return Err(Reason::TokenEarly.into());
+        }
+        Ok(Self(verdict))
+    }
+
+    /// The scopes granted.
+    pub fn scope(&self) -> &ScopeSet {
+        &self.0.scope
+    }
+
+    /// Who holds it.
+    pub fn holder(&self) -> Holder {
+        self.0.holder
+    }
+
+    /// Whose it is.
+    pub fn issuer(&self) -> &Arc<Issuer> {
+        &self.0.issuer
+    }
+
+    /// The client, for the log.
+    pub fn client_id(&self) -> Option<&HeaderValue> {
+        self.0.client_id.as_ref()
+    }
+
+    /// The identity headers for the upstream.
+    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+        &self.0.identity
+    }
+}
+
+impl Verdict {
+    /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
+    /// token invalid: encoding it would give the API another identity than the issuer named.
+    pub(super) fn new(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
+        let expires = claims.expires.ok_or(Reason::ClaimMissing)?;
+        let holder = holder(&claims);
+        let client_id = claims.client_id.as_deref().map(field).transpose()?;
+        let identity = identity(&issuer, &claims, holder)?;
+        Ok(Self { issuer, key_generation, expires, not_before: claims.not_before, scope: claims.scope, holder, client_id, identity })
+    }
+}
+
+/// Whether `date` still lies ahead. FAPI 2.0 §5.3.2.1: up to 10 s ahead is another clock, not an attack.
+pub(super) fn is_early(date: UnixSeconds, now: UnixSeconds, leeway: Duration) -> bool {
+    date.0 > now.0.saturating_add(seconds(leeway.max(EARLY_TOLERANCE)))
+}
+
+/// The issuer's grant claim decides; without it, `sub` equal to `client_id` is the client itself (RFC 9068 §2.2).
+fn holder(claims: &Claims) -> Holder {
+    match claims.grant.as_deref().map(str::parse) {
+        Some(Ok(Grant::ClientCredentials)) => Holder::Client,
+        Some(Ok(grant)) => Holder::Customer(Some(grant)),
+        Some(Err(_)) => Holder::Customer(None),
+        None if claims.subject.is_some() && claims.subject == claims.client_id => Holder::Client,
+        None => Holder::Customer(None),
+    }
+}
+
+impl Holder {
+    /// The grant, where it is known.
+    pub fn grant(self) -> Option<Grant> {
+        match self {
+            Self::Customer(grant) => grant,
+            Self::Client => Some(Grant::ClientCredentials),
+        }
+    }
+}
+
+fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+    let (subject, subject_type) = match holder {
+        Holder::Customer(_) => (claims.subject.as_deref(), "user"),
+        // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.
+        Holder::Client => (None, "client"),
+    };
+    let scope = Some(claims.scope.as_str()).filter(|scope| !scope.is_empty());
+    let mut headers = Vec::with_capacity(IDENTITY_HEADERS);
+    for (name, value) in [
+        (CLIENT_ID, claims.client_id.as_deref()),
+        (SUBJECT, subject),
+        (SUBJECT_TYPE, Some(subject_type)),
+        (SCOPE, scope),
+        (ISSUER, Some(&*issuer.settings.issuer)),
+        (GRANT, holder.grant().map(Grant::as_str)),
+        (CONSENT_ID, claims.consent.as_deref()),
+        (TOKEN_ID, claims.token_id.as_deref()),
+    ] {
+        if let Some(value) = value {
+            headers.push((name, field(value)?));
+        }
+    }
+    Ok(headers)
+}
+
+/// Visible ASCII and inner spaces only: what every HTTP library reads alike.
+fn field(value: &str) -> Result<HeaderValue, Refusal> {
+    let is_plain = !value.is_empty()
+        && value.bytes().all(|b| matches!(b, 0x20..=0x7E))
+        && !value.starts_with(' ')
+        && !value.ends_with(' ');
+    match HeaderValue::from_str(value) {
+        Ok(field) if is_plain => Ok(field),
+        Ok(_) | Err(_) => Err(Reason::ClaimInvalid.into()),
+    }
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// Every identity header begins so; inbound fields that do are removed.
+pub const IDENTITY_PREFIX: &str = "x-auth-";
+const CLIENT_ID: HeaderName = HeaderName::from_static("x-auth-client-id");
+const SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
+const SUBJECT_TYPE: HeaderName = HeaderName::from_static("x-auth-subject-type");
+const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
+const ISSUER: HeaderName = HeaderName::from_static("x-auth-issuer");
+const GRANT: HeaderName = HeaderName::from_static("x-auth-grant");
+const CONSENT_ID: HeaderName = HeaderName::from_static("x-auth-consent-id");
+const TOKEN_ID: HeaderName = HeaderName::from_static("x-auth-token-id");
+const IDENTITY_HEADERS: usize = 8;
+const EARLY_TOLERANCE: Duration = Duration::from_secs(10);

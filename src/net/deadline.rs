@@ -1,0 +1,124 @@
+//! Deadlines without timers. Arming one is a store to a cell; a sweep per worker finds the expired ones a few times
+//! a second. A timer of the runtime would cost an allocation and two list operations on every request.
+
+use std::cell::{Cell, RefCell};
+use std::rc::{Rc, Weak};
+use std::task::{Context, Poll, Waker};
+use std::time::{Duration, Instant};
+
+/// All deadlines of one worker. Cheap to clone.
+#[derive(Clone)]
+pub struct Deadlines(Rc<Shared>);
+
+struct Shared {
+    started: Instant,
+    /// Milliseconds since `started`, as of the last sweep.
+    now_ms: Cell<u64>,
+    entries: RefCell<Vec<Weak<Entry>>>,
+}
+
+/// One deadline; dropped, it is forgotten. Clones are the same deadline.
+#[derive(Clone)]
+pub struct Deadline {
+    entry: Rc<Entry>,
+    shared: Rc<Shared>,
+}
+
+struct Entry {
+    due_ms: Cell<u64>,
+    waker: RefCell<Option<Waker>>,
+}
+
+impl Deadlines {
+    /// No deadlines yet; `now` is the zero of their time.
+    pub fn new(now: Instant) -> Self {
+        Self(Rc::new(Shared { started: now, now_ms: Cell::new(0), entries: RefCell::default() }))
+    }
+
+    /// A deadline that is not armed.
+    pub fn deadline(&self) -> Deadline {
+        let entry = Rc::new(Entry { due_ms: Cell::new(NEVER), waker: RefCell::default() });
+        self.0.entries.borrow_mut().push(Rc::downgrade(&entry));
+        Deadline { entry, shared: Rc::clone(&self.0) }
+    }
+
+    /// Wakes the tasks whose deadlines have passed and forgets those that were dropped. Call it every `TICK`.
+    pub fn sweep(&self, now: Instant) {
+        let now_ms = u64::try_from(now.duration_since(self.0.started).as_millis()).unwrap_or(NEVER - 1);
+        self.0.now_ms.set(now_ms);
+        let mut expired = Vec::new();
+        self.0.entries.borrow_mut().retain(|entry| match entry.upgrade() {
+            Some(entry) => {
+                if entry.due_ms.get() <= now_ms {
+                    expired.extend(entry.waker.borrow_mut().take());
+                }
+                true
+            }
+            None => false,
+        });
+        // Outside the borrow: a woken task may make or drop deadlines.
+        expired.into_iter().for_each(Waker::wake);
+    }
+}
+
+impl Deadline {
+    /// Arms it: it expires `after` from now, up to two ticks later, never earlier.
+    pub fn set(&self, after: Duration) {
+        let after_ms = u64::try_from((after + TICK).as_millis()).unwrap_or(NEVER / 2);
+        self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
+    }
+
+    /// Disarms it.
+    pub fn clear(&self) {
+        self.entry.due_ms.set(NEVER);
+    }
+
+    /// Ready once it has expired; else the task is woken when it does.
+    pub fn poll(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.entry.due_ms.get() <= self.shared.now_ms.get() {
+            return Poll::Ready(());
+        }
+        let mut waker = self.entry.waker.borrow_mut();
+        if !waker.as_ref().is_some_and(|waker| waker.will_wake(cx.waker())) {
+            *waker = Some(cx.waker().clone());
+        }
+        Poll::Pending
+    }
+}
+
+/// Time between two sweeps: the resolution of every timeout on the data path.
+pub const TICK: Duration = Duration::from_millis(200);
+const NEVER: u64 = u64::MAX;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+
+    #[test]
+    fn it_expires_after_its_time_and_not_before() {
+        let start = Clock::System.instant();
+        let deadlines = Deadlines::new(start);
+        let deadline = deadlines.deadline();
+        let cx = Context::from_waker(Waker::noop());
+        assert!(deadline.poll(&cx).is_pending());
+        deadline.set(Duration::from_secs(1));
+        deadlines.sweep(start + Duration::from_millis(1100));
+        assert!(deadline.poll(&cx).is_pending());
+        deadlines.sweep(start + Duration::from_millis(1300));
+        assert!(deadline.poll(&cx).is_ready());
+        deadline.clear();
+        assert!(deadline.poll(&cx).is_pending());
+    }
+
+    #[test]
+    fn dropped_deadlines_are_forgotten() {
+        let start = Clock::System.instant();
+        let deadlines = Deadlines::new(start);
+        let kept = deadlines.deadline();
+        drop(deadlines.deadline());
+        deadlines.sweep(start);
+        assert_eq!(deadlines.0.entries.borrow().len(), 1);
+        drop(kept);
+    }
+}

@@ -1,0 +1,84 @@
+//! Listening sockets, and the loop that accepts on them.
+
+use socket2::{Domain, Protocol, Socket, Type};
+use std::future::Future;
+use std::io;
+use std::net::{SocketAddr, TcpListener as StdListener};
+use std::time::Duration;
+use tokio::net::{TcpListener, TcpStream};
+
+/// One socket per worker on `address`, so that the kernel spreads connections without a shared queue. All are bound
+/// before anybody serves: a port that is taken is a start-up fault, not a surprise.
+pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
+    // Another process with SO_REUSEPORT of its own would otherwise share our port in silence.
+    let first = socket(address, Sharing::No)?;
+    let address = first.local_addr()?;
+    drop(first);
+    (0..workers).map(|_| socket(address, Sharing::Yes)).collect()
+}
+
+/// Whether other sockets may listen on the same port.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Sharing {
+    Yes,
+    No,
+}
+
+fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
+    let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
+    socket.set_reuse_address(true)?;
+    socket.set_reuse_port(sharing == Sharing::Yes)?;
+    socket.set_nonblocking(true)?;
+    socket.bind(&address.into())?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+/// A socket of `bind`, in this thread's reactor.
+pub fn register(listener: StdListener) -> io::Result<TcpListener> {
+    TcpListener::from_std(listener)
+}
+
+/// Accepts until `stop` is ready, then takes what is already in the queue and closes the socket.
+pub async fn accept(listener: TcpListener, stop: impl Future<Output = ()>, mut take: impl FnMut(TcpStream, SocketAddr)) {
+    tokio::pin!(stop);
+    loop {
+        tokio::select! {
+            biased;
+            () = &mut stop => break,
+            accepted = listener.accept() => match accepted {
+                Ok((stream, peer)) => take(stream, peer),
+                Err(fault) if is_passing(&fault) => {}
+                // Out of file descriptors or memory: others must end before anybody else can come in.
+                Err(fault) => {
+                    tracing::warn!(%fault, "cannot accept connections; trying again");
+                    tokio::time::sleep(ACCEPT_PAUSE).await;
+                }
+            },
+        }
+    }
+    while let Some(Ok((stream, peer))) = now(listener.accept()).await {
+        take(stream, peer);
+    }
+}
+
+/// What `future` has at once.
+async fn now<T>(future: impl Future<Output = T>) -> Option<T> {
+    tokio::select! {
+        biased;
+        value = future => Some(value),
+        () = std::future::ready(()) => None,
+    }
+}
+
+/// The client gave up between its handshake and our accept.
+fn is_passing(fault: &io::Error) -> bool {
+    matches!(
+        fault.kind(),
+        io::ErrorKind::ConnectionAborted | io::ErrorKind::ConnectionReset | io::ErrorKind::Interrupted
+    )
+}
+
+/// Connections that the kernel holds for us while we are busy.
+const BACKLOG: i32 = 4096;
+const ACCEPT_PAUSE: Duration = Duration::from_millis(100);

@@ -1,0 +1,26 @@
+//! Threads with a runtime of their own. What runs on one never leaves it, so nothing there needs a lock.
+
+use std::future::Future;
+use std::io;
+use std::thread::JoinHandle;
+use tokio::runtime::Builder;
+use tokio::task::JoinHandle as Task;
+
+/// Runs what `body` makes on a new thread with a runtime of its own, until it is done.
+pub fn spawn<B, F>(name: String, body: B) -> io::Result<JoinHandle<()>>
+where
+    B: FnOnce() -> F + Send + 'static,
+    F: Future<Output = ()> + 'static,
+{
+    std::thread::Builder::new().name(name.clone()).spawn(move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+        Ok(runtime) => runtime.block_on(body()),
+        Err(fault) => tracing::error!(thread = name, %fault, "cannot start a runtime"),
+    })
+}
+
+/// Runs `task` beside the others of this thread. Dropped, the handle lets it go on.
+pub fn beside<F: Future<Output = ()> + 'static>(task: F) -> Task<()> {
+    tokio::task::spawn_local(task)
+}
+
+use tokio::runtime::LocalOptions;
