@@ -1,6 +1,7 @@
 //! scopegate.
 
 pub mod admin;
+pub mod cli;
 pub mod clock;
 pub mod commands;
 pub mod config;

@@ -1,1 +1,14 @@
-fn main() {}
+//! Reads the command line, does what it says, and turns the outcome into an exit code:
+//! 0 good, 1 the answer is no, 2 wrong usage or configuration, 70 a fault of ours.
+
+use clap::Parser as _;
+use scopegate::{cli, commands};
+use std::process::ExitCode;
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+fn main() -> ExitCode {
+    commands::run(&cli::Cli::parse().command)
+}

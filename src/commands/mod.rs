@@ -1,6 +1,94 @@
-//! One file per subcommand, and the only place that wires parts together.
+//! One file per subcommand: the only place that wires the parts together.
 
+pub mod check;
 pub mod control;
 pub mod gateway;
+pub mod routes;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
 pub mod serve;
 pub mod worker;
+
+use crate::cli::Command;
+use crate::config::fault::Faults;
+use std::fmt::Display;
+use std::io;
+use std::process::ExitCode;
+
+/// Does what the command line asks for, and says on standard error what went wrong.
+pub fn run(command: &Command) -> ExitCode {
+    let outcome = match command {
+        Command::Serve { config } => serve::run(config),
+        Command::Check { config } => check::run(config, &mut io::stdout().lock()),
+        Command::Routes { config, json } => {
+            let form = if *json { routes::Form::Json } else { routes::Form::Table };
+            routes::run(config, form, &mut io::stdout().lock())
+        }
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox { listen, portal } => sandbox::run(*listen, *portal),
+    };
+    outcome.unwrap_or_else(|error| explain(&error, &mut io::stderr().lock()))
+}
+
+/// Says what went wrong, and whose fault it is: that is the exit code.
+fn explain(error: &anyhow::Error, output: &mut impl io::Write) -> ExitCode {
+    if let Some(faults) = error.downcast_ref::<Faults>() {
+        let count = counted(faults.count(), "fault");
+        say(output, &format_args!("{faults}\n\n{count} in the configuration; nothing was started"));
+        return ExitCode::from(CONFIGURATION);
+    }
+    // `scopegate routes … | head` closes the pipe when it has seen enough.
+    let is_broken_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
+    if error.downcast_ref::<io::Error>().is_some_and(is_broken_pipe) {
+        return ExitCode::SUCCESS;
+    }
+    say(output, &format_args!("error: {error:#}"));
+    ExitCode::from(OURS)
+}
+
+/// `1 route`, `2 routes`.
+fn counted(count: usize, noun: &str) -> String {
+    if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
+}
+
+/// Where standard error is closed too there is nobody left to tell; the exit code still says it.
+fn say(output: &mut impl io::Write, text: &dyn Display) {
+    writeln!(output, "{text}").ok();
+}
+
+/// Usage or configuration; clap exits with the same number.
+const CONFIGURATION: u8 = 2;
+/// Ours: `EX_SOFTWARE` of sysexits.
+const OURS: u8 = 70;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config;
+    use anyhow::Context as _;
+    use std::path::Path;
+
+    fn explained(error: &anyhow::Error) -> (ExitCode, String) {
+        let mut output = Vec::new();
+        let code = explain(error, &mut output);
+        (code, String::from_utf8(output).unwrap())
+    }
+
+    #[test]
+    fn a_bad_configuration_is_named_in_full() {
+        let faults = config::parse("admin: {}\nadmn: {}\n", Path::new("gate.yaml")).unwrap_err();
+        let (code, said) = explained(&faults.into());
+        assert_eq!(code, ExitCode::from(2));
+        assert!(said.starts_with("gate.yaml:1:1: the key `server` is missing\n"), "{said}");
+        assert!(said.contains("gate.yaml:2:1: admn: unknown key\n  hint: did you mean `admin`?\n"), "{said}");
+        assert!(said.ends_with("\n\n4 faults in the configuration; nothing was started\n"), "{said}");
+    }
+
+    #[test]
+    fn a_closed_pipe_is_success_and_everything_else_is_ours() {
+        let error = io::Error::from(io::ErrorKind::BrokenPipe);
+        assert_eq!(explained(&error.into()), (ExitCode::SUCCESS, String::new()));
+        let error = Err::<(), _>(io::Error::other("no more files")).context("cannot listen").unwrap_err();
+        assert_eq!(explained(&error), (ExitCode::from(70), "error: cannot listen: no more files\n".to_owned()));
+    }
+}

@@ -76,8 +76,8 @@ mod tests {
             ("500ms", Duration::from_millis(500)),
             ("10s", Duration::from_secs(10)),
             ("10 s", Duration::from_secs(10)),
-            ("5m", Duration::from_secs(300)),
-            ("2h", Duration::from_secs(7200)),
+            ("5m", Duration::from_mins(5)),
+            ("2h", Duration::from_hours(2)),
         ] {
             assert_eq!(duration(text), Ok(expected), "{text:?}");
         }

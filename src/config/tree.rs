@@ -283,6 +283,7 @@ const DEPTH_MAX: usize = 48;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use std::fmt::Write as _;
 
     /// The tree on one line: `key@line:column=value`.
     fn show(node: &Node) -> String {
@@ -395,7 +396,7 @@ mod tests {
         let mut bomb = "a0: &a0 [x, x, x, x, x, x, x, x, x, x]\n".to_owned();
         for level in 1..9 {
             let aliases = vec![format!("*a{}", level - 1); 10].join(", ");
-            bomb.push_str(&format!("a{level}: &a{level} [{aliases}]\n"));
+            writeln!(bomb, "a{level}: &a{level} [{aliases}]").unwrap();
         }
         assert_eq!(flaws(&bomb).len(), 1);
     }

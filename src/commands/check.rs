@@ -1,0 +1,44 @@
+//! `scopegate check FILE`: says exactly what `serve` would, and starts nothing.
+
+use super::counted;
+use crate::config;
+use std::io::Write;
+use std::path::Path;
+use std::process::ExitCode;
+
+/// Writes what a good configuration holds; a bad one is the error, with all its faults.
+pub fn run(config: &Path, output: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let settings = config::load(config)?;
+    writeln!(
+        output,
+        "config OK: {}, {}, {}",
+        counted(settings.routes.len(), "route"),
+        counted(settings.issuers.len(), "issuer"),
+        counted(settings.upstreams.len(), "upstream"),
+    )?;
+    writeln!(output, "see what it lets through: scopegate routes {}", config.display())?;
+    writeln!(output, "start it:                 scopegate serve --config {}", config.display())?;
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_sample_is_good() {
+        let mut output = Vec::new();
+        let code = run(Path::new("config/scopegate.yaml"), &mut output).unwrap();
+        assert_eq!(code, ExitCode::SUCCESS);
+        let text = String::from_utf8(output).unwrap();
+        assert!(text.starts_with("config OK: 4 routes, 1 issuer, 2 upstreams\n"), "{text}");
+    }
+
+    #[test]
+    fn a_bad_configuration_is_an_error_and_says_nothing_on_standard_output() {
+        let mut output = Vec::new();
+        assert!(run(Path::new("tests/fixtures/config/five-faults.yaml"), &mut output).is_err());
+        assert!(output.is_empty());
+    }
+}

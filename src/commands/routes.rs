@@ -1,0 +1,174 @@
+//! `scopegate routes FILE`: what a configuration lets through, one line per method and path.
+
+use crate::config::{self, Access, Route, Settings};
+use crate::oauth::scope::ScopeToken;
+use serde::Serialize;
+use std::fmt::Display;
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+/// For people or for programs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Columns with a heading.
+    Table,
+    /// A list of objects.
+    Json,
+}
+
+/// Lists the routes in the order of the file.
+pub fn run(config: &Path, form: Form, output: &mut impl Write) -> anyhow::Result<ExitCode> {
+    let settings = config::load(config)?;
+    let rows: Vec<Row<'_>> = settings.routes.iter().flat_map(|route| rows(&settings, route)).collect();
+    match form {
+        Form::Table => table(&rows, output)?,
+        Form::Json => {
+            // serde_json would hide a closed pipe inside its own error.
+            let text = serde_json::to_string_pretty(&rows)?;
+            writeln!(output, "{text}")?;
+        }
+    }
+    output.flush()?;
+    Ok(ExitCode::SUCCESS)
+}
+
+/// One method of one route.
+#[derive(Serialize)]
+struct Row<'s> {
+    method: &'s str,
+    path: &'s str,
+    /// Empty: every host.
+    hosts: &'s [Box<str>],
+    /// `open` or `token`.
+    access: &'static str,
+    /// All of them.
+    scopes: Vec<&'s str>,
+    /// At least one; empty: no further demand.
+    any_scope: Vec<&'s str>,
+    /// Empty: every grant.
+    grants: Vec<&'static str>,
+    /// Empty: every issuer.
+    issuers: Vec<&'s str>,
+    upstream: &'s str,
+    body_bytes_max: u64,
+}
+
+fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Row<'s>> {
+    route.methods.iter().map(move |method| {
+        let row = Row {
+            method: method.as_str(),
+            path: &route.path,
+            hosts: &route.hosts,
+            access: "open",
+            scopes: Vec::new(),
+            any_scope: Vec::new(),
+            grants: Vec::new(),
+            issuers: Vec::new(),
+            upstream: settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name),
+            body_bytes_max: route.body_bytes_max,
+        };
+        match &route.access {
+            Access::Open => row,
+            Access::Token { all, any, grants, issuers } => Row {
+                access: "token",
+                scopes: all.iter().map(ScopeToken::as_str).collect(),
+                any_scope: any.iter().map(ScopeToken::as_str).collect(),
+                grants: grants.iter().map(|grant| grant.as_str()).collect(),
+                issuers: issuers
+                    .iter()
+                    .filter_map(|index| settings.issuers.get(*index))
+                    .map(|issuer| issuer.name.as_ref())
+                    .collect(),
+                ..row
+            },
+        }
+    })
+}
+
+fn table(rows: &[Row<'_>], output: &mut impl Write) -> io::Result<()> {
+    let heading = ["METHOD", "PATH", "HOST", "SCOPES", "GRANTS", "UPSTREAM"].map(str::to_owned);
+    let lines: Vec<[String; 6]> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
+    let mut widths = [0; 6];
+    for line in &lines {
+        for (width, cell) in widths.iter_mut().zip(line) {
+            *width = cell.chars().count().max(*width);
+        }
+    }
+    for line in &lines {
+        let padded: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
+        writeln!(output, "{}", padded.join("  ").trim_end())?;
+    }
+    Ok(())
+}
+
+fn cells(row: &Row<'_>) -> [String; 6] {
+    [
+        row.method.to_owned(),
+        row.path.to_owned(),
+        listed(row.hosts, "any"),
+        demand(row),
+        if row.access == "open" { "-".to_owned() } else { listed(&row.grants, "any") },
+        row.upstream.to_owned(),
+    ]
+}
+
+/// `open`, `a b`, `a|b`, `a b (c|d)`.
+fn demand(row: &Row<'_>) -> String {
+    let (all, any) = (row.scopes.join(" "), row.any_scope.join("|"));
+    match (all.is_empty(), any.is_empty()) {
+        (true, true) => "open".to_owned(),
+        (false, true) => all,
+        (true, false) => any,
+        (false, false) => format!("{all} ({any})"),
+    }
+}
+
+fn listed(items: &[impl Display], none: &str) -> String {
+    if items.is_empty() {
+        return none.to_owned();
+    }
+    items.iter().map(ToString::to_string).collect::<Vec<_>>().join(",")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn said(form: Form) -> String {
+        let mut output = Vec::new();
+        run(Path::new("config/scopegate.yaml"), form, &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    }
+
+    #[test]
+    fn the_table_is_aligned() {
+        let expected = "\
+METHOD  PATH                             HOST                                  SCOPES                   GRANTS              UPSTREAM
+GET     /accounts                        any                                   accounts                 authorization_code  accounts
+GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                 authorization_code  accounts
+POST    /payments                        any                                   payments|payments:write  any                 payments
+GET     /health                          any                                   open                     -                   accounts
+HEAD    /health                          any                                   open                     -                   accounts
+";
+        assert_eq!(said(Form::Table), expected);
+    }
+
+    #[test]
+    fn json_holds_every_term() {
+        let rows: serde_json::Value = serde_json::from_str(&said(Form::Json)).unwrap();
+        let expected = serde_json::json!({
+            "method": "GET",
+            "path": "/accounts/{account_id}/balances",
+            "hosts": ["api.bank.example", "localhost", "127.0.0.1"],
+            "access": "token",
+            "scopes": ["accounts"],
+            "any_scope": [],
+            "grants": ["authorization_code"],
+            "issuers": ["bank"],
+            "upstream": "accounts",
+            "body_bytes_max": 1_048_576,
+        });
+        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (5, &expected));
+    }
+}
