@@ -11,7 +11,7 @@ if ! grep -q '^  all ' "$missing_file"; then
   cargo test --locked --all-features
   if ! grep -q '^  end-to-end ' "$missing_file"; then
     SCOPEGATE_BIN=${SCOPEGATE_BIN:-$target/debug/scopegate} \
-      node --test --test-concurrency=1 --test-reporter=spec tests/e2e
+      node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec tests/e2e
   fi
 fi
 if [ -s "$missing_file" ]; then

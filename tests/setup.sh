@@ -136,7 +136,8 @@ consent() {
 }
 
 have() {
-  command -v "$1" >/dev/null 2>&1
+  local found
+  found=$(type -P "$1") && [ -x "$found" ]
 }
 
 node_fits() {

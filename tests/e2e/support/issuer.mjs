@@ -55,10 +55,10 @@ export class Issuer {
     this.keys = keys;
     const settings = { port: this.port, keys, audience: AUDIENCE, clients: CLIENTS, accessTokenSeconds: 600 };
     const started = Process.fork(MODULE, [JSON.stringify(settings)]);
+    this.#process = started;
     const listening = once(started.child, 'message');
     const early = started.ended.then(() => started.assertRunning());
     await within(20_000, 'the issuer to listen', Promise.race([listening, early]));
-    this.#process = started;
   }
 
   async stop() {
