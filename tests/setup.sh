@@ -1,0 +1,155 @@
+#!/usr/bin/env bash
+# Installs what the tests need and this machine lacks, and says what and why.
+#
+# Asks before it installs when a person is there to answer (standard input and output are terminals), otherwise it goes
+# ahead. What cannot be had is named with the tests that will not run, and left in the file that tests/run.sh ends with;
+# with CI=true that is a failure at once.
+set -euo pipefail
+cd "$(dirname "$0")/.."
+
+node_major_min=20
+missing_file=${CARGO_TARGET_DIR:-target}/tests-missing
+export DEBIAN_FRONTEND=noninteractive
+# Distributions keep servers where only root looks.
+export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
+
+main() {
+  mkdir -p "$(dirname "$missing_file")"
+  : >"$missing_file"
+  choose_packages
+  if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
+  check_toolchain
+  if check_end_to_end; then install_node_modules; fi
+  if [ -s "$missing_file" ]; then
+    report_missing
+    if [ "${CI:-}" = true ]; then exit 1; fi
+  fi
+}
+
+# What a Debian package can mend.
+choose_packages() {
+  packages=()
+  reasons=()
+  if ! have cc; then want gcc "compiles the C parts of the cryptography and of the allocator" libc6-dev; fi
+  if ! have make; then want make "builds the allocator"; fi
+  if ! have_trust_roots; then want ca-certificates "the system's trust roots, which the gateway loads for public issuers"; fi
+  if ! have nginx; then want nginx "the upstream of the end-to-end tests"; fi
+  if ! node_fits; then want nodejs "runs the end-to-end tests, and the authorization server in them"; fi
+  if ! have npm; then want npm "installs that authorization server and an OAuth client"; fi
+}
+
+# want PACKAGE REASON [PACKAGE...]
+want() {
+  reasons+=("$(printf '  %-16s %s' "$1" "$2")")
+  packages+=("$1" "${@:3}")
+}
+
+install_packages() {
+  echo "The tests need what is not here:"
+  printf '%s\n' "${reasons[@]}"
+  if ! is_debian; then
+    echo "This is neither Debian nor Ubuntu: please install these with your system's own tools and run this again."
+    return
+  fi
+  local as_root=()
+  if [ "$(id -u)" -ne 0 ]; then
+    if ! have sudo; then
+      echo "Installing needs root or sudo: apt-get install ${packages[*]}"
+      return
+    fi
+    as_root=(sudo)
+    if ! [ -t 0 ]; then as_root=(sudo -n); fi
+  fi
+  if ! consent "Install them with ${as_root[*]:+sudo }apt-get?"; then return; fi
+
+  local had_nginx=no
+  if have nginx; then had_nginx=yes; fi
+  "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are here."
+  keep_installable
+  if [ ${#packages[@]} -gt 0 ]; then
+    "${as_root[@]}" env DEBIAN_FRONTEND="$DEBIAN_FRONTEND" apt-get install -y -qq --no-install-recommends "${packages[@]}" ||
+      echo "apt-get could not install all of: ${packages[*]}"
+  fi
+  # The tests start their own nginx on their own ports; the packaged service would sit on port 80 for nothing.
+  if [ "$had_nginx" = no ] && [ -d /run/systemd/system ]; then
+    "${as_root[@]}" systemctl disable --quiet --now nginx 2>/dev/null || true
+  fi
+}
+
+# Leaves out a Node.js that is too old, and an npm that the Node.js package brings along.
+keep_installable() {
+  local kept=() package candidate
+  for package in "${packages[@]}"; do
+    candidate=$(apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: *//p')
+    if [ "$package" = nodejs ] && ! [ "${candidate%%.*}" -ge "$node_major_min" ] 2>/dev/null; then continue; fi
+    if [ "$package" = npm ] && [[ $candidate = "" || $candidate = "(none)" ]]; then continue; fi
+    kept+=("$package")
+  done
+  packages=("${kept[@]}")
+}
+
+check_toolchain() {
+  if ! have cargo; then lack "all" "cargo" "install the Rust toolchain with rustup (https://rustup.rs)"; fi
+  if ! have cc; then lack "all" "a C compiler" "install gcc or clang"; fi
+  if ! have make; then lack "all" "make" "install GNU make"; fi
+}
+
+check_end_to_end() {
+  local fits=0
+  if ! have nginx; then lack "end-to-end" "nginx" "install the package nginx"; fits=1; fi
+  if ! node_fits; then
+    lack "end-to-end" "Node.js $node_major_min or later" "get it from https://nodejs.org or by a version manager such as nvm"
+    fits=1
+  fi
+  if ! have npm; then lack "end-to-end" "npm" "it comes with Node.js, or as the package npm"; fits=1; fi
+  return $fits
+}
+
+install_node_modules() {
+  local installed=tests/e2e/node_modules/.installed-lock
+  if cmp -s tests/e2e/package-lock.json "$installed"; then return; fi
+  echo "npm ci in tests/e2e: an authorization server and an OAuth client that we did not write."
+  if npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error; then
+    cp tests/e2e/package-lock.json "$installed"
+  else
+    lack "end-to-end" "the Node modules of tests/e2e" "run npm ci there where the npm registry can be reached"
+  fi
+}
+
+report_missing() {
+  echo
+  echo "Missing, and so some tests will not run:"
+  cat "$missing_file"
+}
+
+# lack GROUP WHAT HOW
+lack() {
+  printf '  %-12s tests: no %s; %s\n' "$1" "$2" "$3" >>"$missing_file"
+}
+
+# Nobody there to answer is no objection: whoever starts tests in a pipe wants them to run.
+consent() {
+  if ! [ -t 0 ] || ! [ -t 1 ]; then return 0; fi
+  local answer
+  read -r -p "$1 [Y/n] " answer
+  [[ ! $answer =~ ^[nN] ]]
+}
+
+have() {
+  local found
+  found=$(type -P "$1") && [ -x "$found" ]
+}
+
+node_fits() {
+  have node && [ "$(node -p 'parseInt(process.versions.node)')" -ge "$node_major_min" ]
+}
+
+have_trust_roots() {
+  [ -e /etc/ssl/certs/ca-certificates.crt ] || [ -e /etc/pki/tls/certs/ca-bundle.crt ] || [ -e /etc/ssl/cert.pem ]
+}
+
+is_debian() {
+  have apt-get && grep -qE '^ID(_LIKE)?=.*(debian|ubuntu)' /etc/os-release 2>/dev/null
+}
+
+main
