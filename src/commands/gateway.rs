@@ -191,9 +191,8 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
     };
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
-        let issuer = known(wanted).unwrap_or_else(|| {
-            Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) })
-        });
+        let issuer = known(wanted)
+            .unwrap_or_else(|| Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) }));
         if let KeySource::File(path) = &wanted.keys {
             let read = issuer.keys.load_file(path, clock.instant());
             read.with_context(|| format!("issuer {}: no usable keys", wanted.name))?;

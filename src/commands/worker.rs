@@ -98,7 +98,12 @@ fn take(worker: &Rc<Worker>, tls: Option<&TlsAcceptor>, stream: TcpStream, peer:
     });
 }
 
-async fn transport(worker: &Worker, tls: Option<TlsAcceptor>, stream: TcpStream, activity: &Activity) -> Option<Transport> {
+async fn transport(
+    worker: &Worker,
+    tls: Option<TlsAcceptor>,
+    stream: TcpStream,
+    activity: &Activity,
+) -> Option<Transport> {
     let Some(tls) = tls else {
         return Some(Transport::Plain(stream));
     };

@@ -53,7 +53,7 @@ impl Worker {
             Some(permit) => permit,
             None => {
                 let bearer = credentials::take(&mut head)?;
-                let (verdict, cache) = policy.verifier.verify(&bearer, self.clock.now());
+                let (verdict, cache) = policy.verifier.verify(&bearer, &peer.memo, record.now());
                 record.verified(cache);
                 let token = verdict?;
                 record.holder(&token);

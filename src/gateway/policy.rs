@@ -109,7 +109,8 @@ impl Route {
 impl Texts {
     fn new(settings: &Settings) -> Self {
         let via = |version: &str| {
-            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym)).expect("config takes only tokens")
+            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
+                .expect("config takes only tokens")
         };
         Self {
             realm: settings.server.realm.clone(),

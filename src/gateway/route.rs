@@ -86,8 +86,7 @@ impl Router {
     pub(super) fn new(routes: Vec<(Route, &crate::config::Route)>) -> Self {
         let mut router = Self::default();
         for (route, settings) in routes {
-            let rule =
-                Rule { hosts: settings.hosts.clone(), methods: settings.methods.clone(), route: route.place };
+            let rule = Rule { hosts: settings.hosts.clone(), methods: settings.methods.clone(), route: route.place };
             router.root.insert(segments(&settings.path), rule);
             router.routes.push(route);
         }

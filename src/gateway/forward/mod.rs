@@ -2,6 +2,8 @@
 //! A request is sent once: another connection is tried only where not a byte of it had left.
 
 pub mod body;
+mod codec;
+mod connection;
 pub mod headers;
 pub mod pool;
 
@@ -9,9 +11,10 @@ use super::authorize::permit::Permit;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
 use body::{RequestBody, ResponseBody};
+use connection::SendFault;
 use http::{Request, Response};
 use hyper::body::Incoming;
-use pool::{SendFault, Upstream};
+use pool::Upstream;
 
 /// Sends the request on its way and gives back the head of the answer, its body still to come. `head` has its
 /// forwarding headers already: see `headers::prepare`.

@@ -198,7 +198,8 @@ impl Default for RouteCells {
 impl Histogram {
     fn observe(&self, took: Duration) {
         let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = BUCKETS_US.iter().position(|bound| us <= *bound).and_then(|place| self.buckets.get(place)) {
+        if let Some(bucket) = BUCKETS_US.iter().position(|bound| us <= *bound).and_then(|place| self.buckets.get(place))
+        {
             bucket.add(1);
         }
         self.count.add(1);
@@ -216,8 +217,10 @@ fn passed_slot(status: StatusCode) -> usize {
 }
 
 /// Upper bounds in microseconds: an API call takes a millisecond to some seconds.
-const BUCKETS_US: [u64; 14] =
-    [500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000, 30_000_000];
+const BUCKETS_US: [u64; 14] = [
+    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
+    30_000_000,
+];
 
 /// The statuses that APIs answer with; another one is counted under its class (`200`, `300`, `400`, `500`).
 /// A closed set: an upstream cannot make label values up.

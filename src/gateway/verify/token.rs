@@ -17,8 +17,8 @@ pub struct VerifiedToken(Arc<Verdict>);
 /// What was found out about a token once and stays true while its dates and keys do.
 #[derive(Debug)]
 pub struct Verdict {
-    pub(super) issuer: Arc<Issuer>,
-    pub(super) key_generation: u64,
+    issuer: Arc<Issuer>,
+    key_generation: u64,
     expires: UnixSeconds,
     not_before: Option<UnixSeconds>,
     scope: ScopeSet,
@@ -76,6 +76,11 @@ impl VerifiedToken {
 }
 
 impl Verdict {
+    /// Whether no key was removed or replaced since; the one that verified it may be gone.
+    pub(super) fn has_current_keys(&self) -> bool {
+        self.key_generation == self.issuer.keys.generation()
+    }
+
     /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
     /// token invalid: encoding it would give the API another identity than the issuer named.
     pub(super) fn new(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
@@ -83,7 +88,16 @@ impl Verdict {
         let holder = holder(&claims);
         let client_id = claims.client_id.as_deref().map(field).transpose()?;
         let identity = identity(&issuer, &claims, holder)?;
-        Ok(Self { issuer, key_generation, expires, not_before: claims.not_before, scope: claims.scope, holder, client_id, identity })
+        Ok(Self {
+            issuer,
+            key_generation,
+            expires,
+            not_before: claims.not_before,
+            scope: claims.scope,
+            holder,
+            client_id,
+            identity,
+        })
     }
 }
 
