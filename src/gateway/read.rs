@@ -23,6 +23,11 @@ impl Head {
         &self.parts.method
     }
 
+    /// The version that the client speaks.
+    pub fn version(&self) -> Version {
+        self.parts.version
+    }
+
     /// The path as sent; the only spelling of it.
     pub fn path(&self) -> &str {
         self.parts.uri.path()

@@ -24,7 +24,7 @@ pub struct RequestBody {
 /// dropped before, it closes it.
 pub struct ResponseBody {
     framing: Framing,
-    connection: Option<Connection>,
+    connection: Option<Box<Connection>>,
 }
 
 /// What both directions of one exchange know of each other.
@@ -177,7 +177,7 @@ impl Body for RequestBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(framing: Framing, connection: Connection) -> Self {
+    pub(super) fn new(framing: Framing, connection: Box<Connection>) -> Self {
         Self { framing, connection: Some(connection) }
     }
 

@@ -5,10 +5,13 @@
 
 use super::body::{Exchange, RequestBody, ResponseBody};
 use super::codec::{self, Coding, Head, Persists};
+use super::headers::{self, About};
 use super::pool::Slot;
+use crate::gateway::authorize::permit::Permit;
+use crate::gateway::read;
 use crate::gateway::refusal::Reason;
 use bytes::BytesMut;
-use http::{HeaderMap, Method, Request, Response, StatusCode};
+use http::{HeaderMap, Method, Response, StatusCode, header};
 use hyper::body::Body as _;
 use std::future::{Future, poll_fn};
 use std::io;
@@ -37,24 +40,35 @@ struct Sending {
     has_failed: bool,
 }
 
+/// A request on its way out.
+pub(super) struct Outgoing<'a> {
+    pub(super) head: &'a mut read::Head,
+    /// Without it nothing is written.
+    pub(super) permit: &'a Permit<'a>,
+    pub(super) about: &'a About<'a>,
+    /// Taken when the head is on its way.
+    pub(super) body: Option<RequestBody>,
+}
+
 /// Why there is no response.
 pub(super) enum SendFault {
     /// Not a byte of it was written: it may be sent again, whatever its method.
-    Unsent(Request<RequestBody>),
+    Unsent,
     /// It may have been received: it must not be sent again.
     Refused(Reason),
 }
 
 impl Connection {
-    pub(super) fn new(tcp: TcpStream, exchange: Exchange, slot: Slot) -> Self {
-        Self {
+    /// Boxed, because it changes hands often: from the pool to the request to its response and back.
+    pub(super) fn new(tcp: TcpStream, exchange: Exchange, slot: Slot) -> Box<Self> {
+        Box::new(Self {
             tcp,
             received: BytesMut::new(),
             sending: Sending::default(),
             persists: Persists::Yes,
             exchange: Rc::new(exchange),
             slot,
-        }
+        })
     }
 
     /// Whether an idle connection is still open and silent.
@@ -67,25 +81,26 @@ impl Connection {
         self.exchange.poll_late(cx).is_ready()
     }
 
-    /// Sends `request` and waits for the head of its response.
-    pub(super) async fn send(mut self, request: Request<RequestBody>) -> Result<Response<ResponseBody>, SendFault> {
+    /// Sends a request and waits for the head of its response.
+    pub(super) async fn send(
+        mut self: Box<Self>,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<Response<ResponseBody>, SendFault> {
         self.exchange.begin();
-        let (mut parts, mut body) = request.into_parts();
-        let coding = coding(&parts.headers, &body);
-        self.sending.out.clear();
-        codec::write_head(&mut self.sending.out, &parts, coding);
+        let coding = self.sending.begin(outgoing);
         // A head that could not even begin to leave means that the connection had ended while it was idle.
-        if let Err(_closed) = poll_fn(|cx| self.sending.poll_begin(&mut self.tcp, cx)).await {
-            return Err(SendFault::Unsent(Request::from_parts(parts, body)));
+        if let Err(_closed) = poll_fn(|cx| self.sending.poll_first(&mut self.tcp, cx)).await {
+            return Err(SendFault::Unsent);
         }
-        if !body.is_end_stream() {
+        if let Some(mut body) = outgoing.body.take_if(|body| !body.is_end_stream()) {
             body.join(&self.exchange);
             self.sending.body = Some((body, coding));
         }
-        // The fields have been written; their memory serves the response.
-        let mut fields = std::mem::take(&mut parts.headers);
+        // The request's fields have been written; their memory serves the response.
+        let mut fields = std::mem::take(&mut outgoing.head.parts.headers);
         fields.clear();
-        match poll_fn(|cx| self.poll_head(cx, &parts.method, &mut fields)).await {
+        let method = &outgoing.head.parts.method;
+        match poll_fn(|cx| self.poll_head(cx, method, &mut fields)).await {
             Ok(head) => {
                 self.exchange.rest();
                 self.persists = head.persists;
@@ -169,7 +184,7 @@ impl Connection {
 
     /// Back to the pool, if both directions are at their end and nothing is left over: bytes after a response
     /// would be taken for the next one.
-    pub(super) fn give_back(self) {
+    pub(super) fn give_back(self: Box<Self>) {
         if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
             self.exchange.wait_idle();
             Slot::give_back(self);
@@ -178,8 +193,21 @@ impl Connection {
 }
 
 impl Sending {
+    /// Puts the head into `out`. A declared length was checked by hyper and goes on; a body without one is chunked.
+    fn begin(&mut self, outgoing: &Outgoing<'_>) -> Coding {
+        let parts = &outgoing.head.parts;
+        let has_body = outgoing.body.as_ref().is_some_and(|body| !body.is_end_stream());
+        let is_chunked = has_body && !parts.headers.contains_key(header::CONTENT_LENGTH);
+        let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
+        self.out.clear();
+        codec::write_head(&mut self.out, (&parts.method, &parts.uri), coding, |out| {
+            headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
+        });
+        coding
+    }
+
     /// Writes the first bytes of what is in `out`.
-    fn poll_begin(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll_first(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         self.written = ready!(Pin::new(tcp).poll_write(cx, &self.out))?;
         self.has_failed = false;
         Poll::Ready(Ok(()))
@@ -214,15 +242,6 @@ impl Sending {
 
     fn is_over(&self) -> bool {
         !self.has_failed && self.body.is_none() && self.written >= self.out.len()
-    }
-}
-
-/// A declared length was checked by hyper and goes on; a body without one is chunked.
-fn coding(headers: &HeaderMap, body: &RequestBody) -> Coding {
-    if body.is_end_stream() || headers.contains_key(http::header::CONTENT_LENGTH) {
-        Coding::Length
-    } else {
-        Coding::Chunked
     }
 }
 

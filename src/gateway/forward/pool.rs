@@ -39,7 +39,7 @@ pub struct Home {
 /// One server: its idle connections, the last one used on top.
 struct Server {
     place: usize,
-    idle: RefCell<Vec<Connection>>,
+    idle: RefCell<Vec<Box<Connection>>>,
     open: Cell<usize>,
 }
 
@@ -69,7 +69,7 @@ impl Upstream {
     }
 
     /// A usable connection to the next server that has or gets one.
-    pub(super) async fn check_out(&self) -> Result<Connection, Refusal> {
+    pub(super) async fn check_out(&self) -> Result<Box<Connection>, Refusal> {
         let first = self.next.get();
         self.next.set((first + 1) % self.servers.len().max(1));
         let mut refusal = Refusal::upstream_down();
@@ -88,7 +88,7 @@ impl Upstream {
         Err(refusal)
     }
 
-    async fn connect(&self, server: &Rc<Server>) -> Option<Connection> {
+    async fn connect(&self, server: &Rc<Server>) -> Option<Box<Connection>> {
         let slot = Slot::new(server);
         let address = self.settings.servers.get(server.place)?;
         let counters = self.home.metrics.worker(self.home.worker);
@@ -107,7 +107,7 @@ impl Upstream {
 }
 
 impl Server {
-    fn take_idle(&self, cx: &mut Context<'_>) -> Option<Connection> {
+    fn take_idle(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
         loop {
             // The borrow ends before an ended connection is dropped.
             let mut connection = self.idle.borrow_mut().pop()?;
@@ -125,7 +125,7 @@ impl Slot {
     }
 
     /// Keeps `connection` for the next request to its server.
-    pub(super) fn give_back(connection: Connection) {
+    pub(super) fn give_back(connection: Box<Connection>) {
         let server = Rc::clone(&connection.slot.0);
         let mut idle = server.idle.borrow_mut();
         if idle.len() < UPSTREAM_IDLE_MAX {

@@ -55,7 +55,12 @@ impl Verifier {
 
     /// The token's verdict as of `now`. A remembered verdict saves the signature, never the dates or the
     /// generation of the keys. `memo` is the connection's.
-    pub fn verify(&self, bearer: &Bearer, memo: &Memo, now: UnixSeconds) -> (Result<VerifiedToken, Refusal>, CacheUse) {
+    pub fn verify(
+        &self,
+        bearer: &Bearer<'_>,
+        memo: &Memo,
+        now: UnixSeconds,
+    ) -> (Result<VerifiedToken, Refusal>, CacheUse) {
         if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.has_current_keys()) {
             return (VerifiedToken::check(verdict, now), CacheUse::Hit);
         }

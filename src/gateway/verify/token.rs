@@ -2,11 +2,12 @@
 
 use super::Issuer;
 use crate::clock::UnixSeconds;
+use crate::gateway::forward::headers;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::ScopeSet;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -24,7 +25,7 @@ pub struct Verdict {
     scope: ScopeSet,
     holder: Holder,
     client_id: Option<HeaderValue>,
-    identity: Vec<(HeaderName, HeaderValue)>,
+    identity: Box<[u8]>,
 }
 
 /// Who the token speaks for, and how it came to be.
@@ -69,8 +70,8 @@ impl VerifiedToken {
         self.0.client_id.as_ref()
     }
 
-    /// The identity headers for the upstream.
-    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+    /// The identity headers for the upstream, as they stand in a request.
+    pub fn identity(&self) -> &[u8] {
         &self.0.identity
     }
 }
@@ -127,14 +128,14 @@ impl Holder {
     }
 }
 
-fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Box<[u8]>, Refusal> {
     let (subject, subject_type) = match holder {
         Holder::Customer(_) => (claims.subject.as_deref(), "user"),
         // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.
         Holder::Client => (None, "client"),
     };
     let scope = Some(claims.scope.as_str()).filter(|scope| !scope.is_empty());
-    let mut headers = Vec::with_capacity(IDENTITY_HEADERS);
+    let mut block = Vec::new();
     for (name, value) in [
         (CLIENT_ID, claims.client_id.as_deref()),
         (SUBJECT, subject),
@@ -146,10 +147,10 @@ fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<(Hea
         (TOKEN_ID, claims.token_id.as_deref()),
     ] {
         if let Some(value) = value {
-            headers.push((name, field(value)?));
+            headers::field(&mut block, name, &field(value)?);
         }
     }
-    Ok(headers)
+    Ok(block.into())
 }
 
 /// Visible ASCII and inner spaces only: what every HTTP library reads alike.
@@ -170,13 +171,12 @@ fn seconds(duration: Duration) -> i64 {
 
 /// Every identity header begins so; inbound fields that do are removed.
 pub const IDENTITY_PREFIX: &str = "x-auth-";
-const CLIENT_ID: HeaderName = HeaderName::from_static("x-auth-client-id");
-const SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
-const SUBJECT_TYPE: HeaderName = HeaderName::from_static("x-auth-subject-type");
-const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
-const ISSUER: HeaderName = HeaderName::from_static("x-auth-issuer");
-const GRANT: HeaderName = HeaderName::from_static("x-auth-grant");
-const CONSENT_ID: HeaderName = HeaderName::from_static("x-auth-consent-id");
-const TOKEN_ID: HeaderName = HeaderName::from_static("x-auth-token-id");
-const IDENTITY_HEADERS: usize = 8;
+const CLIENT_ID: &str = "x-auth-client-id";
+const SUBJECT: &str = "x-auth-subject";
+const SUBJECT_TYPE: &str = "x-auth-subject-type";
+const SCOPE: &str = "x-auth-scope";
+const ISSUER: &str = "x-auth-issuer";
+const GRANT: &str = "x-auth-grant";
+const CONSENT_ID: &str = "x-auth-consent-id";
+const TOKEN_ID: &str = "x-auth-token-id";
 const EARLY_TOLERANCE: Duration = Duration::from_secs(10);
