@@ -20,9 +20,9 @@ impl Params {
             if params.len() == PARAMS_MAX {
                 return Err(NotAForm);
             }
-            let equals = pair.iter().position(|b| *b == b'=');
-            let (name, value) = equals.map_or((pair, [].as_slice()), |at| (&pair[..at], &pair[at + 1..]));
-            params.push((decode(name)?, decode(value)?));
+            let mut halves = pair.splitn(2, |b| *b == b'=');
+            let [name, value] = [(); 2].map(|()| decode(halves.next().unwrap_or_default()));
+            params.push((name?, value?));
         }
         Ok(Self(params))
     }

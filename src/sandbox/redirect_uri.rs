@@ -77,7 +77,7 @@ impl RedirectUri {
         if scheme == "http" && !is_loopback {
             return Err(if host == "localhost" { BadRedirectUri::Localhost } else { BadRedirectUri::PlainHttp });
         }
-        if !is_host(host) || !port.is_none_or(|port| port.parse::<u16>().is_ok()) {
+        if !is_host(host) || port.is_some_and(|port| !is_port(port)) {
             return Err(BadRedirectUri::NotAUri);
         }
         let loopback = is_loopback.then(|| (host.to_owned(), tail.to_owned()));
@@ -128,6 +128,11 @@ fn is_host(host: &str) -> bool {
     host == "[::1]" || (!host.is_empty() && host.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.')))
 }
 
+/// Digits only: `u16::from_str` would take a sign.
+fn is_port(port: &str) -> bool {
+    port.bytes().all(|b| b.is_ascii_digit()) && port.parse::<u16>().is_ok()
+}
+
 fn is_private_use(scheme: &str) -> bool {
     scheme.contains('.')
         && scheme.starts_with(|c: char| c.is_ascii_alphabetic())
@@ -163,6 +168,9 @@ mod tests {
             ("https:app.example", BadRedirectUri::NotAUri),
             ("https:///callback", BadRedirectUri::NotAUri),
             ("https://a.example:port/", BadRedirectUri::NotAUri),
+            ("https://a.example:/", BadRedirectUri::NotAUri),
+            ("https://a.example:+80/", BadRedirectUri::NotAUri),
+            ("https://a.example:65536/", BadRedirectUri::NotAUri),
             ("https://a.example;script-src/", BadRedirectUri::NotAUri),
             ("https://a.example/\r\nset-cookie:x", BadRedirectUri::NotAUri),
             ("https://a.example/\"onload", BadRedirectUri::NotAUri),

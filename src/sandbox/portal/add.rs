@@ -133,9 +133,9 @@ impl Draft {
         }
     }
 
-    /// For the template: whether the box of `api` is ticked.
-    fn has(&self, api: &Api) -> bool {
-        self.apis.iter().any(|held| held == api.scope())
+    /// For the template: whether the box of `scope` is ticked.
+    fn has(&self, scope: &str) -> bool {
+        self.apis.iter().any(|held| held == scope)
     }
 
     fn check(&self) -> Result<Checked, Faults> {

@@ -32,11 +32,12 @@ pub(super) fn fill(site: &Site, application: &Application, secret: Option<&str>)
 }
 
 fn variables(application: &Application, secret: Option<&str>, verifier: &str) -> Snippet {
-    let mut text = format!("CLIENT_ID={}\n", application.client_id);
+    let mut lines = vec![format!("CLIENT_ID={}", application.client_id)];
     if application.secret.is_some() {
-        text += &format!("CLIENT_SECRET={}\n", secret.unwrap_or("…the secret that was shown once…"));
+        lines.push(format!("CLIENT_SECRET={}", secret.unwrap_or("…the secret that was shown once…")));
     }
-    text += &format!("VERIFIER={verifier}");
+    lines.push(format!("VERIFIER={verifier}"));
+    let text = lines.join("\n");
     Snippet { title: "Keep your values", note: "The steps below use them.", text, is_link: false }
 }
 

@@ -166,7 +166,10 @@ impl<'a> ThirdParty<'a> {
 /// A text field of a JSON answer.
 pub(super) fn field(answer: &Answer, name: &'static str) -> Result<String, StoryFault> {
     let json: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
-    json[name].as_str().map(str::to_owned).ok_or(StoryFault::Lacking("the token endpoint gives no token"))
+    json.get(name)
+        .and_then(Value::as_str)
+        .map(str::to_owned)
+        .ok_or(StoryFault::Lacking("the token endpoint gives no token"))
 }
 
 fn hidden_fields(page: &Answer) -> Result<(String, String), StoryFault> {

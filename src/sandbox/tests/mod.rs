@@ -125,7 +125,8 @@ impl Stage {
 /// The hidden fields of a page and what the customer adds.
 fn filled(page: &Answer, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let html = agent::text(page);
-    let hidden = ["ask", "form_token"].map(|name| (name, agent::hidden(html, name).expect(html)));
+    let hidden =
+        ["ask", "form_token"].map(|name| (name, agent::hidden(html, name).unwrap_or_else(|| panic!("{html}"))));
     hidden.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
 }
 
@@ -136,7 +137,9 @@ fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
 /// The parameters with which the customer returns to the application.
 fn returned(answer: &Answer) -> Params {
     assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", agent::text(answer));
-    let query = agent::location(answer).strip_prefix("https://tally.example/cb?").expect(agent::location(answer));
+    let query = agent::location(answer)
+        .strip_prefix("https://tally.example/cb?")
+        .unwrap_or_else(|| panic!("{}", agent::location(answer)));
     Params::parse(query.as_bytes()).unwrap()
 }
 
