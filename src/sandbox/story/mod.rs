@@ -67,6 +67,7 @@ async fn consents(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Re
     narrator.command(&call.curl())?;
     let tokens = party.take_tokens(&call).await?;
     narrator.answer(&tokens, expected(StatusCode::OK, "refresh_token"))?;
+    narrator.says(TOKENS_NOTE)?;
     Ok(())
 }
 
@@ -127,6 +128,7 @@ async fn expires(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Res
     narrator.command(&refresh.curl())?;
     let tokens = party.take_tokens(&refresh).await?;
     narrator.answer(&tokens, expected(StatusCode::OK, "access_token"))?;
+    narrator.says(TOKENS_NOTE)?;
     let call = party.accounts_call();
     narrator.command(&call.curl())?;
     narrator.answer(&call.send(party.fetcher()).await?, expected(StatusCode::OK, "\"accounts\""))?;
@@ -170,6 +172,8 @@ impl From<FetchError> for StoryFault {
     }
 }
 
+/// What the lines below a token answer mean by their variables.
+const TOKENS_NOTE: &str = "From here on TOKEN is its access_token, REFRESH_TOKEN its refresh_token.";
 /// Where in `calls` the application's own token is used.
 const OWN_TOKEN_STEP: usize = 2;
 /// Between two looks at whether the token expired.

@@ -112,8 +112,8 @@ fn shorten(json: &mut Value) {
 
 /// Enough to see the shape of an answer.
 const LINES_MAX: usize = 12;
-/// Longer words are tokens.
-const WORD_BYTES_MAX: usize = 40;
+/// Longer words are tokens; an `urn:uuid:` has 45.
+const WORD_BYTES_MAX: usize = 48;
 
 #[cfg(test)]
 mod tests {
