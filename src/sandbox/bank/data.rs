@@ -83,7 +83,7 @@ impl Account {
 
     /// As the consent page shows it.
     pub(super) fn line(&self) -> AccountLine {
-        let balance = format!("{} {}", decimal(self.booked()), self.currency);
+        let balance = format!("{} {}", in_thousands(&decimal(self.booked())), self.currency);
         AccountLine { name: self.name, iban: in_fours(&self.iban()), balance }
     }
 
@@ -128,6 +128,20 @@ fn in_fours(iban: &str) -> String {
         spaced.push(c);
     }
     spaced
+}
+
+/// `12821.31` → `12,821.31`, for people.
+fn in_thousands(decimal: &str) -> String {
+    let (whole, cents) = decimal.split_once('.').unwrap_or((decimal, "00"));
+    let mut grouped = String::new();
+    for (index, digit) in whole.chars().enumerate() {
+        let rest = whole.len() - index;
+        if index > 0 && rest % 3 == 0 && !grouped.ends_with('-') {
+            grouped.push(',');
+        }
+        grouped.push(digit);
+    }
+    format!("{grouped}.{cents}")
 }
 
 const ACCOUNTS: [Account; 4] = [
@@ -226,6 +240,20 @@ mod tests {
         assert_eq!(rows[0]["balance_after"]["amount"], "12821.31");
         assert_eq!(rows[2]["balance_after"]["amount"], "12600.00");
         assert_eq!(rows[0]["date"], "2026-02-15");
+    }
+
+    #[test]
+    fn people_read_thousands() {
+        for (decimal, text) in [
+            ("0.05", "0.05"),
+            ("999.00", "999.00"),
+            ("1000.00", "1,000.00"),
+            ("12821.31", "12,821.31"),
+            ("-123.45", "-123.45"),
+            ("-1234567.89", "-1,234,567.89"),
+        ] {
+            assert_eq!(in_thousands(decimal), text);
+        }
     }
 
     #[test]

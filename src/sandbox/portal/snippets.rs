@@ -34,7 +34,7 @@ pub(super) fn fill(site: &Site, application: &Application, secret: Option<&str>)
 fn variables(application: &Application, secret: Option<&str>, verifier: &str) -> Snippet {
     let mut lines = vec![format!("CLIENT_ID={}", application.client_id)];
     if application.secret.is_some() {
-        lines.push(format!("CLIENT_SECRET={}", secret.unwrap_or("…the secret that was shown once…")));
+        lines.push(format!("CLIENT_SECRET={}", secret.unwrap_or("'the secret that was shown once'")));
     }
     lines.push(format!("VERIFIER={verifier}"));
     let text = lines.join("\n");
@@ -70,7 +70,7 @@ fn consent(site: &Site, application: &Application, verifier: &str) -> Snippet {
 
 fn redeem(site: &Site, application: &Application) -> Snippet {
     let text = format!(
-        "CODE=…the code from the return address…\n{} \\\n  -d grant_type=authorization_code \\\n  -d \"code=$CODE\" \\\n  \
+        "CODE='the code from the return address'\n{} \\\n  -d grant_type=authorization_code \\\n  -d \"code=$CODE\" \\\n  \
          -d \"code_verifier=$VERIFIER\" \\\n  --data-urlencode 'redirect_uri={}'",
         token_call(site, application),
         first_redirect(application),
@@ -80,7 +80,7 @@ fn redeem(site: &Site, application: &Application) -> Snippet {
 
 fn refresh(site: &Site, application: &Application) -> Snippet {
     let text = format!(
-        "REFRESH_TOKEN=…from the answer…\n{} \\\n  -d grant_type=refresh_token \\\n  -d \"refresh_token=$REFRESH_TOKEN\"",
+        "REFRESH_TOKEN='the refresh_token of the answer'\n{} \\\n  -d grant_type=refresh_token \\\n  -d \"refresh_token=$REFRESH_TOKEN\"",
         token_call(site, application),
     );
     Snippet {
@@ -97,14 +97,14 @@ fn call(site: &Site, api: Api) -> Snippet {
         Api::AccountInformation => Snippet {
             title: "Read accounts",
             note: "Through the gateway, with the token in the header.",
-            text: format!("TOKEN=…the access token…\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/accounts"),
+            text: format!("TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/accounts"),
             is_link: false,
         },
         Api::PaymentInitiation => Snippet {
             title: "Start a payment",
             note: "The same key never pays twice.",
             text: format!(
-                "TOKEN=…the access token…\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/payments \\\n  \
+                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/payments \\\n  \
                  -H 'Content-Type: application/json' -H 'x-idempotency-key: rent-10' \\\n  -d '{PAYMENT}'"
             ),
             is_link: false,
@@ -123,4 +123,8 @@ fn first_redirect(application: &Application) -> &str {
     application.redirect_uris.first().map_or("", |uri| uri.as_str())
 }
 
-const PAYMENT: &str = r#"{"amount":{"amount":"12.50","currency":"EUR"},"creditor":{"name":"Ada Books","iban":"DE89370400440532013000"},"reference":"Order 77"}"#;
+const PAYMENT: &str = r#"{
+    "amount": {"amount": "12.50", "currency": "EUR"},
+    "creditor": {"name": "Ada Books", "iban": "DE89370400440532013000"},
+    "reference": "Order 77"
+  }"#;
