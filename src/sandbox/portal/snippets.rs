@@ -97,7 +97,9 @@ fn call(site: &Site, api: Api) -> Snippet {
         Api::AccountInformation => Snippet {
             title: "Read accounts",
             note: "Through the gateway, with the token in the header.",
-            text: format!("TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/accounts"),
+            text: format!(
+                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/accounts"
+            ),
             is_link: false,
         },
         Api::PaymentInitiation => Snippet {
