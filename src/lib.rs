@@ -8,3 +8,5 @@ pub mod config;
 pub mod gateway;
 pub mod net;
 pub mod oauth;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
