@@ -142,8 +142,6 @@ pub const JWKS_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 pub const JWKS_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Clock difference that an operator may forgive; RFC 9068 issuers and we both keep time.
 pub const LEEWAY_MAX: Duration = Duration::from_mins(1);
-/// Nesting of claims; the deepest standard claim (`authorization_details`) needs six.
-pub const CLAIMS_DEPTH_MAX: usize = 16;
 /// Idle connections kept to one server by one worker.
 pub const UPSTREAM_IDLE_MAX: usize = 512;
 /// Connections to one server by one worker; one more request is answered 503.

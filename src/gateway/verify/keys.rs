@@ -125,7 +125,7 @@ impl KeyStore {
 
     /// Fills the store from a file.
     pub fn load_file(&self, path: &Path, now: Instant) -> Result<(), KeyFault> {
-        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot read {}: {fault}", path.display())))?;
+        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot be read: {fault}")))?;
         self.replace(&json, now)
     }
 
