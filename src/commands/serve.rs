@@ -45,7 +45,7 @@ fn reload(gateway: &Gateway, path: &Path) {
         Ok(settings) => match gateway.reload(&settings) {
             Ok(()) => tracing::info!(config = %path.display(), "reloaded"),
             Err(fault) => {
-                tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on: {fault:#}")
+                tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on: {fault:#}");
             }
         },
         Err(faults) => {

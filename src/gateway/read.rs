@@ -153,7 +153,7 @@ fn is_segment(segment: &[u8]) -> bool {
     let mut rest = segment.iter();
     while let Some(byte) = rest.next() {
         match byte {
-            b'%' => match (rest.next().and_then(hex), rest.next().and_then(hex)) {
+            b'%' => match (rest.next().copied().and_then(hex), rest.next().copied().and_then(hex)) {
                 (Some(high), Some(low)) if may_be_encoded(high << 4 | low) => decoded.push(high << 4 | low),
                 _ => return false,
             },
@@ -196,7 +196,7 @@ fn may_be_encoded(octet: u8) -> bool {
         || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b'%' | b';' | b'?' | b'#'))
 }
 
-fn hex(digit: &u8) -> Option<u8> {
+fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -354,7 +354,7 @@ mod tests {
                 let mut decoded = Vec::new();
                 let mut rest = path.bytes();
                 while let Some(b) = rest.next() {
-                    decoded.push(if b == b'%' { hex(&rest.next().unwrap()).unwrap() << 4 | hex(&rest.next().unwrap()).unwrap() } else { b });
+                    decoded.push(if b == b'%' { hex(rest.next().unwrap()).unwrap() << 4 | hex(rest.next().unwrap()).unwrap() } else { b });
                 }
                 let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
                 prop_assert_eq!(separators(&decoded), separators(path.as_bytes()));

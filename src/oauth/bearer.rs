@@ -38,7 +38,7 @@ pub fn is_b64token(token: &[u8]) -> bool {
 
 /// `-`, `.` and `/` with the digits are one range.
 fn is_token_octet(octet: u8) -> bool {
-    matches!(octet | 0x20, b'a'..=b'z') | matches!(octet, b'-'..=b'9') | matches!(octet, b'_' | b'~' | b'+')
+    octet.is_ascii_alphabetic() | matches!(octet, b'-'..=b'9' | b'_' | b'~' | b'+')
 }
 
 /// `1*SP`: spaces only, where `trim_ascii_start` would also eat tabs.

@@ -307,8 +307,8 @@ mod tests {
     use super::*;
     use proptest::prelude::*;
 
-    fn read(bytes: &str, method: Method) -> Result<Option<Head>, BadResponse> {
-        read_head(&mut BytesMut::from(bytes), &method, &mut HeaderMap::new())
+    fn read(bytes: &str, method: &Method) -> Result<Option<Head>, BadResponse> {
+        read_head(&mut BytesMut::from(bytes), method, &mut HeaderMap::new())
     }
 
     fn body(bytes: &str) -> Result<(Vec<u8>, bool), BadResponse> {
@@ -340,15 +340,15 @@ mod tests {
     fn the_end_of_a_body_is_where_rfc_9112_says() {
         let framing = |bytes: &str, method| read(bytes, method).unwrap().unwrap().framing;
         let length = "HTTP/1.1 200 OK\r\ncontent-length: 5\r\n\r\nhello";
-        assert!(matches!(framing(length, Method::GET), Framing::Length(5)));
-        assert!(matches!(framing(length, Method::HEAD), Framing::Length(0)));
-        assert!(matches!(framing("HTTP/1.1 304 x\r\ncontent-length: 5\r\n\r\n", Method::GET), Framing::Length(0)));
-        assert!(matches!(framing("HTTP/1.1 204 x\r\n\r\n", Method::GET), Framing::Length(0)));
+        assert!(matches!(framing(length, &Method::GET), Framing::Length(5)));
+        assert!(matches!(framing(length, &Method::HEAD), Framing::Length(0)));
+        assert!(matches!(framing("HTTP/1.1 304 x\r\ncontent-length: 5\r\n\r\n", &Method::GET), Framing::Length(0)));
+        assert!(matches!(framing("HTTP/1.1 204 x\r\n\r\n", &Method::GET), Framing::Length(0)));
         assert!(matches!(
-            framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", Method::GET),
+            framing("HTTP/1.1 200 OK\r\nTransfer-Encoding: Chunked\r\n\r\n", &Method::GET),
             Framing::Chunked(_)
         ));
-        assert!(matches!(framing("HTTP/1.1 200 OK\r\n\r\n", Method::GET), Framing::Close));
+        assert!(matches!(framing("HTTP/1.1 200 OK\r\n\r\n", &Method::GET), Framing::Close));
     }
 
     #[test]
@@ -374,12 +374,12 @@ mod tests {
             "a: b\0c",
             ": x",
         ] {
-            assert!(read(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"), Method::GET).is_err(), "{head:?}");
+            assert!(read(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"), &Method::GET).is_err(), "{head:?}");
         }
         for start in ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 OK", "garbage", "<html>", "\0"] {
-            assert!(read(&format!("{start}\r\n\r\n"), Method::GET).is_err(), "{start:?}");
+            assert!(read(&format!("{start}\r\n\r\n"), &Method::GET).is_err(), "{start:?}");
         }
-        assert!(read("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", Method::GET).is_err());
+        assert!(read("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &Method::GET).is_err());
     }
 
     #[test]
@@ -391,7 +391,7 @@ mod tests {
 
     #[test]
     fn connections_persist_unless_somebody_says_otherwise() {
-        let persists = |bytes: &str| read(bytes, Method::GET).unwrap().unwrap().persists;
+        let persists = |bytes: &str| read(bytes, &Method::GET).unwrap().unwrap().persists;
         assert_eq!(persists("HTTP/1.1 204 x\r\n\r\n"), Persists::Yes);
         assert_eq!(persists("HTTP/1.1 204 x\r\nconnection: x, Close\r\n\r\n"), Persists::No);
         assert_eq!(persists("HTTP/1.0 204 x\r\nconnection: keep-alive\r\n\r\n"), Persists::No);

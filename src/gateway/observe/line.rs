@@ -59,7 +59,7 @@ fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     block.extend_from_slice(name.as_bytes());
     block.extend_from_slice(b"\":\"");
     // No early exit: the compiler turns this into vector instructions.
-    if value.iter().fold(true, |plain, b| plain & matches!(b, 0x20..=0x7E) & (*b != b'"') & (*b != b'\\')) {
+    if value.iter().fold(true, |all, b| all & matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
         block.extend_from_slice(value);
     } else {
         escape(block, value);

@@ -105,6 +105,10 @@ impl Metrics {
     }
 
     /// The cells of one worker.
+    ///
+    /// # Panics
+    ///
+    /// Where there is no worker of that number, which is a fault of ours.
     pub fn worker(&self, index: usize) -> &WorkerMetrics {
         self.workers.get(index).expect("workers are numbered from 0 to the number given to `new`")
     }
@@ -267,7 +271,7 @@ mod tests {
         let metrics = Metrics::new(2);
         let route = metrics.route("/a");
         route.count(0, Outcome::Passed(StatusCode::OK), Duration::from_micros(600));
-        route.count(1, Outcome::Passed(StatusCode::OK), Duration::from_secs(60));
+        route.count(1, Outcome::Passed(StatusCode::OK), Duration::from_mins(1));
         route.count(1, Outcome::Passed(StatusCode::IM_A_TEAPOT), Duration::ZERO);
         route.count(1, Outcome::Refused(Reason::TokenExpired), Duration::ZERO);
         let lines = metrics.route("/a").requests();

@@ -275,4 +275,4 @@ impl fmt::Debug for KeyStore {
 /// Unknown key ids remembered per issuer; further ones are answered 503 until some are forgotten.
 const ASKED_MAX: usize = 1024;
 /// After this an unknown key id may cause another fetch.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);

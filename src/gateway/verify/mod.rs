@@ -78,7 +78,7 @@ impl Verifier {
         (fresh, CacheUse::Miss)
     }
 
-    /// The issuer whose identifier is `iss`, code point by code point (RFC 7519 §2, StringOrURI).
+    /// The issuer whose identifier is `iss`, code point by code point (RFC 7519 §2, `StringOrURI`).
     fn issuer(&self, iss: &str) -> Result<&Arc<Issuer>, Refusal> {
         let named = |issuer: &&Arc<Issuer>| *issuer.settings.issuer == *iss;
         self.issuers.iter().find(named).ok_or_else(|| Reason::IssuerUnknown.into())

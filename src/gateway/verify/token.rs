@@ -112,9 +112,8 @@ fn holder(claims: &Claims) -> Holder {
     match claims.grant.as_deref().map(str::parse) {
         Some(Ok(Grant::ClientCredentials)) => Holder::Client,
         Some(Ok(grant)) => Holder::Customer(Some(grant)),
-        Some(Err(_)) => Holder::Customer(None),
         None if claims.subject.is_some() && claims.subject == claims.client_id => Holder::Client,
-        None => Holder::Customer(None),
+        Some(Err(_)) | None => Holder::Customer(None),
     }
 }
 
