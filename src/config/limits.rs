@@ -136,6 +136,8 @@ pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// One fetch of a JWK set.
 pub const JWKS_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The shortest time between two fetches that an operator may ask for.
+pub const JWKS_REFRESH_MIN: Duration = Duration::from_secs(1);
 /// Between two fetches caused by an unknown `kid`: random ones cannot make us hammer the issuer.
 pub const JWKS_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two tries while the issuer does not answer.
