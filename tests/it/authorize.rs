@@ -22,7 +22,7 @@ fn scopes_are_exact_tokens_in_any_order() {
              error_description=\"The access token does not cover this resource\", scope=\"{scopes}\""
         )
     };
-    for (n, (path, scope, needed)) in [
+    let rows = [
         ("/all", "accounts", "accounts accounts:read"),
         ("/all", "accounts:read", "accounts accounts:read"),
         ("/all", "Accounts accounts:read", "accounts accounts:read"),
@@ -36,13 +36,13 @@ fn scopes_are_exact_tokens_in_any_order() {
         ("/any", "accounts", "payments payments:write"),
         ("/both", "accounts", "accounts payments funds"),
         ("/both", "payments funds", "accounts payments funds"),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    for (n, (path, scope, needed)) in rows.into_iter().enumerate() {
         let answer = world.send(&Request::get(path).token(&scoped(scope)).numbered(n));
         assert_eq!((answer.status(), answer.one("www-authenticate")), (403, challenge(needed).as_str()), "{path} {scope}");
-        assert_eq!(world.log_line(n)["reason"], "scope_missing", "{path} {scope}");
+    }
+    for (n, row) in rows.iter().enumerate() {
+        assert_eq!(world.log_line(n)["reason"], "scope_missing", "{row:?}");
     }
     let none = Token::good().without("scope").mint();
     assert_eq!(world.send(&Request::get("/any").token(&none)).status(), 403);
@@ -70,7 +70,7 @@ fn a_token_of_another_grant_is_refused() {
     let of = |grant: &str| Token::good().claim("gty", grant);
     let client = Token::good().without("gty").claim("sub", "tpp-1");
     let unknown = Token::good().without("gty");
-    for (n, (name, method, path, token)) in [
+    let rows = [
         ("a client's token on a customer's route", "GET", "/accounts", of("client_credentials")),
         ("sub equal to client_id is the client", "GET", "/accounts", client.clone()),
         ("a customer's token on a client's route", "POST", "/consents", of("authorization_code")),
@@ -78,12 +78,12 @@ fn a_token_of_another_grant_is_refused() {
         ("no grant claim: unknown there too", "POST", "/consents", unknown.clone()),
         ("a grant that no route can ask for", "GET", "/accounts", of("password")),
         ("another case", "GET", "/accounts", of("Authorization_Code")),
-    ]
-    .into_iter()
-    .enumerate()
-    {
+    ];
+    for (n, (name, method, path, token)) in rows.iter().enumerate() {
         let answer = world.send(&Request::new(method, path).token(&token.mint()).numbered(n));
         assert_eq!((answer.status(), answer.get("www-authenticate")), (403, None), "{name}");
+    }
+    for (n, (name, ..)) in rows.iter().enumerate() {
         assert_eq!(world.log_line(n)["reason"], "grant_wrong", "{name}");
     }
     assert_eq!(world.upstream.hits(), 0);

@@ -13,8 +13,11 @@
 
 mod support;
 
+mod attacks;
 mod authorize;
 mod cache;
 mod credentials;
 mod forgeries;
+mod read;
+mod route;
 mod verify;

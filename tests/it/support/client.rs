@@ -61,6 +61,13 @@ impl Client {
         self.0.is_closed()
     }
 
+    /// Whether the peer ends the connection without another answer. Asks by sending a request that anybody would
+    /// answer, so that no wait tells it.
+    pub fn has_ended(&mut self) -> bool {
+        self.write("GET /has-it-ended HTTP/1.1\r\nhost: a\r\n\r\n");
+        self.next().is_none()
+    }
+
     /// Whatever comes until the peer closes.
     pub fn rest(&mut self) -> Option<Vec<u8>> {
         self.0.rest()

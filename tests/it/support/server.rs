@@ -98,6 +98,11 @@ impl Server {
         self.state.connections.load(Ordering::SeqCst)
     }
 
+    /// The requests so far, which are forgotten.
+    pub fn take(&self) -> Vec<Message> {
+        std::mem::take(&mut *self.state.requests.lock().unwrap())
+    }
+
     /// The one request that there was.
     pub fn only(&self) -> Message {
         let requests = self.requests();
