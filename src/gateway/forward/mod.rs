@@ -9,7 +9,7 @@ use super::authorize::permit::Permit;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
 use body::{RequestBody, ResponseBody};
-use http::{Request, Response};
+use http::{Request, Response, StatusCode};
 use hyper::body::Incoming;
 use pool::{SendFault, Upstream};
 
@@ -28,6 +28,9 @@ pub async fn send(
     for _ in 0..STALE_MAX {
         let connection = upstream.check_out().await?;
         match connection.send(request).await {
+            // We never ask for an upgrade, so this answers something else (RFC 9110 §15.2.2). Passed on, it would
+            // leave the client with a connection that is no longer HTTP, and us with one that is.
+            Ok(response) if response.status() == StatusCode::SWITCHING_PROTOCOLS => break,
             Ok(response) => return Ok(response),
             Err(SendFault::Unsent(unsent)) => request = unsent,
             Err(SendFault::Refused(reason)) => return Err(reason.into()),
