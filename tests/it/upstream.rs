@@ -1,10 +1,11 @@
 //! FORWARD: an upstream that fails is never the client's fault, and no request is sent twice (E26).
 
 use crate::support::client::Request;
-use crate::support::eventually;
+use crate::support::{WAIT, eventually};
 use crate::support::gateway::{Setup, World};
 use crate::support::server::{After, Server, nobody, then_close, write};
 use crate::support::tokens::Token;
+use scopegate::clock::Clock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 fn get() -> Request {
@@ -118,8 +119,12 @@ fn a_broken_body_looks_broken_to_the_client() {
         std::io::Read::read(stream, &mut [0]).ok();
         After::Close
     });
-    let answer = setup.before(stalls).send(&get());
+    let world = setup.before(stalls);
+    let start = Clock::System.instant();
+    let mut client = world.client();
+    let answer = client.send(&get());
     assert_eq!((answer.status(), answer.is_complete), (200, false), "a body that stalls");
+    assert!(start.elapsed() < WAIT / 2, "we wait no longer than the upstream's idle_timeout");
 }
 
 /// HTTP-29: octets after the end of an answer are nobody's answer.
