@@ -20,6 +20,8 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(issuers(shared));
     families.extend(process(shared, state));
     families.extend(ProcessCollector::for_self().collect());
+    // The encoder takes a family without a line for a fault; ours are empty until there is traffic, or keys.
+    families.retain(|family| !family.get_metric().is_empty());
     let mut page = Vec::new();
     TextEncoder::new().encode(&families, &mut page)?;
     String::from_utf8(page).map_err(|fault| prometheus::Error::Msg(fault.to_string()))

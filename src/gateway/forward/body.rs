@@ -51,6 +51,7 @@ pub struct Timeouts {
 enum Party {
     Client,
     Upstream,
+    Nobody,
 }
 
 /// A body that broke off; the exchange or the record knows whose fault it was.
@@ -76,20 +77,29 @@ impl Exchange {
 
     /// Nothing is waited for.
     pub(super) fn rest(&self) {
+        self.waiting_for.set(Party::Nobody);
         self.deadline.clear();
     }
 
-    /// The upstream may be silent for its idle time: within a body, or in the pool.
+    /// The connection goes into the pool for its idle time.
     pub(super) fn wait_idle(&self) {
         self.waiting_for.set(Party::Upstream);
         self.deadline.set(self.timeouts.idle);
+    }
+
+    /// The upstream may be silent for its idle time within a body. Asking again while it is silent gives it no more
+    /// time: the deadline itself makes the task ask.
+    pub(super) fn wait_for_more(&self) {
+        if self.waiting_for.get() == Party::Nobody {
+            self.wait_idle();
+        }
     }
 
     /// Ready, with whose fault it is, once a party was waited for too long.
     pub(super) fn poll_late(&self, cx: &Context<'_>) -> Poll<Reason> {
         self.deadline.poll(cx).map(|()| match self.waiting_for.get() {
             Party::Client => Reason::BodyLate,
-            Party::Upstream => Reason::UpstreamLate,
+            Party::Upstream | Party::Nobody => Reason::UpstreamLate,
         })
     }
 
@@ -98,12 +108,17 @@ impl Exchange {
         self.fault.get()
     }
 
-    fn wait_for(&self, party: Party) {
-        self.waiting_for.set(party);
-        self.deadline.set(match party {
-            Party::Client => self.timeouts.stall,
-            Party::Upstream => self.timeouts.response,
-        });
+    /// The client has sent something, or all of it: it is for the upstream to go on.
+    fn client_moved(&self) {
+        self.waiting_for.set(Party::Upstream);
+        self.deadline.set(self.timeouts.response);
+    }
+
+    /// The client owes us the next bytes. As above, asking again gives it no more time.
+    fn wait_for_client(&self) {
+        if self.waiting_for.replace(Party::Client) != Party::Client {
+            self.deadline.set(self.timeouts.stall);
+        }
     }
 }
 
@@ -124,9 +139,9 @@ impl RequestBody {
         }
     }
 
-    fn turn(&self, party: Party) {
+    fn moved(&self) {
         if let Some(exchange) = &self.exchange {
-            exchange.wait_for(party);
+            exchange.client_moved();
         }
     }
 }
@@ -138,11 +153,13 @@ impl Body for RequestBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         match Pin::new(&mut self.incoming).poll_frame(cx) {
             Poll::Pending => {
-                self.turn(Party::Client);
+                if let Some(exchange) = &self.exchange {
+                    exchange.wait_for_client();
+                }
                 Poll::Pending
             }
             Poll::Ready(Some(Ok(frame))) => {
-                self.turn(Party::Upstream);
+                self.moved();
                 let Ok(data) = frame.into_data() else {
                     // Trailers end a body; as fields they could alias a header that the upstream trusts.
                     return Poll::Ready(None);
@@ -161,7 +178,7 @@ impl Body for RequestBody {
                 Poll::Ready(Some(Err(Broken)))
             }
             Poll::Ready(None) => {
-                self.turn(Party::Upstream);
+                self.moved();
                 Poll::Ready(None)
             }
         }

@@ -173,7 +173,7 @@ impl Connection {
 
     /// Waits for the next bytes of a response body, but not for ever.
     pub(super) fn wait_for_more(&self, cx: &Context<'_>) -> Poll<()> {
-        self.exchange.wait_idle();
+        self.exchange.wait_for_more();
         self.exchange.poll_late(cx).map(drop)
     }
 

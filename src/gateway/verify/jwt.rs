@@ -11,6 +11,8 @@ use crate::oauth::jwk::{Algorithm, Key};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
+use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
+use std::fmt;
 use std::sync::Arc;
 
 /// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
@@ -56,11 +58,7 @@ impl<'t> Jws<'t> {
     /// The header, its members checked for what changes the meaning of the rest.
     pub fn header(&self) -> Result<Header, Refusal> {
         let header: Header = serde_json::from_str(&text(self.header)?).map_err(|_| Reason::TokenUnreadable)?;
-        // RFC 7515 §4.1.11: we understand no extension, so none may be critical; RFC 7797 changes what is signed.
-        if header.crit.is_some() || header.b64.is_some() {
-            return Err(Reason::ExtensionCritical.into());
-        }
-        Ok(header)
+        if header.is_extended { Err(Reason::ExtensionCritical.into()) } else { Ok(header) }
     }
 
     /// Whether the signature is `key`'s by `algorithm`. The caller has checked that they fit.
@@ -75,15 +73,57 @@ impl<'t> Jws<'t> {
 }
 
 /// The members that decide. `jku`, `x5u`, `jwk` and `x5c` are never read: keys come from the issuer's set alone.
-#[derive(Deserialize)]
+#[derive(Default)]
 pub struct Header {
     /// The algorithm's name.
     pub alg: String,
     /// The key's id.
     pub kid: Option<String>,
     typ: Option<String>,
-    crit: Option<serde::de::IgnoredAny>,
-    b64: Option<serde::de::IgnoredAny>,
+    is_extended: bool,
+}
+
+/// An object, and no member of it twice (RFC 7515 §4): what a derived reader would also take is an array.
+impl<'de> Deserialize<'de> for Header {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(HeaderVisitor)
+    }
+}
+
+struct HeaderVisitor;
+
+impl<'de> Visitor<'de> for HeaderVisitor {
+    type Value = Header;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a header object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
+        let mut header = Header::default();
+        let mut names: Vec<String> = Vec::new();
+        while let Some(name) = members.next_key::<String>()? {
+            if names.contains(&name) || names.len() == MEMBERS_MAX {
+                return Err(de::Error::custom("a member twice, or too many"));
+            }
+            match name.as_str() {
+                "alg" => header.alg = members.next_value()?,
+                "kid" => header.kid = Some(members.next_value()?),
+                "typ" => header.typ = Some(members.next_value()?),
+                // RFC 7515 §4.1.11: we understand no extension, so none may be critical, whatever the value is;
+                // RFC 7797 changes what is signed.
+                "crit" | "b64" => {
+                    members.next_value::<IgnoredAny>()?;
+                    header.is_extended = true;
+                }
+                _ => {
+                    members.next_value::<IgnoredAny>()?;
+                }
+            }
+            names.push(name);
+        }
+        if names.iter().any(|name| name == "alg") { Ok(header) } else { Err(de::Error::missing_field("alg")) }
+    }
 }
 
 #[derive(Deserialize)]
@@ -165,3 +205,6 @@ fn text(base64url: &str) -> Result<String, Refusal> {
     let octets = URL_SAFE_NO_PAD.decode(base64url).map_err(|_| Reason::TokenUnreadable)?;
     String::from_utf8(octets).map_err(|_| Reason::TokenUnreadable.into())
 }
+
+/// Members of one header; certificate-bound ones have a dozen.
+const MEMBERS_MAX: usize = 32;

@@ -1,0 +1,131 @@
+//! The verdict cache: it remembers signatures, never permissions, and no verdict outlives what it rests on.
+
+use crate::support::client::Request;
+use crate::support::gateway::{Setup, World, issuer, route};
+use crate::support::keys::{self, Key};
+use crate::support::server::Server;
+use crate::support::tokens::{AUDIENCE, ISSUER, NOW, Token};
+use std::time::Duration;
+
+const EXPIRED: &str = "Bearer realm=\"bank\", error=\"invalid_token\", error_description=\"The access token expired\"";
+
+/// CVE-2021-32701.
+#[test]
+fn a_remembered_token_is_checked_against_each_route_anew() {
+    let world = World::start();
+    let token = Token::good().scope("accounts").mint();
+    for n in 0..3 {
+        assert_eq!(world.send(&Request::get("/accounts").token(&token).numbered(n)).status(), 200);
+        let refused = world.send(&Request::new("POST", "/payments").token(&token).numbered(100 + n));
+        assert_eq!(refused.status(), 403);
+    }
+    assert_eq!(world.log_line(0)["verdict"], "fresh");
+    assert_eq!((&world.log_line(2)["verdict"], &world.log_line(102)["verdict"]), (&"remembered".into(), &"remembered".into()));
+    assert!(world.metric("scopegate_verdict_hits_total") >= 5.0);
+    assert_eq!(world.upstream.hits(), 3);
+}
+
+#[test]
+fn a_remembered_token_expires_all_the_same() {
+    let world = World::start();
+    let token = Token::good().claim("exp", NOW + 60).mint();
+    let get = || world.send(&Request::get("/accounts").token(&token));
+    assert_eq!((get().status(), get().status()), (200, 200));
+    world.clock.advance(Duration::from_secs(64));
+    assert_eq!(get().status(), 200, "the leeway is 5 s");
+    world.clock.advance(Duration::from_secs(1));
+    let answer = get();
+    assert_eq!((answer.status(), answer.one("www-authenticate")), (401, EXPIRED));
+    assert_eq!(get().status(), 401);
+    assert_eq!(world.upstream.hits(), 3);
+}
+
+#[test]
+fn an_expired_or_early_token_is_not_remembered() {
+    let world = World::start();
+    let expired = Token::good().claim("exp", NOW - 60).mint();
+    let early = Token::good().claim("nbf", NOW + 60).mint();
+    for token in [&expired, &early, &expired, &early] {
+        assert_eq!(world.send(&Request::get("/accounts").token(token)).status(), 401);
+    }
+    assert_eq!((world.metric("scopegate_verdicts"), world.metric("scopegate_verdict_hits_total")), (0.0, 0.0));
+    world.clock.advance(Duration::from_secs(60));
+    assert_eq!(world.send(&Request::get("/accounts").token(&early)).status(), 200, "by now it is valid");
+}
+
+/// WSO2 product-apim#7406: same id and same signature are not the same token.
+#[test]
+fn a_tampered_twin_of_a_remembered_token_is_refused() {
+    let world = World::start();
+    let token = Token::good().scope("accounts").mint();
+    let signature = token.rsplit('.').next().unwrap();
+    world.accepts(&[("primed", token.clone())]);
+    let twin = Token::good().scope("accounts payments");
+    world.refuses(&[
+        ("more scope", format!("{}.{signature}", twin.signed_part()), "signature_wrong"),
+        ("another header", format!("{}.{signature}", Token::good().header("x", 1).signed_part()), "signature_wrong"),
+        ("one character more", format!("{token}A"), "signature_wrong"),
+    ]);
+}
+
+/// PostgREST#4014, liboauth2: a reload with stricter settings reaches tokens that are remembered.
+#[test]
+fn a_reload_with_another_audience_refuses_the_remembered_token() {
+    let world = World::start();
+    let token = Token::good().mint();
+    world.accepts(&[("primed", token.clone()), ("remembered", token.clone())]);
+    let entry = issuer("bank", ISSUER, "{ file: jwks.json }").replace(AUDIENCE, "https://new.bank.example");
+    world.reload(&Setup { issuers: entry, ..Setup::default() }).unwrap();
+    world.refuses(&[("after the reload", token, "audience_wrong")]);
+    world.accepts(&[("for the new audience", Token::good().claim("aud", "https://new.bank.example").mint())]);
+}
+
+#[test]
+fn a_reload_without_the_key_refuses_the_remembered_token() {
+    let world = World::start();
+    let token = Token::good().mint();
+    world.accepts(&[("primed", token.clone()), ("remembered", token.clone())]);
+    std::fs::write(world.path("jwks.json"), keys::set(&[Key::new("new"), keys::rsa()]).to_string()).unwrap();
+    world.reload(&Setup::default()).unwrap();
+    world.refuses(&[("its key is gone", token, "key_unknown")]);
+    world.accepts(&[("a kept key goes on", Token::good().by(&keys::rsa()).mint())]);
+}
+
+/// A key that is replaced under its old id takes its verdicts with it.
+#[test]
+fn a_reload_with_another_key_under_the_same_kid_refuses_the_remembered_token() {
+    let world = World::start();
+    let token = Token::good().mint();
+    let new = Key::new("ec");
+    world.accepts(&[("primed", token.clone())]);
+    std::fs::write(world.path("jwks.json"), keys::set(std::slice::from_ref(&new)).to_string()).unwrap();
+    world.reload(&Setup::default()).unwrap();
+    world.refuses(&[("signed by the old key", token, "signature_wrong")]);
+    world.accepts(&[("signed by the new key", Token::good().by(&new).mint())]);
+}
+
+/// A route that becomes stricter is stricter at once.
+#[test]
+fn a_reload_with_another_scope_reaches_the_remembered_token() {
+    let world = World::start();
+    let token = Token::good().mint();
+    world.accepts(&[("primed", token.clone())]);
+    world.reload(&Setup::routes(&[route("/accounts", "GET", "scopes: [admin]")])).unwrap();
+    assert_eq!(world.send(&Request::get("/accounts").token(&token)).status(), 403);
+}
+
+/// GHSA-4mq7-pvjg-xp2r: a flood of tokens neither evicts without bound nor mixes verdicts up.
+#[test]
+fn a_full_cache_still_tells_tokens_apart() {
+    let setup = Setup { limits: "  verdicts: 8\n".to_owned(), ..Setup::default() };
+    let world = setup.before(Server::echo());
+    for n in 0..64 {
+        let scope = if n % 2 == 0 { "accounts" } else { "payments" };
+        let token = Token::good().claim("jti", format!("token-{n}")).scope(scope).mint();
+        let expected = if n % 2 == 0 { 200 } else { 403 };
+        for _ in 0..2 {
+            assert_eq!(world.send(&Request::get("/accounts").token(&token)).status(), expected);
+        }
+    }
+    assert!(world.metric("scopegate_verdicts") <= 8.0);
+}

@@ -1,0 +1,35 @@
+//! The gateway over real sockets: every test starts one on a port of its own, with an issuer and an upstream that do
+//! what the test says. One module per theme; refusals outnumber passes.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    clippy::print_stderr,
+    reason = "a test stops at the first surprise"
+)]
+#![allow(unreachable_pub, reason = "nothing here is reached from outside")]
+
+mod support;
+
+mod attacks;
+mod authorize;
+mod cache;
+mod cli;
+mod credentials;
+mod drain;
+mod forgeries;
+mod forward;
+mod identity;
+mod keys;
+mod limits;
+mod observe;
+mod properties;
+mod read;
+mod reload;
+mod route;
+mod tidy;
+mod upstream;
+mod verify;
+mod wycheproof;

@@ -1,0 +1,284 @@
+//! A gateway with its configuration, its upstream and its log, as one value. Dropped, it is drained.
+
+use super::client::{Client, Request, id};
+use super::server::Server;
+use super::tokens::{AUDIENCE, ISSUER, NOW, Token};
+use super::wire::Message;
+use super::{eventually, keys};
+use scopegate::clock::Clock;
+use scopegate::commands::gateway::Gateway;
+use scopegate::config;
+use std::fmt::Write as _;
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use tempfile::TempDir;
+
+/// The pieces of a configuration. Every piece has a default that works.
+pub struct Setup {
+    /// Further lines below `server:`.
+    pub server: String,
+    /// Lines below `limits:`.
+    pub limits: String,
+    /// The issuers' entries.
+    pub issuers: String,
+    /// Further lines of the upstream `api`.
+    pub upstream: String,
+    /// The routes' entries.
+    pub routes: String,
+    /// Where time comes from.
+    pub clock: Clock,
+}
+
+/// A running gateway in front of one upstream.
+pub struct World {
+    /// What it forwards to.
+    pub upstream: Server,
+    /// Its time.
+    pub clock: Clock,
+    /// Numbers the rows of `refuses`, so that each has a line of its own in the log.
+    rows: AtomicUsize,
+    gateway: Option<Gateway>,
+    folder: TempDir,
+}
+
+impl Default for Setup {
+    fn default() -> Self {
+        Self {
+            server: "  workers: 1\n".to_owned(),
+            limits: "  drain_timeout: 5s\n".to_owned(),
+            issuers: issuer("bank", ISSUER, "{ file: jwks.json }"),
+            upstream: String::new(),
+            routes: [
+                route("/accounts", "GET, HEAD", "scopes: [accounts]"),
+                route("/accounts/{id}", "GET, HEAD, PUT, DELETE", "scopes: [accounts]"),
+                route("/payments", "POST", "scopes: [payments]"),
+                route("/open/{*rest}", "GET, HEAD, POST", "access: open"),
+            ]
+            .concat(),
+            clock: Clock::manual(NOW),
+        }
+    }
+}
+
+impl Setup {
+    /// With these routes instead of the default ones.
+    pub fn routes(routes: &[String]) -> Self {
+        Self { routes: routes.concat(), ..Self::default() }
+    }
+
+    /// With these lines below `limits:`, each `key: value`.
+    pub fn limits(lines: &[&str]) -> Self {
+        Self { limits: lines.iter().map(|line| format!("  {line}\n")).collect(), ..Self::default() }
+    }
+
+    /// With these issuers' entries.
+    pub fn issuers(entries: &[String]) -> Self {
+        Self { issuers: entries.concat(), ..Self::default() }
+    }
+
+    /// The text of the configuration; the upstream is at `upstream`.
+    pub fn yaml(&self, upstream: SocketAddr) -> String {
+        let mut text = format!("server:\n  listen: 127.0.0.1:0\n  realm: bank\n{}", self.server);
+        text.push_str("admin:\n  listen: 127.0.0.1:0\naccess_log:\n  path: access.log\n");
+        if !self.limits.is_empty() {
+            write!(text, "limits:\n{}", self.limits).unwrap();
+        }
+        if !self.issuers.is_empty() {
+            write!(text, "issuers:\n{}", self.issuers).unwrap();
+        }
+        let extra = &self.upstream;
+        write!(text, "upstreams:\n  - name: api\n    servers: [\"http://{upstream}\"]\n{extra}").unwrap();
+        write!(text, "routes:\n{}", self.routes).unwrap();
+        text
+    }
+
+    /// Starts it in front of an upstream that echoes the request line.
+    pub fn start(self) -> World {
+        self.before(Server::echo())
+    }
+
+    /// Starts it in front of `upstream`.
+    pub fn before(self, upstream: Server) -> World {
+        let address = upstream.address();
+        self.at(upstream, address)
+    }
+
+    /// Starts it in front of an address that need not be the upstream's.
+    pub fn at(self, upstream: Server, address: SocketAddr) -> World {
+        let set = keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string();
+        self.launch(upstream, address, &[("jwks.json", set)])
+    }
+
+    /// Starts it with these files beside the configuration.
+    pub fn with_files(self, files: &[(&str, String)]) -> World {
+        let upstream = Server::echo();
+        let address = upstream.address();
+        self.launch(upstream, address, files)
+    }
+
+    fn launch(self, upstream: Server, address: SocketAddr, files: &[(&str, String)]) -> World {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let settings = config::parse(&self.yaml(address), &folder.path().join("scopegate.yaml"))
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        let gateway = Gateway::start(settings, self.clock.clone()).unwrap();
+        World { upstream, clock: self.clock, rows: AtomicUsize::new(ROWS), gateway: Some(gateway), folder }
+    }
+}
+
+impl World {
+    /// With the default configuration.
+    pub fn start() -> Self {
+        Setup::default().start()
+    }
+
+    /// The gateway itself.
+    pub fn gateway(&self) -> &Gateway {
+        self.gateway.as_ref().expect("it is there until it is drained")
+    }
+
+    /// Where it listens.
+    pub fn address(&self) -> SocketAddr {
+        self.gateway().addresses()[0]
+    }
+
+    /// A new connection.
+    pub fn client(&self) -> Client {
+        Client::connect(self.address())
+    }
+
+    /// One request on a connection of its own.
+    pub fn send(&self, request: &Request) -> Message {
+        self.client().send(request)
+    }
+
+    /// `GET` with a token.
+    pub fn get(&self, path: &str, token: &Token) -> Message {
+        self.send(&Request::get(path).token(&token.mint()))
+    }
+
+    /// One of the operators' pages.
+    pub fn admin(&self, path: &str) -> Message {
+        Client::connect(self.gateway().admin()).send(&Request::get(path))
+    }
+
+    /// Waits until every issuer has keys.
+    pub fn wait_ready(&self) {
+        eventually("readiness", || (self.admin("/readyz").status() == 200).then_some(()));
+    }
+
+    /// The value of a line of the metrics page; 0 where there is none.
+    pub fn metric(&self, line: &str) -> f64 {
+        let page = self.admin("/metrics").text();
+        page.lines().find_map(|text| text.strip_prefix(line)?.trim().parse().ok()).unwrap_or_default()
+    }
+
+    /// Where configuration, keys and log are.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
+    }
+
+    /// Applies another configuration in front of the same upstream.
+    pub fn reload(&self, setup: &Setup) -> anyhow::Result<()> {
+        let settings = config::parse(&setup.yaml(self.upstream.address()), &self.path("scopegate.yaml"))
+            .unwrap_or_else(|faults| panic!("{faults}"));
+        self.gateway().reload(&settings)
+    }
+
+    /// The whole log so far.
+    pub fn log(&self) -> String {
+        std::fs::read_to_string(self.path("access.log")).unwrap_or_default()
+    }
+
+    /// The line of the request with the correlation id number `n`, once it is written.
+    pub fn log_line(&self, n: usize) -> serde_json::Value {
+        let id = id(n);
+        eventually("a line of the access log", || {
+            let log = self.log();
+            // The last line may be half written.
+            let complete = &log[..log.rfind('\n')?];
+            complete.lines().find(|line| line.contains(&id)).map(|line| serde_json::from_str(line).unwrap())
+        })
+    }
+
+    /// Lets it end.
+    pub fn drain(&mut self) {
+        if let Some(gateway) = self.gateway.take() {
+            gateway.drain();
+        }
+    }
+}
+
+impl Drop for World {
+    fn drop(&mut self) {
+        self.drain();
+    }
+}
+
+/// The entry of an issuer whose tokens may be signed by any of the tests' keys.
+pub fn issuer(name: &str, issuer: &str, jwks: &str) -> String {
+    format!(
+        "  - name: {name}\n    issuer: \"{issuer}\"\n    audiences: [\"{AUDIENCE}\"]\n    \
+         algorithms: [RS256, PS256, ES256, EdDSA]\n    jwks: {jwks}\n    claims: {{ grant: gty, consent: consent_id }}\n"
+    )
+}
+
+/// The entry of a route; `terms` are lines such as `scopes: [accounts]`.
+pub fn route(path: &str, methods: &str, terms: &str) -> String {
+    let terms = terms.replace('\n', "\n    ");
+    format!("  - path: \"{path}\"\n    methods: [{methods}]\n    upstream: api\n    {terms}\n")
+}
+
+impl World {
+    /// Sends each row's token to `/accounts` and demands its refusal: 401 with the exact challenge on the wire, the
+    /// exact reason in the log, and nothing upstream.
+    pub fn refuses(&self, rows: &[(&str, String, &str)]) {
+        let before = self.upstream.hits();
+        let first = self.rows.fetch_add(rows.len(), Ordering::Relaxed);
+        for (n, (name, token, reason)) in (first..).zip(rows) {
+            let answer = self.send(&Request::get("/accounts").token(token).numbered(n));
+            let expected = format!(
+                "Bearer realm=\"bank\", error=\"invalid_token\", error_description=\"{}\"",
+                description(reason)
+            );
+            assert_eq!((answer.status(), answer.get("www-authenticate")), (401, Some(expected.as_str())), "{name}");
+            assert_eq!(answer.json()["detail"], description(reason), "{name}");
+        }
+        for (n, (name, _, reason)) in (first..).zip(rows) {
+            assert_eq!(self.log_line(n)["reason"], *reason, "{name}");
+        }
+        assert_eq!(self.upstream.hits(), before);
+    }
+
+    /// Sends each row's token to `/accounts` and demands that it passes.
+    pub fn accepts(&self, rows: &[(&str, String)]) {
+        for (name, token) in rows {
+            let answer = self.send(&Request::get("/accounts").token(token));
+            assert_eq!(answer.status(), 200, "{name}: {}", answer.text());
+        }
+    }
+}
+
+/// Above the numbers that tests give themselves.
+const ROWS: usize = 1_000_000;
+
+/// What a client is told: the class, never the cause (ERR-4, ERR-10).
+fn description(reason: &str) -> &'static str {
+    match reason {
+        "token_unreadable" => "The access token is malformed",
+        "algorithm_refused" | "key_unknown" | "signature_wrong" => "The access token cannot be verified",
+        "type_wrong" => "The token is not an access token",
+        "extension_critical" => "The access token has a critical extension that is not understood",
+        "issuer_unknown" => "The issuer of the access token is not accepted here",
+        "claim_missing" => "The access token lacks a required claim",
+        "claim_invalid" => "The access token has an invalid claim",
+        "audience_wrong" => "The access token is meant for another resource",
+        "token_expired" => "The access token expired",
+        "token_early" => "The access token is not valid yet",
+        "sender_unproven" => "The access token is bound to a sender whose proof is not accepted here",
+        other => panic!("{other} is no reason to refuse a token"),
+    }
+}

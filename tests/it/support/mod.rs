@@ -1,0 +1,28 @@
+//! What every test stands on: real sockets, bounded waits, no fixed ports.
+
+pub mod client;
+pub mod gateway;
+pub mod issuer;
+pub mod keys;
+pub mod server;
+pub mod tokens;
+pub mod wire;
+
+use scopegate::clock::Clock;
+use std::time::Duration;
+
+/// Looks again and again until `look` finds something, and fails the test when it takes too long.
+pub fn eventually<T>(what: &str, mut look: impl FnMut() -> Option<T>) -> T {
+    let start = Clock::System.instant();
+    loop {
+        if let Some(found) = look() {
+            return found;
+        }
+        assert!(start.elapsed() < WAIT, "waited in vain for {what}");
+        std::thread::sleep(PAUSE);
+    }
+}
+
+/// The longest that any wait may take: more than a loaded machine needs, less than a build server kills.
+pub const WAIT: Duration = Duration::from_secs(20);
+const PAUSE: Duration = Duration::from_millis(10);
