@@ -152,9 +152,9 @@ pub const UPSTREAM_CONNECTIONS_MAX: usize = 4096;
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each
 /// line costs the file system.
-pub const LOG_BLOCK_BYTES: usize = 128 * 1024;
+pub const LOG_BLOCK_BYTES: usize = 64 * 1024;
 /// Blocks that may wait for the writer; further ones are dropped and counted.
-pub const LOG_BLOCKS_MAX: usize = 32;
+pub const LOG_BLOCKS_MAX: usize = 64;
 /// The configuration file, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Worker threads; more than any machine we know has CPUs.

@@ -20,7 +20,10 @@ fn a_remembered_token_is_checked_against_each_route_anew() {
         assert_eq!(refused.status(), 403);
     }
     assert_eq!(world.log_line(0)["verdict"], "fresh");
-    assert_eq!((&world.log_line(2)["verdict"], &world.log_line(102)["verdict"]), (&"remembered".into(), &"remembered".into()));
+    assert_eq!(
+        (&world.log_line(2)["verdict"], &world.log_line(102)["verdict"]),
+        (&"remembered".into(), &"remembered".into())
+    );
     assert!(world.metric("scopegate_verdict_hits_total") >= 5.0);
     assert_eq!(world.upstream.hits(), 3);
 }

@@ -37,7 +37,10 @@ fn a_body_arrives_octet_by_octet() {
     let octets: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     assert_eq!(world.send(&post().field("content-type: a/b; c=\"d\"").body(&octets)).status(), 200);
     let seen = world.upstream.take().remove(0);
-    assert_eq!((seen.body == octets, seen.one("content-length"), seen.all("transfer-encoding").len()), (true, "200000", 0));
+    assert_eq!(
+        (seen.body == octets, seen.one("content-length"), seen.all("transfer-encoding").len()),
+        (true, "200000", 0)
+    );
     assert_eq!(seen.one("content-type"), "a/b; c=\"d\"");
 
     let mut client = world.client();
@@ -48,7 +51,10 @@ fn a_body_arrives_octet_by_octet() {
     client.write("0\r\n\r\n");
     assert_eq!(client.answer().status(), 200);
     let seen = world.upstream.only();
-    assert_eq!((seen.body == octets, seen.one("transfer-encoding"), seen.all("content-length").len()), (true, "chunked", 0));
+    assert_eq!(
+        (seen.body == octets, seen.one("transfer-encoding"), seen.all("content-length").len()),
+        (true, "chunked", 0)
+    );
 }
 
 #[test]
@@ -68,7 +74,8 @@ fn a_response_arrives_octet_by_octet() {
     let octets: Vec<u8> = (0..=255).rev().cycle().take(300_000).collect();
     let body = octets.clone();
     let upstream = Server::with(move |request, stream| {
-        let head = "HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\nset-cookie: a=b\r\nset-cookie: c=d\r\nx-empty:\r\n";
+        let head =
+            "HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\nset-cookie: a=b\r\nset-cookie: c=d\r\nx-empty:\r\n";
         match request.target() {
             "/accounts/length" => {
                 write(stream, format!("{head}content-length: {}\r\n\r\n", body.len()));

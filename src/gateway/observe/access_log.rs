@@ -13,6 +13,8 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 pub struct LogBuffer {
     block: Vec<u8>,
     writer: Option<SyncSender<Message>>,
+    /// Blocks that were written come back: fresh ones would cost a page fault for every sixteen lines.
+    spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
 }
 
 /// The handle by which the writer is told what to do beside writing.
@@ -28,7 +30,8 @@ pub struct LogWriter {
 
 #[derive(Debug)]
 enum Message {
-    Block(Vec<u8>),
+    /// To be written, and then given back.
+    Block(Vec<u8>, SyncSender<Vec<u8>>),
     Reopen,
 }
 
@@ -48,7 +51,8 @@ pub fn open(target: AccessLog, workers: usize) -> (Vec<LogBuffer>, LogControl, O
         AccessLog::Off => (None, None),
         AccessLog::Stdout | AccessLog::File(_) => (Some(sender), Some(LogWriter { target, messages })),
     };
-    let buffers = (0..workers).map(|_| LogBuffer { block: Vec::new(), writer: sender.clone() }).collect();
+    let buffer = |_| LogBuffer { block: Vec::new(), writer: sender.clone(), spare: sync_channel(SPARE_BLOCKS_MAX) };
+    let buffers = (0..workers).map(buffer).collect();
     (buffers, LogControl(sender), writer)
 }
 
@@ -68,8 +72,10 @@ impl LogBuffer {
         if self.block.is_empty() {
             return HandedOver::Yes;
         }
-        let block = std::mem::replace(&mut self.block, Vec::with_capacity(LOG_BLOCK_BYTES + LINE_BYTES));
-        match writer.try_send(Message::Block(block)) {
+        let (back, spare) = &self.spare;
+        let next = spare.try_recv().unwrap_or_else(|_| Vec::with_capacity(LOG_BLOCK_BYTES + LINE_BYTES));
+        let block = std::mem::replace(&mut self.block, next);
+        match writer.try_send(Message::Block(block, back.clone())) {
             Ok(()) => HandedOver::Yes,
             Err(TrySendError::Full(_) | TrySendError::Disconnected(_)) => HandedOver::Dropped,
         }
@@ -100,7 +106,13 @@ impl LogWriter {
         let mut is_broken = false;
         for message in self.messages {
             let outcome = match message {
-                Message::Block(block) => output.as_mut().map_or(Err(()), |output| output.write(&block).map_err(drop)),
+                Message::Block(mut block, back) => {
+                    let outcome = output.as_mut().map_or(Err(()), |output| output.write(&block).map_err(drop));
+                    block.clear();
+                    // A worker that has spares enough, or is gone, does not need it.
+                    back.try_send(block).ok();
+                    outcome
+                }
                 Message::Reopen => {
                     output = Output::open(&self.target);
                     output.as_ref().map(drop).map_err(drop)
@@ -141,6 +153,8 @@ fn append(path: &Path) -> io::Result<File> {
     OpenOptions::new().create(true).append(true).open(path)
 }
 
+/// Written blocks that wait for their worker.
+const SPARE_BLOCKS_MAX: usize = 2;
 /// Room for the line that fills a block.
 const LINE_BYTES: usize = 2048;
 
