@@ -30,7 +30,12 @@ fn run(world: &World, rows: &[(&str, &str, u16, Ends)]) {
         let answered = client.next().map_or(0, |answer| answer.status());
         let closed = if client.has_ended() { Closed } else { Open };
         if (answered, closed, world.upstream.hits()) != (*status, *ends, 0) {
-            let seen: Vec<_> = world.upstream.take().iter().map(|request| String::from_utf8_lossy(&request.raw).into_owned()).collect();
+            let seen: Vec<_> = world
+                .upstream
+                .take()
+                .iter()
+                .map(|request| String::from_utf8_lossy(&request.raw).into_owned())
+                .collect();
             wrong.push(format!("{id}: answered {answered}, {closed:?}, upstream saw {seen:?}"));
         }
     }
@@ -82,7 +87,9 @@ fn no_request_hides_in_another() {
 }
 
 fn chunked_by(coding: &str) -> String {
-    format!("POST /payments HTTP/1.1\r\nhost: a\r\nauthorization: TOKEN\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n")
+    format!(
+        "POST /payments HTTP/1.1\r\nhost: a\r\nauthorization: TOKEN\r\ntransfer-encoding: {coding}\r\n\r\n0\r\n\r\n"
+    )
 }
 
 /// RFC 9112 §2.2, §5: a head that needs guessing.
@@ -101,7 +108,11 @@ fn no_head_is_guessed_at() {
         ("a name in parentheses", get("x(a): b"), 400),
         ("a name in UTF-8", get("x-\u{15f}: b"), 400),
         ("a name with a space", get("x a: b"), 400),
-        ("HTTP-13 white space before the first field", line("GET /accounts HTTP/1.1").replace("\r\nhost", "\r\n host"), 400),
+        (
+            "HTTP-13 white space before the first field",
+            line("GET /accounts HTTP/1.1").replace("\r\nhost", "\r\n host"),
+            400,
+        ),
         ("HTTP-14 no host", "GET /accounts HTTP/1.1\r\nauthorization: TOKEN\r\n\r\n".to_owned(), 400),
         ("HTTP-14 two hosts", get("host: b"), 400),
         ("HTTP-14 the same host twice", get("Host: a"), 400),
@@ -216,7 +227,8 @@ fn a_broken_chunk_ends_the_request_and_the_connection() {
 /// with one framing, and nothing behind it is read.
 #[test]
 fn content_length_beside_chunks_is_dropped_and_the_connection_ends() {
-    for fields in ["content-length: 5\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 5"] {
+    for fields in ["content-length: 5\r\ntransfer-encoding: chunked", "transfer-encoding: chunked\r\ncontent-length: 5"]
+    {
         let world = World::start();
         let token = Token::good().mint();
         let mut client = world.client();
@@ -227,7 +239,10 @@ fn content_length_beside_chunks_is_dropped_and_the_connection_ends() {
         assert_eq!(client.answer().status(), 200);
         assert!(client.rest().is_some_and(|rest| rest.is_empty()), "the connection went on");
         let seen = world.upstream.only();
-        assert_eq!((seen.text().as_str(), seen.all("content-length").len(), seen.one("transfer-encoding")), ("abc", 0, "chunked"));
+        assert_eq!(
+            (seen.text().as_str(), seen.all("content-length").len(), seen.one("transfer-encoding")),
+            ("abc", 0, "chunked")
+        );
     }
 }
 

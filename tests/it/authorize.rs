@@ -39,7 +39,11 @@ fn scopes_are_exact_tokens_in_any_order() {
     ];
     for (n, (path, scope, needed)) in rows.into_iter().enumerate() {
         let answer = world.send(&Request::get(path).token(&scoped(scope)).numbered(n));
-        assert_eq!((answer.status(), answer.one("www-authenticate")), (403, challenge(needed).as_str()), "{path} {scope}");
+        assert_eq!(
+            (answer.status(), answer.one("www-authenticate")),
+            (403, challenge(needed).as_str()),
+            "{path} {scope}"
+        );
     }
     for (n, row) in rows.iter().enumerate() {
         assert_eq!(world.log_line(n)["reason"], "scope_missing", "{row:?}");
@@ -107,7 +111,10 @@ fn a_route_may_accept_some_issuers_only() {
             route("/both", "GET", "scopes: [accounts]"),
         ]
         .concat(),
-        ..Setup::issuers(&[issuer("bank", ISSUER, "{ file: jwks.json }"), issuer("other", other, "{ file: jwks.json }")])
+        ..Setup::issuers(&[
+            issuer("bank", ISSUER, "{ file: jwks.json }"),
+            issuer("other", other, "{ file: jwks.json }"),
+        ])
     };
     let world = setup.start();
     let foreign = Token::good().claim("iss", other);

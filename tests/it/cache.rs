@@ -20,7 +20,10 @@ fn a_remembered_token_is_checked_against_each_route_anew() {
         assert_eq!(refused.status(), 403);
     }
     assert_eq!(world.log_line(0)["verdict"], "fresh");
-    assert_eq!((&world.log_line(2)["verdict"], &world.log_line(102)["verdict"]), (&"remembered".into(), &"remembered".into()));
+    assert_eq!(
+        (&world.log_line(2)["verdict"], &world.log_line(102)["verdict"]),
+        (&"remembered".into(), &"remembered".into())
+    );
     assert!(world.metric("scopegate_verdict_hits_total") >= 5.0);
     assert_eq!(world.upstream.hits(), 3);
 }
@@ -49,7 +52,7 @@ fn an_expired_or_early_token_is_not_remembered() {
         assert_eq!(world.send(&Request::get("/accounts").token(token)).status(), 401);
     }
     assert_eq!((world.metric("scopegate_verdicts"), world.metric("scopegate_verdict_hits_total")), (0.0, 0.0));
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     assert_eq!(world.send(&Request::get("/accounts").token(&early)).status(), 200, "by now it is valid");
 }
 

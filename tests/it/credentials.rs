@@ -5,9 +5,9 @@ use crate::support::gateway::World;
 use crate::support::tokens::Token;
 
 const BARE: &str = "Bearer realm=\"bank\"";
-const TWICE: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The access token was sent more than once\"";
-const MALFORMED: &str =
-    "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The Authorization header is not Bearer followed by one token\"";
+const TWICE: &str =
+    "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The access token was sent more than once\"";
+const MALFORMED: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The Authorization header is not Bearer followed by one token\"";
 const IN_QUERY: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"An access token in the query string is not accepted; use the Authorization header\"";
 
 #[test]
@@ -109,7 +109,9 @@ fn a_token_in_a_trailer_or_a_cookie_is_no_token() {
          0\r\nauthorization: Bearer {token}\r\n\r\n"
     ));
     assert_eq!(client.answer().status(), 401);
-    for field in ["cookie: access_token=", "x-access-token: ", "proxy-authorization: Bearer ", "x-authorization: Bearer "] {
+    for field in
+        ["cookie: access_token=", "x-access-token: ", "proxy-authorization: Bearer ", "x-authorization: Bearer "]
+    {
         let answer = world.send(&Request::get("/accounts").field(&format!("{field}{token}")));
         assert_eq!(answer.one("www-authenticate"), BARE, "{field}");
     }

@@ -7,8 +7,8 @@ use crate::support::server::{After, Server, write};
 use crate::support::tokens::Token;
 use scopegate::clock::Clock;
 use std::net::TcpStream;
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::Duration;
 
 fn get(path: &str) -> Request {

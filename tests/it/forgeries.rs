@@ -48,8 +48,28 @@ fn a_public_key_is_no_secret() {
 fn none_is_no_algorithm_in_any_spelling() {
     let world = World::start();
     let unsigned = |alg: &str| good().header("alg", alg).mint_with(|_| b"x".to_vec());
-    let names = ["none", "None", "NONE", "nOnE", " none", "none\0", "", "es256", "Es256", "ES256 ", "ES256K", "ES512", "HS384",
-        "HS512", "RSA1_5", "dir", "PBES2-HS256+A128KW", "Ed25519", "RS1", "EDDSA"];
+    let names = [
+        "none",
+        "None",
+        "NONE",
+        "nOnE",
+        " none",
+        "none\0",
+        "",
+        "es256",
+        "Es256",
+        "ES256 ",
+        "ES256K",
+        "ES512",
+        "HS384",
+        "HS512",
+        "RSA1_5",
+        "dir",
+        "PBES2-HS256+A128KW",
+        "Ed25519",
+        "RS1",
+        "EDDSA",
+    ];
     world.refuses(&names.map(|alg| (alg, unsigned(alg), "algorithm_refused")));
     let other = |alg: Value| good().header("alg", alg).mint_with(|_| b"x".to_vec());
     world.refuses(&[
@@ -69,8 +89,16 @@ fn the_algorithm_fits_the_issuer_and_the_key() {
     world.refuses(&[
         ("JWT-3: RS256 where only PS256 is allowed", good().by(&keys::rsa()).mint(), "algorithm_refused"),
         ("ES256 where only PS256 is allowed", good().mint(), "algorithm_refused"),
-        ("a PKCS #1 signature under PS256", good().by(&keys::rsa()).header("alg", "PS256").mint_with(|part| keys::rsa().sign("RS256", part)), "signature_wrong"),
-        ("PS256 by an EC key", good().header("alg", "PS256").mint_with(|part| keys::ec().sign("ES256", part)), "signature_wrong"),
+        (
+            "a PKCS #1 signature under PS256",
+            good().by(&keys::rsa()).header("alg", "PS256").mint_with(|part| keys::rsa().sign("RS256", part)),
+            "signature_wrong",
+        ),
+        (
+            "PS256 by an EC key",
+            good().header("alg", "PS256").mint_with(|part| keys::ec().sign("ES256", part)),
+            "signature_wrong",
+        ),
     ]);
     world.accepts(&[("PS256", good().by(&keys::rsa()).header("alg", "PS256").mint())]);
 
@@ -124,7 +152,11 @@ fn a_signature_is_the_issuers_over_these_very_bytes() {
         ("DER", with(&der(&octets)), "signature_wrong"),
         ("one octet", with(&[0]), "signature_wrong"),
         ("non-canonical base64url", respelt, "signature_wrong"),
-        ("of another token", format!("{}.{signature}", good().claim("jti", "token-2").signed_part()), "signature_wrong"),
+        (
+            "of another token",
+            format!("{}.{signature}", good().claim("jti", "token-2").signed_part()),
+            "signature_wrong",
+        ),
     ]);
 }
 
@@ -170,7 +202,10 @@ fn keys_never_come_out_of_a_token() {
         ("kid is a number", good().header("kid", 1).mint(), "token_unreadable"),
     ]);
     // By a good key the same members are only ignored.
-    world.accepts(&[("jku", good().header("jku", url.as_str()).mint()), ("x5u", good().header("x5u", url.as_str()).mint())]);
+    world.accepts(&[
+        ("jku", good().header("jku", url.as_str()).mint()),
+        ("x5u", good().header("x5u", url.as_str()).mint()),
+    ]);
     assert_eq!((canary.connections(), canary.hits()), (0, 0), "somebody followed a token's link");
 }
 

@@ -4,6 +4,7 @@ use crate::support::client::Request;
 use crate::support::gateway::{Setup, World};
 use crate::support::server::{After, Server, write};
 use crate::support::tokens::Token;
+use crate::support::wire::Message;
 
 fn get(target: &str) -> Request {
     Request::get(target).token(&Token::good().mint())
@@ -37,7 +38,10 @@ fn a_body_arrives_octet_by_octet() {
     let octets: Vec<u8> = (0..=255).cycle().take(200_000).collect();
     assert_eq!(world.send(&post().field("content-type: a/b; c=\"d\"").body(&octets)).status(), 200);
     let seen = world.upstream.take().remove(0);
-    assert_eq!((seen.body == octets, seen.one("content-length"), seen.all("transfer-encoding").len()), (true, "200000", 0));
+    assert_eq!(
+        (seen.body == octets, seen.one("content-length"), seen.all("transfer-encoding").len()),
+        (true, "200000", 0)
+    );
     assert_eq!(seen.one("content-type"), "a/b; c=\"d\"");
 
     let mut client = world.client();
@@ -48,7 +52,10 @@ fn a_body_arrives_octet_by_octet() {
     client.write("0\r\n\r\n");
     assert_eq!(client.answer().status(), 200);
     let seen = world.upstream.only();
-    assert_eq!((seen.body == octets, seen.one("transfer-encoding"), seen.all("content-length").len()), (true, "chunked", 0));
+    assert_eq!(
+        (seen.body == octets, seen.one("transfer-encoding"), seen.all("content-length").len()),
+        (true, "chunked", 0)
+    );
 }
 
 #[test]
@@ -68,7 +75,8 @@ fn a_response_arrives_octet_by_octet() {
     let octets: Vec<u8> = (0..=255).rev().cycle().take(300_000).collect();
     let body = octets.clone();
     let upstream = Server::with(move |request, stream| {
-        let head = "HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\nset-cookie: a=b\r\nset-cookie: c=d\r\nx-empty:\r\n";
+        let head =
+            "HTTP/1.1 200 Fine\r\ncontent-type: application/json\r\nset-cookie: a=b\r\nset-cookie: c=d\r\nx-empty:\r\n";
         match request.target() {
             "/accounts/length" => {
                 write(stream, format!("{head}content-length: {}\r\n\r\n", body.len()));
@@ -204,7 +212,7 @@ fn pipelined_requests_are_answered_in_order_and_a_bad_one_spoils_no_other() {
     let requests = [get("/accounts/1"), bad, get("/accounts/2"), get("/nowhere"), get("/accounts/3")];
     client.write(requests.iter().flat_map(Request::bytes).collect::<Vec<_>>());
     let answers: Vec<_> = requests.iter().map(|_| client.answer()).collect();
-    assert_eq!(answers.iter().map(|answer| answer.status()).collect::<Vec<_>>(), [200, 401, 200, 404, 200]);
+    assert_eq!(answers.iter().map(Message::status).collect::<Vec<_>>(), [200, 401, 200, 404, 200]);
     for (place, path) in [(0, "/accounts/1"), (2, "/accounts/2"), (4, "/accounts/3")] {
         assert_eq!(answers[place].text(), format!("GET {path} HTTP/1.1"));
     }

@@ -47,10 +47,27 @@ fn the_upstream_learns_who_calls() {
 fn every_spelling_of_a_trusted_field_is_removed() {
     let world = World::start();
     let token = Token::good().mint();
-    let trusted = ["X-Auth-Client-Id", "X-Auth-Subject", "X-Auth-Subject-Type", "X-Auth-Organisation-Id", "X-Auth-Scope",
-        "X-Auth-Issuer", "X-Auth-Grant", "X-Auth-Consent-Id", "X-Auth-Token-Id", "X-Auth-Assertion", "X-Auth-Whatever",
-        "Client-Cert", "Client-Cert-Chain", "X-Forwarded-For", "X-Forwarded-Host", "X-Forwarded-Proto", "X-Forwarded-User",
-        "X-Real-IP", "Forwarded"];
+    let trusted = [
+        "X-Auth-Client-Id",
+        "X-Auth-Subject",
+        "X-Auth-Subject-Type",
+        "X-Auth-Organisation-Id",
+        "X-Auth-Scope",
+        "X-Auth-Issuer",
+        "X-Auth-Grant",
+        "X-Auth-Consent-Id",
+        "X-Auth-Token-Id",
+        "X-Auth-Assertion",
+        "X-Auth-Whatever",
+        "Client-Cert",
+        "Client-Cert-Chain",
+        "X-Forwarded-For",
+        "X-Forwarded-Host",
+        "X-Forwarded-Proto",
+        "X-Forwarded-User",
+        "X-Real-IP",
+        "Forwarded",
+    ];
     let mut spellings: Vec<String> = Vec::new();
     for name in trusted {
         spellings.extend([name.to_owned(), name.to_lowercase(), name.to_uppercase()]);
@@ -88,14 +105,24 @@ fn nominating_our_fields_in_connection_removes_only_the_clients_copy() {
         "host",
         "content-length",
     ] {
-        let request = Request::get("/accounts").token(&token).field(&format!("connection: {nominated}")).field("x-auth-subject: root");
+        let request = Request::get("/accounts")
+            .token(&token)
+            .field(&format!("connection: {nominated}"))
+            .field("x-auth-subject: root");
         assert_eq!(world.send(&request).status(), 200, "{nominated}");
         let seen = world.upstream.last();
         assert_eq!(ours(&seen), CUSTOMER, "{nominated}");
         assert_eq!((seen.one("host"), seen.all("connection").len()), ("api.bank.example", 0), "{nominated}");
-        assert_eq!((seen.all("forwarded").len(), seen.all("x-fapi-interaction-id").len(), seen.all("via").len()), (1, 1, 1));
+        assert_eq!(
+            (seen.all("forwarded").len(), seen.all("x-fapi-interaction-id").len(), seen.all("via").len()),
+            (1, 1, 1)
+        );
     }
-    let nominated = Request::get("/accounts").token(&token).field("connection: x-secret, x-other").field("x-secret: canary").field("X-Other: canary");
+    let nominated = Request::get("/accounts")
+        .token(&token)
+        .field("connection: x-secret, x-other")
+        .field("x-secret: canary")
+        .field("X-Other: canary");
     world.send(&nominated);
     assert!(!String::from_utf8_lossy(&world.upstream.last().raw).contains("canary"));
 }
@@ -105,7 +132,10 @@ fn nominating_our_fields_in_connection_removes_only_the_clients_copy() {
 fn trailers_end_here() {
     let world = World::start();
     let mut client = world.client();
-    let request = Request::new("POST", "/payments").token(&Token::good().mint()).field("transfer-encoding: chunked").field("trailer: x-auth-subject");
+    let request = Request::new("POST", "/payments")
+        .token(&Token::good().mint())
+        .field("transfer-encoding: chunked")
+        .field("trailer: x-auth-subject");
     client.write(request.bytes());
     client.write("3\r\nabc\r\n0\r\nx-auth-subject: root\r\nx_auth_subject: root\r\nauthorization: Bearer x\r\n\r\n");
     assert_eq!(client.answer().status(), 200);
@@ -117,11 +147,31 @@ fn trailers_end_here() {
 /// HTTP-1: what belongs to the connection stays on it; everything else passes, in both directions.
 #[test]
 fn hop_by_hop_fields_end_here_and_others_pass() {
-    let gone = ["keep-alive: 5", "proxy-connection: close", "te: trailers", "upgrade: h2c", "proxy-authorization: Basic YTpi", "connection: x-mine", "x-mine: 1"];
-    let kept = ["accept: */*", "cookie: a=b", "x-idempotency-key: k", "x-jws-signature: a..b", "psu-ip-address: 192.0.2.1",
-        "x-fapi-customer-ip-address: 192.0.2.1", "tpp-signature-certificate: abc", "x-a: 1", "x-a: 2", "max-forwards: 3"];
-    let answer = format!("HTTP/1.1 200 OK\r\n{}\r\nwww-authenticate: Custom x=\"y\"\r\nvary: accept\r\nx-fapi-interaction-id: theirs\r\ncontent-length: 0\r\n\r\n",
-        "keep-alive: 5\r\nproxy-connection: x\r\nupgrade: h2c\r\nproxy-authenticate: Basic\r\ntrailer: x\r\nconnection: x-secret\r\nx-secret: canary");
+    let gone = [
+        "keep-alive: 5",
+        "proxy-connection: close",
+        "te: trailers",
+        "upgrade: h2c",
+        "proxy-authorization: Basic YTpi",
+        "connection: x-mine",
+        "x-mine: 1",
+    ];
+    let kept = [
+        "accept: */*",
+        "cookie: a=b",
+        "x-idempotency-key: k",
+        "x-jws-signature: a..b",
+        "psu-ip-address: 192.0.2.1",
+        "x-fapi-customer-ip-address: 192.0.2.1",
+        "tpp-signature-certificate: abc",
+        "x-a: 1",
+        "x-a: 2",
+        "max-forwards: 3",
+    ];
+    let answer = format!(
+        "HTTP/1.1 200 OK\r\n{}\r\nwww-authenticate: Custom x=\"y\"\r\nvary: accept\r\nx-fapi-interaction-id: theirs\r\ncontent-length: 0\r\n\r\n",
+        "keep-alive: 5\r\nproxy-connection: x\r\nupgrade: h2c\r\nproxy-authenticate: Basic\r\ntrailer: x\r\nconnection: x-secret\r\nx-secret: canary"
+    );
     let world = Setup::default().before(Server::answering(answer));
     let lines = [&gone[..], &kept[..]].concat().join("\r\n");
     let answer = world.send(&Request::get("/accounts").token(&Token::good().mint()).field(&lines).numbered(1));
@@ -133,7 +183,8 @@ fn hop_by_hop_fields_end_here_and_others_pass() {
     for line in gone {
         assert!(seen.all(line.split_once(':').unwrap().0).is_empty(), "{line}");
     }
-    for name in ["keep-alive", "proxy-connection", "upgrade", "proxy-authenticate", "trailer", "x-secret", "connection"] {
+    for name in ["keep-alive", "proxy-connection", "upgrade", "proxy-authenticate", "trailer", "x-secret", "connection"]
+    {
         assert!(answer.all(name).is_empty(), "{name}");
     }
     assert_eq!((answer.one("www-authenticate"), answer.one("vary")), ("Custom x=\"y\"", "accept"));
@@ -159,12 +210,25 @@ fn every_answer_carries_the_correlation_id() {
     }));
     let token = Token::good().mint();
     let good = "93BAC548-d2de-4546-b106-880a5018460d";
-    for (path, status) in [("/accounts/200", 200), ("/accounts/404", 404), ("/accounts/503", 503), ("/nowhere", 404), ("/payments", 405), ("/accounts/..", 400)] {
+    for (path, status) in [
+        ("/accounts/200", 200),
+        ("/accounts/404", 404),
+        ("/accounts/503", 503),
+        ("/nowhere", 404),
+        ("/payments", 405),
+        ("/accounts/..", 400),
+    ] {
         let request = Request::get(path).token(&token);
         let answer = world.send(&request.clone().field(&format!("x-fapi-interaction-id: {good}")));
         assert_eq!((answer.status(), answer.one("x-fapi-interaction-id")), (status, good), "{path}");
-        for bad in ["", "x", "93bac548d2de4546b106880a5018460d", "93bac548-d2de-4546-b106-880a5018460d\r\nx-fapi-interaction-id: 93bac548-d2de-4546-b106-880a5018460e",
-            "{93bac548-d2de-4546-b106-880a5018460d}", "93bac548-d2de-4546-b106-880a5018460d, b"] {
+        for bad in [
+            "",
+            "x",
+            "93bac548d2de4546b106880a5018460d",
+            "93bac548-d2de-4546-b106-880a5018460d\r\nx-fapi-interaction-id: 93bac548-d2de-4546-b106-880a5018460e",
+            "{93bac548-d2de-4546-b106-880a5018460d}",
+            "93bac548-d2de-4546-b106-880a5018460d, b",
+        ] {
             let answer = world.send(&request.clone().field(&format!("x-fapi-interaction-id: {bad}")));
             let made = answer.one("x-fapi-interaction-id");
             assert!(made.len() == 36 && !bad.contains(made), "{path} {bad:?}: {made}");

@@ -28,7 +28,10 @@ fn absurd(canary: &Server) -> Vec<(&'static str, String)> {
         ("secret", json("{\"keys\":[{\"kty\":\"oct\",\"k\":\"AAAA\"}]}")),
         ("oversize", json(&format!("{{\"keys\":[],\"x\":\"{}\"}}", "x".repeat(600 * 1024)))),
         ("error", "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n".to_owned()),
-        ("redirect", format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", canary.address())),
+        (
+            "redirect",
+            format!("HTTP/1.1 302 Found\r\nlocation: http://{}/\r\ncontent-length: 0\r\n\r\n", canary.address()),
+        ),
         ("garbage", "\0\0\0\r\n\r\n".to_owned()),
     ]
 }

@@ -154,7 +154,9 @@ fn a_dripping_head_is_closed_too() {
     let world = Setup::limits(&["head_timeout: 500ms"]).start();
     let mut client = world.client();
     client.write("GET /accounts HTTP/1.1\r\nhost: a\r\n");
-    eventually("the end of patience", || (!client.write("x") || world.metric("scopegate_connections_late_total") >= 1.0).then_some(()));
+    eventually("the end of patience", || {
+        (!client.write("x") || world.metric("scopegate_connections_late_total") >= 1.0).then_some(())
+    });
     assert_eq!(world.upstream.hits(), 0);
 }
 

@@ -37,9 +37,14 @@ fn the_metrics_are_these() {
     let page = world.admin("/metrics");
     assert_eq!(page.one("content-type"), "text/plain; version=0.0.4; charset=utf-8");
     let page = page.text();
-    let mut names: Vec<_> = page.lines().filter_map(|line| line.strip_prefix("# TYPE scopegate_")).map(|name| format!("scopegate_{name}")).collect();
+    let mut names: Vec<_> = page
+        .lines()
+        .filter_map(|line| line.strip_prefix("# TYPE scopegate_"))
+        .map(|name| format!("scopegate_{name}"))
+        .collect();
     names.sort();
-    let mut expected: Vec<_> = METRICS.iter().map(ToString::to_string).chain(["scopegate_verdicts gauge".to_owned()]).collect();
+    let mut expected: Vec<_> =
+        METRICS.iter().map(ToString::to_string).chain(["scopegate_verdicts gauge".to_owned()]).collect();
     expected.sort();
     assert_eq!(names, expected);
     assert_eq!(page.matches("# HELP scopegate_").count(), expected.len());
@@ -85,7 +90,22 @@ fn the_access_log_has_these_fields() {
         let line = world.log_line(n);
         line.as_object().unwrap().keys().cloned().collect::<Vec<_>>()
     };
-    let mut passed = ["time", "id", "client", "method", "path", "route", "status", "issuer", "client_id", "verdict", "upstream", "upstream_us", "duration_us", "bytes"];
+    let mut passed = [
+        "time",
+        "id",
+        "client",
+        "method",
+        "path",
+        "route",
+        "status",
+        "issuer",
+        "client_id",
+        "verdict",
+        "upstream",
+        "upstream_us",
+        "duration_us",
+        "bytes",
+    ];
     passed.sort_unstable();
     assert_eq!(keys(1), passed);
     let mut refused = ["time", "id", "client", "method", "path", "route", "status", "reason", "duration_us", "bytes"];
@@ -93,8 +113,18 @@ fn the_access_log_has_these_fields() {
     assert_eq!(keys(2), refused);
     assert!(!keys(3).contains(&"path".to_owned()), "a path that was refused may hold anything");
     let line = world.log_line(1);
-    for (name, value) in [("id", id(1).as_str()), ("client", "127.0.0.1"), ("method", "GET"), ("path", "/accounts/17"), ("route", "/accounts/{id}"),
-        ("issuer", "bank"), ("client_id", "tpp-1"), ("verdict", "fresh"), ("upstream", "api"), ("time", "2027-01-15T08:00:00.000Z")] {
+    for (name, value) in [
+        ("id", id(1).as_str()),
+        ("client", "127.0.0.1"),
+        ("method", "GET"),
+        ("path", "/accounts/17"),
+        ("route", "/accounts/{id}"),
+        ("issuer", "bank"),
+        ("client_id", "tpp-1"),
+        ("verdict", "fresh"),
+        ("upstream", "api"),
+        ("time", "2027-01-15T08:00:00.000Z"),
+    ] {
         assert_eq!(line[name], value, "{name}");
     }
     assert_eq!((&line["status"], &line["bytes"]), (&200.into(), &"GET /accounts/17?q=1 HTTP/1.1".len().into()));
@@ -142,7 +172,9 @@ fn nothing_secret_is_told_to_anybody() {
     let log = world.log();
     assert_eq!(log.lines().count(), tokens.len() * 7);
     for secret in secrets.iter().filter(|secret| secret.len() > 5) {
-        for (place, text) in [("an answer", &answers), ("the metrics", &metrics), ("the log", &log), ("readiness", &ready)] {
+        for (place, text) in
+            [("an answer", &answers), ("the metrics", &metrics), ("the log", &log), ("readiness", &ready)]
+        {
             assert!(!text.contains(secret), "{secret} is in {place}");
         }
     }
@@ -156,7 +188,8 @@ fn the_admin_listener_says_little_and_only_to_readers() {
         assert_eq!(world.admin(path).status(), status, "{path}");
     }
     for method in ["POST", "DELETE", "TRACE", "OPTIONS"] {
-        let answer = crate::support::client::Client::connect(world.gateway().admin()).send(&Request::new(method, "/metrics"));
+        let answer =
+            crate::support::client::Client::connect(world.gateway().admin()).send(&Request::new(method, "/metrics"));
         assert_eq!((answer.status(), answer.one("allow")), (405, "GET, HEAD"), "{method}");
     }
     for path in ["/metrics", "/livez", "/readyz"] {

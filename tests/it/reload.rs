@@ -47,7 +47,10 @@ fn what_takes_a_restart_is_refused_and_nothing_of_it_applied() {
     let world = World::start();
     let text = routes_with("/new").yaml(world.upstream.address());
     for (what, changed) in [
-        ("server.listen", text.replace("  listen: 127.0.0.1:0\n  realm", "  listen: [127.0.0.1:0, 127.0.0.2:0]\n  realm")),
+        (
+            "server.listen",
+            text.replace("  listen: 127.0.0.1:0\n  realm", "  listen: [127.0.0.1:0, 127.0.0.2:0]\n  realm"),
+        ),
         ("server.workers", text.replace("workers: 1", "workers: 2")),
         ("admin.listen", text.replace("admin:\n  listen: 127.0.0.1:0", "admin:\n  listen: 127.0.0.3:0")),
         ("access_log", text.replace("access.log", "other.log")),
@@ -61,7 +64,12 @@ fn what_takes_a_restart_is_refused_and_nothing_of_it_applied() {
         assert!(world.metric("scopegate_config_last_reload_failed") > 0.5, "{what}");
         assert!(world.metric("scopegate_config_generation") < 1.5, "{what}");
     }
-    for bad in ["", "server: {}", &text.replace("scopes: [accounts]", "scopes: []"), &text.replace("upstream: api", "upstream: apo")] {
+    for bad in [
+        "",
+        "server: {}",
+        &text.replace("scopes: [accounts]", "scopes: []"),
+        &text.replace("upstream: api", "upstream: apo"),
+    ] {
         assert!(config::parse(bad, &world.path("scopegate.yaml")).is_err(), "{bad}");
     }
     world.gateway().reload_refused();

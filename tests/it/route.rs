@@ -42,7 +42,18 @@ fn a_literal_beats_a_parameter_and_a_parameter_the_remainder() {
 fn what_no_route_takes_is_404_with_or_without_a_token() {
     let world = World::start();
     let token = Token::good().mint();
-    for path in ["/", "/account", "/accountss", "/accounts/", "/accounts/1/2", "/Accounts", "/open", "/open/", "/payments/1", "/accounts/1/"] {
+    for path in [
+        "/",
+        "/account",
+        "/accountss",
+        "/accounts/",
+        "/accounts/1/2",
+        "/Accounts",
+        "/open",
+        "/open/",
+        "/payments/1",
+        "/accounts/1/",
+    ] {
         for request in [Request::get(path), Request::get(path).token(&token), Request::get(path).token("garbage")] {
             let answer = world.send(&request);
             assert_eq!((answer.status(), answer.get("www-authenticate")), (404, None), "{path}");
@@ -88,8 +99,11 @@ fn a_host_is_compared_without_case_port_and_dot() {
         route("/b", "POST", "access: open\nhosts: [open.example]"),
     ])
     .start();
-    let status = |method: &str, path: &str, host: &str| world.send(&Request::new(method, path).host(Some(host))).status();
-    for host in ["api.bank.example", "API.Bank.EXAMPLE", "api.bank.example.", "api.bank.example:8443", "API.bank.example.:80"] {
+    let status =
+        |method: &str, path: &str, host: &str| world.send(&Request::new(method, path).host(Some(host))).status();
+    for host in
+        ["api.bank.example", "API.Bank.EXAMPLE", "api.bank.example.", "api.bank.example:8443", "API.bank.example.:80"]
+    {
         assert_eq!(status("GET", "/a", host), 200, "{host}");
     }
     for host in ["bank.example", "xapi.bank.example", "api.bank.example.evil", "api-bank.example", "localhost"] {
@@ -107,7 +121,8 @@ fn a_host_is_compared_without_case_port_and_dot() {
 #[test]
 fn ten_thousand_routes_and_five_hundred_hosts_change_nothing() {
     let hosts: Vec<_> = (0..500).map(|n| format!("h{n}.example")).collect();
-    let mut routes: Vec<_> = (0..10_000).map(|n| route(&format!("/r{n}/{{id}}/x"), "GET", "scopes: [accounts]")).collect();
+    let mut routes: Vec<_> =
+        (0..10_000).map(|n| route(&format!("/r{n}/{{id}}/x"), "GET", "scopes: [accounts]")).collect();
     routes.push(route("/hosts", "GET", &format!("access: open\nhosts: [{}]", hosts.join(", "))));
     routes.push(route("/r77/{id}/y", "GET", "access: open"));
     let world = Setup::routes(&routes).start();

@@ -138,7 +138,8 @@ fn few_files_of_the_gateway_know_the_settings() {
     let mut wrong = Vec::new();
     let mut knowing = Vec::new();
     for source in sources("src/gateway") {
-        let knows = source.statements().any(|line| line.contains("crate::config") && !line.contains("crate::config::limits"));
+        let knows =
+            source.statements().any(|line| line.contains("crate::config") && !line.contains("crate::config::limits"));
         if knows {
             knowing.push(source.path.clone());
         }
@@ -147,7 +148,11 @@ fn few_files_of_the_gateway_know_the_settings() {
         }
     }
     expect_none("these know the settings", &wrong);
-    let idle: Vec<_> = KNOW_SETTINGS.iter().filter(|path| !knowing.iter().any(|known| known == *path)).map(ToString::to_string).collect();
+    let idle: Vec<_> = KNOW_SETTINGS
+        .iter()
+        .filter(|path| !knowing.iter().any(|known| known == *path))
+        .map(ToString::to_string)
+        .collect();
     expect_none("these need not be allowed to know the settings any more", &idle);
 }
 
@@ -194,7 +199,8 @@ fn every_file_tells_one_story() {
 
 #[test]
 fn nothing_is_put_off() {
-    let words = [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("todo", "!("), concat!("dbg", "!(")];
+    let words =
+        [concat!("TO", "DO"), concat!("FIX", "ME"), concat!("XX", "X"), concat!("todo", "!("), concat!("dbg", "!(")];
     let ignored = concat!("#[ig", "nore");
     let mut wrong = Vec::new();
     for source in sources("src").into_iter().chain(sources("tests")) {

@@ -1,10 +1,10 @@
 //! FORWARD: an upstream that fails is never the client's fault, and no request is sent twice (E26).
 
 use crate::support::client::Request;
-use crate::support::{WAIT, eventually};
 use crate::support::gateway::{Setup, World};
 use crate::support::server::{After, Server, nobody, then_close, write};
 use crate::support::tokens::Token;
+use crate::support::{WAIT, eventually};
 use scopegate::clock::Clock;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -38,7 +38,10 @@ fn an_answer_that_is_no_http_is_502() {
         ("a list of lengths", b"HTTP/1.1 200 OK\r\ncontent-length: 1, 2\r\n\r\nab"),
         ("a negative length", b"HTTP/1.1 200 OK\r\ncontent-length: -1\r\n\r\n"),
         ("a length of letters", b"HTTP/1.1 200 OK\r\ncontent-length: abc\r\n\r\n"),
-        ("an upgrade that nobody asked for", b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n"),
+        (
+            "an upgrade that nobody asked for",
+            b"HTTP/1.1 101 Switching Protocols\r\nupgrade: x\r\nconnection: upgrade\r\n\r\n",
+        ),
     ];
     let world = World::start();
     for (n, (name, bytes)) in answers.into_iter().enumerate() {
@@ -61,7 +64,11 @@ fn an_answer_that_is_no_http_is_502() {
 #[test]
 fn an_oversize_head_is_502() {
     let world = World::start();
-    for fields in ["x-a: b\r\n".repeat(101), format!("x-a: {}\r\n", "a".repeat(80 * 1024)), format!("x-a: {}\r\n", "a".repeat(600)).repeat(110)] {
+    for fields in [
+        "x-a: b\r\n".repeat(101),
+        format!("x-a: {}\r\n", "a".repeat(80 * 1024)),
+        format!("x-a: {}\r\n", "a".repeat(600)).repeat(110),
+    ] {
         world.upstream.becomes(then_close(format!("HTTP/1.1 200 OK\r\n{fields}content-length: 0\r\n\r\n")));
         assert_eq!(world.send(&get()).status(), 502);
     }
@@ -71,7 +78,10 @@ fn an_oversize_head_is_502() {
 fn an_upstream_that_refuses_is_502_and_a_silent_one_504() {
     let world = Setup::default().at(Server::echo(), nobody());
     let answer = world.send(&get().numbered(1));
-    assert_eq!((answer.status(), answer.json()["detail"].as_str()), (502, Some("The service behind the gateway cannot be reached")));
+    assert_eq!(
+        (answer.status(), answer.json()["detail"].as_str()),
+        (502, Some("The service behind the gateway cannot be reached"))
+    );
     assert_eq!(world.log_line(1)["reason"], "upstream_refused");
 
     let silent = Server::with(|_, stream| {
@@ -83,7 +93,10 @@ fn an_upstream_that_refuses_is_502_and_a_silent_one_504() {
     let world = setup.before(silent);
     for (n, request) in [get(), post()].into_iter().enumerate() {
         let answer = world.send(&request.numbered(n));
-        assert_eq!((answer.status(), answer.json()["detail"].as_str()), (504, Some("The service behind the gateway did not answer in time")));
+        assert_eq!(
+            (answer.status(), answer.json()["detail"].as_str()),
+            (504, Some("The service behind the gateway did not answer in time"))
+        );
     }
     assert_eq!(world.log_line(1)["reason"], "upstream_late");
     assert_eq!(world.upstream.hits(), 2, "nothing was sent twice");
@@ -98,7 +111,10 @@ fn a_broken_body_looks_broken_to_the_client() {
         ("a chunk that is cut", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\nff\r\nten octets"),
         ("no last chunk", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nten octets\r\n"),
         ("a chunk of letters", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nten octets\r\nxyz\r\n"),
-        ("a chunk size past 64 bits", "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nten octets\r\nfffffffffffffffff\r\n"),
+        (
+            "a chunk size past 64 bits",
+            "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\na\r\nten octets\r\nfffffffffffffffff\r\n",
+        ),
     ];
     for (n, (name, bytes)) in answers.into_iter().enumerate() {
         world.upstream.becomes(then_close(bytes));
@@ -132,7 +148,11 @@ fn a_broken_body_looks_broken_to_the_client() {
 fn what_follows_an_answer_is_not_the_next_answer() {
     let world = World::start();
     let evil = "HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil";
-    for head in ["HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n", "HTTP/1.1 304 Not Modified\r\n\r\n", "HTTP/1.1 204 No Content\r\n\r\n"] {
+    for head in [
+        "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n",
+        "HTTP/1.1 304 Not Modified\r\n\r\n",
+        "HTTP/1.1 204 No Content\r\n\r\n",
+    ] {
         world.upstream.becomes(move |_, stream| write(stream, format!("{head}{evil}")));
         let mut client = world.client();
         assert_ne!(client.send(&get()).text(), "evil", "{head}");

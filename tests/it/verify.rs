@@ -162,8 +162,22 @@ fn claims_of_the_wrong_type_or_unfit_for_a_header_are_refused() {
 fn only_access_tokens_are_access_tokens() {
     let world = World::start();
     let typ = |typ: &str| good().header("typ", typ).mint();
-    let wrong = ["JWT", "jwt", "id+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "token-introspection+jwt", "statuslist+jwt",
-        "client-authentication+jwt", "oauth-authz-req+jwt", "at+jwt ", "application/at+jwt;v=1", "xat+jwt", ""];
+    let wrong = [
+        "JWT",
+        "jwt",
+        "id+jwt",
+        "logout+jwt",
+        "dpop+jwt",
+        "secevent+jwt",
+        "token-introspection+jwt",
+        "statuslist+jwt",
+        "client-authentication+jwt",
+        "oauth-authz-req+jwt",
+        "at+jwt ",
+        "application/at+jwt;v=1",
+        "xat+jwt",
+        "",
+    ];
     let mut rows: Vec<_> = wrong.map(|name| (name, typ(name), "type_wrong")).to_vec();
     rows.push(("absent", good().without_header("typ").mint(), "type_wrong"));
     let id_token = good().header("typ", "JWT").claim("nonce", "n").claim("auth_time", NOW).mint();
@@ -182,8 +196,16 @@ fn only_access_tokens_are_access_tokens() {
 fn a_token_that_is_bound_to_a_sender_is_refused_without_proof() {
     let world = World::start();
     world.refuses(&[
-        ("E10", good().claim("cnf", json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})).mint(), "sender_unproven"),
-        ("E11", good().claim("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})).mint(), "sender_unproven"),
+        (
+            "E10",
+            good().claim("cnf", json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})).mint(),
+            "sender_unproven",
+        ),
+        (
+            "E11",
+            good().claim("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})).mint(),
+            "sender_unproven",
+        ),
         ("an unknown method", good().claim("cnf", json!({"new": 1})).mint(), "sender_unproven"),
         ("empty", good().claim("cnf", json!({})).mint(), "sender_unproven"),
         ("null", good().claim("cnf", Value::Null).mint(), "sender_unproven"),

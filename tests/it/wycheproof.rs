@@ -28,7 +28,10 @@ fn every_verdict_is_the_files_or_explained() {
             }
         }
     }
-    eprintln!("Wycheproof JWS: {agreed} verdicts agree, {explained} are stricter and explained, {} are wrong", wrong.len());
+    eprintln!(
+        "Wycheproof JWS: {agreed} verdicts agree, {explained} are stricter and explained, {} are wrong",
+        wrong.len()
+    );
     assert!(wrong.is_empty(), "{}", wrong.join("\n"));
     assert_eq!(agreed + explained, file["numberOfTests"].as_u64().unwrap());
 }

@@ -4,7 +4,8 @@ use aws_lc_rs::encoding::{AsDer, PublicKeyX509Der};
 use aws_lc_rs::rand::SystemRandom;
 use aws_lc_rs::rsa::KeySize;
 use aws_lc_rs::signature::{
-    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256, RsaKeyPair,
+    ECDSA_P256_SHA256_FIXED_SIGNING, EcdsaKeyPair, Ed25519KeyPair, KeyPair as _, RSA_PKCS1_SHA256, RSA_PSS_SHA256,
+    RsaKeyPair,
 };
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -110,10 +111,8 @@ pub fn ec() -> Key {
 
 /// Ed25519.
 pub fn ed() -> Key {
-    static KEY: LazyLock<Key> = LazyLock::new(|| Key {
-        kid: "ed".to_owned(),
-        pair: Arc::new(Pair::Ed(Ed25519KeyPair::generate().unwrap())),
-    });
+    static KEY: LazyLock<Key> =
+        LazyLock::new(|| Key { kid: "ed".to_owned(), pair: Arc::new(Pair::Ed(Ed25519KeyPair::generate().unwrap())) });
     KEY.clone()
 }
 

@@ -43,7 +43,8 @@ impl Server {
     pub fn echo() -> Self {
         Self::with(|request, stream| {
             let line = &request.start;
-            let answer = format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", line.len());
+            let answer =
+                format!("HTTP/1.1 200 OK\r\ncontent-type: text/plain\r\ncontent-length: {}\r\n\r\n", line.len());
             let body = if request.method() == "HEAD" { "" } else { line.as_str() };
             write(stream, format!("{answer}{body}"))
         })
