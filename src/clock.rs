@@ -17,6 +17,13 @@ pub enum Clock {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct UnixSeconds(pub i64);
 
+impl UnixSeconds {
+    /// The whole second of a time in milliseconds.
+    pub fn from_ms(unix_ms: u64) -> Self {
+        Self(i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX))
+    }
+}
+
 impl Clock {
     /// A clock that stands at `seconds`.
     pub fn manual(seconds: i64) -> Self {

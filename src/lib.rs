@@ -1,4 +1,66 @@
-//! scopegate.
+//! scopegate: an OAuth 2.0 gateway for a bank's open APIs. It takes the bearer token from the `Authorization` header,
+//! validates it, checks its scope against the route, and forwards with identity headers that the API can trust.
+//!
+//! # The life of a request
+//!
+//! ```text
+//! bytes -> Head -> &Route -> Bearer -> VerifiedToken -> Permit -> Response
+//!          read    route     credentials  verify        authorize  forward     then respond and observe
+//! ```
+//!
+//! Each arrow is one function in one file of [`gateway`], and only that file can make its result: a request that reached
+//! an upstream without a [`Permit`](gateway::authorize::permit::Permit) does not compile. The error of every stage is
+//! [`Refusal`](gateway::refusal::Refusal), and [`respond`](gateway::respond) is the one place that puts it on the wire.
+//! [`pipeline`](gateway::pipeline) has the whole path on one screen: start reading there.
+//!
+//! # The modules, in reading order
+//!
+//! | module | what it is |
+//! |---|---|
+//! | [`gateway`] | the data path; what follows serves it |
+//! | [`oauth`] | the words of the RFCs as types: scopes, bearer credentials, claims, keys, challenges |
+//! | [`config`] | text to [`Settings`](config::Settings), or to every fault with its line; the bounds |
+//! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
+//! | [`clock`] | the only reader of time |
+//! | [`admin`] | `/livez`, `/readyz`, `/metrics` on a listener of their own |
+//! | [`commands`] | one file per subcommand, and the only place that wires parts together |
+//! | [`cli`], [`telemetry`] | the command line, the process's own log |
+//! | `sandbox` | a small bank to try things out; it talks to the gateway over HTTP only |
+//!
+//! # Threads
+//!
+//! One worker per CPU, each with a runtime, a listening socket, upstream connections, counters and a log buffer of its
+//! own: a request lives and dies on its thread. One control thread fetches keys and answers operators; one writes
+//! the access log. They share the [`Policy`](gateway::policy::Policy), which is replaced whole on reload, and the
+//! verdict cache.
+//!
+//! # Where things are added
+//!
+//! | what | write | then name it in |
+//! |---|---|---|
+//! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/routes.rs` |
+//! | a reason to refuse | a variant of `Reason` in `gateway/refusal.rs` | the matches beside it: the compiler lists them |
+//! | a metric | a field in `gateway/observe/metrics.rs` | `admin/exposition.rs` |
+//! | a configuration key | a checked field in `config/mod.rs` | its section's file, and `config/scopegate.yaml` |
+//! | a subcommand | `commands/<name>.rs` | `cli.rs`, `commands/mod.rs` |
+//!
+//! # Who may import whom
+//!
+//! commands may use everything and nobody uses commands; gateway uses net, oauth, clock and config; admin uses gateway,
+//! net, clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
+//! and sandbox never import each other, and stages never call each other. `tests/it/tidy.rs` holds these rules.
+//!
+//! # What is deliberately absent
+//!
+//! - No request leaves without a `Permit`, and no `Permit` is made outside `authorize/permit.rs`.
+//! - The token is in no log, metric, error or upstream header, and in no cache key but as its SHA-256.
+//! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
+//! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is
+//!   forwarded, byte for byte.
+//! - No verdict outlives its reason: dates and keys are checked again on every request, scope and grant are never cached.
+//! - No request is sent twice: another connection is tried only where not a byte had left.
+//! - No branch in `src` is there for a test, but `Clock::Manual`.
+//! - No bound is hidden: those that an operator may meet are in `config/limits.rs`.
 
 pub mod admin;
 pub mod cli;
@@ -8,3 +70,6 @@ pub mod config;
 pub mod gateway;
 pub mod net;
 pub mod oauth;
+#[cfg(feature = "sandbox")]
+pub mod sandbox;
+pub mod telemetry;

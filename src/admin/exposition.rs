@@ -33,15 +33,21 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
     let counters: [(&str, &str, Counts); 11] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
-        ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| &w.connections_refused),
+        ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| {
+            &w.connections_refused
+        }),
         ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
-        ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| &w.heads_unreadable),
+        ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| {
+            &w.heads_unreadable
+        }),
         ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
         ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
         ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
         ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
         ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
-        ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| &w.log_blocks_dropped),
+        ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| {
+            &w.log_blocks_dropped
+        }),
     ];
     let of = |(name, help, counts): (&str, &str, Counts)| {
         family(name, help, MetricType::COUNTER, vec![counter(shared.metrics.total(counts), Vec::new())])
@@ -126,7 +132,11 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
         ("connections", "Open client connections.", float(shared.connections.load(Ordering::Relaxed) as u64)),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
         ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),
-        ("config_last_reload_failed", "1 where the last reload was refused and the old policy kept.", flag(&state.last_reload_failed)),
+        (
+            "config_last_reload_failed",
+            "1 where the last reload was refused and the old policy kept.",
+            flag(&state.last_reload_failed),
+        ),
         ("draining", "1 once the process has been told to leave.", flag(&state.is_draining)),
     ];
     let mut families: Vec<_> = gauges

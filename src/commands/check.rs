@@ -1,6 +1,6 @@
 //! `scopegate check FILE`: says exactly what `serve` would, and starts nothing.
 
-use super::counted;
+use super::{counted, gateway};
 use crate::config;
 use std::io::Write;
 use std::path::Path;
@@ -9,6 +9,7 @@ use std::process::ExitCode;
 /// Writes what a good configuration holds; a bad one is the error, with all its faults.
 pub fn run(config: &Path, output: &mut impl Write) -> anyhow::Result<ExitCode> {
     let settings = config::load(config)?;
+    gateway::rehearse(&settings)?;
     writeln!(
         output,
         "config OK: {}, {}, {}",

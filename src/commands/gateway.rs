@@ -1,5 +1,6 @@
 //! A running gateway: its threads, its listeners, and what can be asked of it from outside: reload, drain.
 
+use super::CannotServe;
 use super::control::{self, Control};
 use super::worker::{self, Post};
 use crate::admin::Admin;
@@ -55,6 +56,11 @@ struct Fixed {
     limits: config::limits::Limits,
 }
 
+/// Everything that `Gateway::start` does with the configuration before it takes a socket.
+pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
+    share(settings, settings.server.workers.get(), Clock::System).map(drop)
+}
+
 impl Gateway {
     /// Binds every listener, reads every key file, starts every thread. When it returns, requests are answered.
     pub fn start(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
@@ -75,7 +81,7 @@ impl Gateway {
 
         let mut others = Vec::new();
         if let Some(writer) = writer {
-            writer.check().context("cannot write the access log")?;
+            writer.check().map_err(|fault| CannotServe(format!("cannot write the access log: {fault}")))?;
             others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?);
         }
         let mut threads = Vec::new();
@@ -191,12 +197,11 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
     };
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
-        let issuer = known(wanted).unwrap_or_else(|| {
-            Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) })
-        });
+        let issuer = known(wanted)
+            .unwrap_or_else(|| Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) }));
         if let KeySource::File(path) = &wanted.keys {
             let read = issuer.keys.load_file(path, clock.instant());
-            read.with_context(|| format!("issuer {}: no usable keys", wanted.name))?;
+            read.map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
         }
         issuers.push(issuer);
     }
@@ -211,8 +216,10 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
 
 fn bind_all(addresses: &[SocketAddr], workers: usize) -> anyhow::Result<Vec<Vec<TcpListener>>> {
     let bind = |address: &SocketAddr| {
-        listen::bind(*address, workers)
-            .with_context(|| format!("cannot listen on {address}: is another process there? `ss -ltnp` shows which"))
+        listen::bind(*address, workers).map_err(|fault| {
+            let hint = "is another process there? `ss -ltnp` shows which";
+            CannotServe(format!("cannot listen on {address}: {fault}\n  hint: {hint}")).into()
+        })
     };
     addresses.iter().map(bind).collect()
 }

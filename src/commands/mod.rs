@@ -11,12 +11,14 @@ pub mod worker;
 
 use crate::cli::Command;
 use crate::config::fault::Faults;
-use std::fmt::Display;
+use crate::telemetry;
+use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
 
 /// Does what the command line asks for, and says on standard error what went wrong.
 pub fn run(command: &Command) -> ExitCode {
+    telemetry::init();
     let outcome = match command {
         Command::Serve { config } => serve::run(config),
         Command::Check { config } => check::run(config, &mut io::stdout().lock()),
@@ -37,6 +39,10 @@ fn explain(error: &anyhow::Error, output: &mut impl io::Write) -> ExitCode {
         say(output, &format_args!("{faults}\n\n{count} in the configuration; nothing was started"));
         return ExitCode::from(CONFIGURATION);
     }
+    if error.downcast_ref::<CannotServe>().is_some() {
+        say(output, &format_args!("error: {error:#}"));
+        return ExitCode::from(CONFIGURATION);
+    }
     // `scopegate routes … | head` closes the pipe when it has seen enough.
     let is_broken_pipe = |cause: &io::Error| cause.kind() == io::ErrorKind::BrokenPipe;
     if error.downcast_ref::<io::Error>().is_some_and(is_broken_pipe) {
@@ -45,6 +51,19 @@ fn explain(error: &anyhow::Error, output: &mut impl io::Write) -> ExitCode {
     say(output, &format_args!("error: {error:#}"));
     ExitCode::from(OURS)
 }
+
+/// The configuration has no fault of its own, yet it cannot be served here and now: a port is taken, a key set holds
+/// no usable key, the log cannot be written.
+#[derive(Debug)]
+pub struct CannotServe(pub String);
+
+impl Display for CannotServe {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for CannotServe {}
 
 /// `1 route`, `2 routes`.
 fn counted(count: usize, noun: &str) -> String {

@@ -44,7 +44,9 @@ fn reload(gateway: &Gateway, path: &Path) {
     match config::load(path) {
         Ok(settings) => match gateway.reload(&settings) {
             Ok(()) => tracing::info!(config = %path.display(), "reloaded"),
-            Err(fault) => tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on: {fault:#}"),
+            Err(fault) => {
+                tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on: {fault:#}");
+            }
         },
         Err(faults) => {
             gateway.reload_refused();

@@ -5,7 +5,6 @@ use crate::gateway::Worker;
 use crate::net::client::{Activity, Transport};
 use crate::net::deadline::TICK;
 use crate::net::{listen, thread};
-use std::future::Future;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::time::Duration;
@@ -71,11 +70,9 @@ async fn keep_time(worker: &Worker) {
     }
 }
 
-fn until_drain(mut stages: watch::Receiver<Stage>) -> impl Future<Output = ()> {
-    async move {
-        // A sender that is gone means the same: nobody will tell us any more.
-        let _told = stages.wait_for(|stage| *stage != Stage::Serve).await;
-    }
+async fn until_drain(mut stages: watch::Receiver<Stage>) {
+    // A sender that is gone means the same: nobody will tell us any more.
+    let _told = stages.wait_for(|stage| *stage != Stage::Serve).await;
 }
 
 /// Takes a connection in, if there is room. It counts until its task ends.
@@ -98,7 +95,12 @@ fn take(worker: &Rc<Worker>, tls: Option<&TlsAcceptor>, stream: TcpStream, peer:
     });
 }
 
-async fn transport(worker: &Worker, tls: Option<TlsAcceptor>, stream: TcpStream, activity: &Activity) -> Option<Transport> {
+async fn transport(
+    worker: &Worker,
+    tls: Option<TlsAcceptor>,
+    stream: TcpStream,
+    activity: &Activity,
+) -> Option<Transport> {
     let Some(tls) = tls else {
         return Some(Transport::Plain(stream));
     };

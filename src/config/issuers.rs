@@ -131,7 +131,7 @@ fn key_source(value: &Value<'_>) -> Option<KeySource> {
             });
             let refresh = section.read_or("refresh", REFRESH_DEFAULT, |value| {
                 value.parse(|text| {
-                    limits::within(quantity::duration(text)?, limits::JWKS_REFETCH_INTERVAL, limits::TIMEOUT_MAX)
+                    limits::within(quantity::duration(text)?, limits::JWKS_REFRESH_MIN, limits::TIMEOUT_MAX)
                 })
             });
             Some(KeySource::Uri { uri: fetched?, ca_file: ca_file?, refresh: refresh? })

@@ -136,24 +136,25 @@ pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// One fetch of a JWK set.
 pub const JWKS_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The shortest time between two fetches that an operator may ask for.
+pub const JWKS_REFRESH_MIN: Duration = Duration::from_secs(1);
 /// Between two fetches caused by an unknown `kid`: random ones cannot make us hammer the issuer.
 pub const JWKS_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two tries while the issuer does not answer.
 pub const JWKS_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// Clock difference that an operator may forgive; RFC 9068 issuers and we both keep time.
 pub const LEEWAY_MAX: Duration = Duration::from_mins(1);
-/// Nesting of claims; the deepest standard claim (`authorization_details`) needs six.
-pub const CLAIMS_DEPTH_MAX: usize = 16;
 /// Idle connections kept to one server by one worker.
 pub const UPSTREAM_IDLE_MAX: usize = 512;
 /// Connections to one server by one worker; one more request is answered 503.
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4096;
 /// A response head from an upstream.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
-/// Access-log lines of one worker are handed to the writer at this size, in bytes.
-pub const LOG_BLOCK_BYTES: usize = 32 * 1024;
+/// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each
+/// line costs the file system.
+pub const LOG_BLOCK_BYTES: usize = 128 * 1024;
 /// Blocks that may wait for the writer; further ones are dropped and counted.
-pub const LOG_BLOCKS_MAX: usize = 64;
+pub const LOG_BLOCKS_MAX: usize = 32;
 /// The configuration file, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Worker threads; more than any machine we know has CPUs.

@@ -3,6 +3,7 @@
 use super::Worker;
 use super::observe::record::Origin;
 use super::read;
+use super::verify::memo::Memo;
 use crate::config::limits::HEADERS_MAX;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
 use http::HeaderValue;
@@ -18,8 +19,10 @@ use std::task::Poll;
 
 /// Who is at the other end of a connection.
 pub struct Peer {
-    address: IpAddr,
+    address: Rc<str>,
     activity: Rc<Activity>,
+    /// The token that came last.
+    pub(super) memo: Memo,
     /// What the upstream is told of it (RFC 7239 §4).
     pub(super) forwarded: HeaderValue,
 }
@@ -35,11 +38,17 @@ pub enum Protocol {
 
 impl Peer {
     fn new(address: SocketAddr, protocol: Protocol, activity: Rc<Activity>) -> Self {
-        Self { address: address.ip(), forwarded: forwarded(address.ip(), protocol), activity }
+        let address = address.ip().to_canonical();
+        Self {
+            address: address.to_string().into(),
+            forwarded: forwarded(address, protocol),
+            memo: Memo::default(),
+            activity,
+        }
     }
 
     pub(super) fn origin(&self) -> Origin<'_> {
-        Origin { client: self.address, activity: &self.activity }
+        Origin { client: &self.address, activity: &self.activity }
     }
 }
 

@@ -4,19 +4,15 @@ use super::read::Head;
 use super::refusal::{Reason, Refusal};
 use crate::config::limits::TOKEN_BYTES_MAX;
 use crate::oauth::bearer::{self, Credentials};
-use http::{HeaderValue, header};
+use http::header;
 
-/// The token of a request, taken out of it. No `Debug`, so that it cannot reach a log.
-pub struct Bearer {
-    field: HeaderValue,
-    token_bytes: usize,
-}
+/// The one token of a request. No `Debug`, so that it cannot reach a log.
+pub struct Bearer<'h>(&'h [u8]);
 
-impl Bearer {
+impl<'h> Bearer<'h> {
     /// The token's text.
-    pub fn token(&self) -> &[u8] {
-        let field = self.field.as_bytes();
-        field.get(field.len() - self.token_bytes..).unwrap_or_default()
+    pub fn token(&self) -> &'h [u8] {
+        self.0
     }
 }
 
@@ -32,21 +28,19 @@ pub fn refuse_query_token(head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// Takes the token out of the request: it is not forwarded (RFC 9700 §4.9.3).
-pub fn take(head: &mut Head) -> Result<Bearer, Refusal> {
-    let mut fields = head.parts.headers.get_all(header::AUTHORIZATION).iter();
+/// Finds the token. It is not forwarded: `forward::headers` leaves the field out (RFC 9700 §4.9.3).
+pub fn find(head: &Head) -> Result<Bearer<'_>, Refusal> {
+    let mut fields = head.headers().get_all(header::AUTHORIZATION).iter();
     let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Reason::TokenMissing.into()),
-        (Some(field), None) => field.clone(),
+        (Some(field), None) => field,
         (Some(_), Some(_)) => return Err(Reason::TokenTwice.into()),
     };
-    let token_bytes = match bearer::parse(field.as_bytes()) {
-        Credentials::Bearer(token) if token.len() <= TOKEN_BYTES_MAX => token.len(),
-        Credentials::Bearer(_) | Credentials::Malformed => return Err(Reason::TokenMalformed.into()),
-        Credentials::OtherScheme => return Err(Reason::TokenMissing.into()),
-    };
-    head.parts.headers.remove(header::AUTHORIZATION);
-    Ok(Bearer { field, token_bytes })
+    match bearer::parse(field.as_bytes()) {
+        Credentials::Bearer(token) if token.len() <= TOKEN_BYTES_MAX => Ok(Bearer(token)),
+        Credentials::Bearer(_) | Credentials::Malformed => Err(Reason::TokenMalformed.into()),
+        Credentials::OtherScheme => Err(Reason::TokenMissing.into()),
+    }
 }
 
 /// Whether a parameter's name decodes to `access_token` (RFC 6750 §2.3). `;` separates parameters for some
@@ -95,12 +89,29 @@ mod tests {
 
     #[test]
     fn a_token_in_the_query_is_found_in_every_spelling() {
-        for query in ["access_token=x", "a=1&access_token=x", "access_token", "access_token=", "access%5Ftoken=x",
-            "%61ccess_token=x", "a;access_token=x", "ACCESS_TOKEN=x", "&&access_token=x"] {
+        for query in [
+            "access_token=x",
+            "a=1&access_token=x",
+            "access_token",
+            "access_token=",
+            "access%5Ftoken=x",
+            "%61ccess_token=x",
+            "a;access_token=x",
+            "ACCESS_TOKEN=x",
+            "&&access_token=x",
+        ] {
             let refused = refuse_query_token(&head(&format!("/a?{query}"), &[])).unwrap_err();
             assert_eq!(refused.reason(), Reason::TokenInQuery, "{query}");
         }
-        for query in ["", "a=access_token", "xaccess_token=1", "access_tokens=1", "access_toke=n", "access%255Ftoken=x", "access%5token=1"] {
+        for query in [
+            "",
+            "a=access_token",
+            "xaccess_token=1",
+            "access_tokens=1",
+            "access_toke=n",
+            "access%255Ftoken=x",
+            "access%5token=1",
+        ] {
             assert!(refuse_query_token(&head(&format!("/a?{query}"), &[])).is_ok(), "{query}");
         }
         let both = head("/a?access_token=x", &[("authorization", "Bearer x")]);
@@ -108,16 +119,15 @@ mod tests {
     }
 
     #[test]
-    fn the_token_is_taken_out_of_the_request() {
-        let mut head = head("/a", &[("authorization", "bearer  abc.def")]);
-        assert_eq!(take(&mut head).ok().unwrap().token(), b"abc.def");
-        assert!(!head.headers().contains_key("authorization"));
+    fn the_one_token_is_found() {
+        let head = head("/a", &[("authorization", "bearer  abc.def")]);
+        assert_eq!(find(&head).ok().unwrap().token(), b"abc.def");
     }
 
     #[test]
     fn anything_but_one_token_is_refused() {
         let longest = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX));
-        assert!(take(&mut head("/a", &[("authorization", &longest)])).is_ok());
+        assert!(find(&head("/a", &[("authorization", &longest)])).is_ok());
         let too_long = format!("{longest}a");
         for (fields, reason) in [
             (&[][..], Reason::TokenMissing),
@@ -129,7 +139,7 @@ mod tests {
             (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Reason::TokenTwice),
             (&[("authorization", "Basic a"), ("authorization", "Bearer b")], Reason::TokenTwice),
         ] {
-            assert_eq!(take(&mut head("/a", fields)).err().unwrap().reason(), reason, "{fields:?}");
+            assert_eq!(find(&head("/a", fields)).err().unwrap().reason(), reason, "{fields:?}");
         }
     }
 }

@@ -2,8 +2,10 @@
 
 use super::Worker;
 use super::forward::headers::INTERACTION_ID;
+use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use std::cell::RefCell;
+use std::hash::{BuildHasher, RandomState};
 
 /// Makes ids for one worker. They need to be unique, not unguessable, so no system call is paid for each.
 pub struct InteractionIds(RefCell<fastrand::Rng>);
@@ -11,13 +13,9 @@ pub struct InteractionIds(RefCell<fastrand::Rng>);
 impl InteractionIds {
     /// Seeded from the system's randomness.
     pub fn new() -> Self {
-        let mut seed = [0; 8];
-        // Without system randomness the generator's own seed serves: an id is no secret.
-        let rng = match aws_lc_rs::rand::fill(&mut seed) {
-            Ok(()) => fastrand::Rng::with_seed(u64::from_le_bytes(seed)),
-            Err(_) => fastrand::Rng::new(),
-        };
-        Self(RefCell::new(rng))
+        // Every hasher state is seeded so; it is the standard library's only door to that randomness.
+        let seed = RandomState::new().hash_one("interaction ids");
+        Self(RefCell::new(fastrand::Rng::with_seed(seed)))
     }
 
     /// A version 4 UUID (RFC 9562 §5.4).
@@ -25,15 +23,14 @@ impl InteractionIds {
         let mut octets = self.0.borrow_mut().u128(..).to_be_bytes();
         octets[6] = octets[6] & 0x0f | 0x40;
         octets[8] = octets[8] & 0x3f | 0x80;
-        let mut text = [b'-'; UUID_BYTES];
-        let places = (0..UUID_BYTES).filter(|place| !HYPHENS.contains(place));
-        let nibbles = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-        for (place, nibble) in places.zip(nibbles) {
-            if let Some(digit) = text.get_mut(place) {
-                *digit = if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 };
+        let mut text = BytesMut::with_capacity(UUID_BYTES);
+        for octet in octets {
+            if HYPHENS.contains(&text.len()) {
+                text.put_u8(b'-');
             }
+            text.put_slice(&[hex_digit(octet >> 4), hex_digit(octet & 15)]);
         }
-        HeaderValue::from_bytes(&text).expect("hex digits and hyphens are visible ASCII")
+        HeaderValue::from_maybe_shared(text.freeze()).expect("hex digits and hyphens are visible ASCII")
     }
 }
 
@@ -54,12 +51,18 @@ impl Worker {
     }
 }
 
+fn hex_digit(nibble: u8) -> u8 {
+    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
+}
+
 /// Eight, four, four, four and twelve hexadecimal digits (RFC 9562 §4), of any version and case.
 fn is_uuid(text: &[u8]) -> bool {
     text.len() == UUID_BYTES
-        && text.iter().enumerate().all(|(place, byte)| {
-            if HYPHENS.contains(&place) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
-        })
+        && text.iter().enumerate().all(
+            |(place, byte)| {
+                if HYPHENS.contains(&place) { *byte == b'-' } else { byte.is_ascii_hexdigit() }
+            },
+        )
 }
 
 const UUID_BYTES: usize = 36;
@@ -83,8 +86,14 @@ mod tests {
     fn only_uuids_are_echoed() {
         assert!(is_uuid(b"93bac548-d2de-4546-b106-880a5018460d"));
         assert!(is_uuid(b"93BAC548-D2DE-4546-B106-880A5018460D"));
-        for bad in ["", "93bac548d2de4546b106880a5018460d", "93bac548-d2de-4546-b106-880a5018460", "93bac548-d2de-4546-b106-880a5018460g",
-            "93bac548-d2de-4546-b106_880a5018460d", "{3bac548-d2de-4546-b106-880a5018460d"] {
+        for bad in [
+            "",
+            "93bac548d2de4546b106880a5018460d",
+            "93bac548-d2de-4546-b106-880a5018460",
+            "93bac548-d2de-4546-b106-880a5018460g",
+            "93bac548-d2de-4546-b106_880a5018460d",
+            "{3bac548-d2de-4546-b106-880a5018460d",
+        ] {
             assert!(!is_uuid(bad.as_bytes()), "{bad}");
         }
     }

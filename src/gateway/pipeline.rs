@@ -2,7 +2,7 @@
 
 use super::authorize::permit;
 use super::connection::Peer;
-use super::forward::headers::{self, About};
+use super::forward::headers::About;
 use super::forward::{self, body::ResponseBody};
 use super::observe::record::Record;
 use super::refusal::{Reason, Refusal};
@@ -52,19 +52,18 @@ impl Worker {
         let permit = match permit::open(route) {
             Some(permit) => permit,
             None => {
-                let bearer = credentials::take(&mut head)?;
-                let (verdict, cache) = policy.verifier.verify(&bearer, self.clock.now());
+                let bearer = credentials::find(&head)?;
+                let (verdict, cache) = policy.verifier.verify(&bearer, &peer.memo, record.now());
                 record.verified(cache);
                 let token = verdict?;
                 record.holder(&token);
                 permit::grant(route, token)?
             }
         };
-        let about = About { forwarded: &peer.forwarded, id: record.id(), texts: &policy.texts };
-        headers::prepare(&mut head, &permit, &about);
+        let about = About { forwarded: &peer.forwarded, id: record.id(), via: policy.texts.via(head.version()) };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();
-        let outcome = forward::send(&permit, head, body, upstream).await;
+        let outcome = forward::send(&permit, &mut head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
         outcome
     }

@@ -7,7 +7,7 @@ use super::route::Router;
 use super::verify::Verifier;
 use crate::config::{self, Access, Settings};
 use crate::oauth::challenge::{self, Realm};
-use http::HeaderValue;
+use http::{HeaderValue, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -65,10 +65,8 @@ pub struct Texts {
     pub realm: Realm,
     /// The challenge for a request without a token.
     pub bare_challenge: HeaderValue,
-    /// `1.1 <pseudonym>` (RFC 9110 §7.6.3).
-    pub via_11: HeaderValue,
-    /// `1.0 <pseudonym>`
-    pub via_10: HeaderValue,
+    via_11: HeaderValue,
+    via_10: HeaderValue,
 }
 
 impl Policy {
@@ -107,9 +105,15 @@ impl Route {
 }
 
 impl Texts {
+    /// The `Via` for a request of this version.
+    pub fn via(&self, version: Version) -> &HeaderValue {
+        if version == Version::HTTP_10 { &self.via_10 } else { &self.via_11 }
+    }
+
     fn new(settings: &Settings) -> Self {
         let via = |version: &str| {
-            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym)).expect("config takes only tokens")
+            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
+                .expect("config takes only tokens")
         };
         Self {
             realm: settings.server.realm.clone(),

@@ -23,6 +23,11 @@ impl Head {
         &self.parts.method
     }
 
+    /// The version that the client speaks.
+    pub fn version(&self) -> Version {
+        self.parts.version
+    }
+
     /// The path as sent; the only spelling of it.
     pub fn path(&self) -> &str {
         self.parts.uri.path()
@@ -148,7 +153,7 @@ fn is_segment(segment: &[u8]) -> bool {
     let mut rest = segment.iter();
     while let Some(byte) = rest.next() {
         match byte {
-            b'%' => match (rest.next().and_then(hex), rest.next().and_then(hex)) {
+            b'%' => match (rest.next().copied().and_then(hex), rest.next().copied().and_then(hex)) {
                 (Some(high), Some(low)) if may_be_encoded(high << 4 | low) => decoded.push(high << 4 | low),
                 _ => return false,
             },
@@ -163,7 +168,24 @@ fn is_segment(segment: &[u8]) -> bool {
 /// `pchar` (RFC 3986 §3.3) without `%`, and without `;`: servlet containers cut path parameters off.
 fn is_plain(byte: u8) -> bool {
     byte.is_ascii_alphanumeric()
-        || matches!(byte, b'-' | b'.' | b'_' | b'~' | b'!' | b'$' | b'&' | b'\'' | b'(' | b')' | b'*' | b'+' | b',' | b'=' | b':' | b'@')
+        || matches!(
+            byte,
+            b'-' | b'.'
+                | b'_'
+                | b'~'
+                | b'!'
+                | b'$'
+                | b'&'
+                | b'\''
+                | b'('
+                | b')'
+                | b'*'
+                | b'+'
+                | b','
+                | b'='
+                | b':'
+                | b'@'
+        )
 }
 
 /// An encoded octet that decodes to no structure and had to be encoded: not an unreserved character
@@ -174,7 +196,7 @@ fn may_be_encoded(octet: u8) -> bool {
         || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b'%' | b';' | b'?' | b'#'))
 }
 
-fn hex(digit: &u8) -> Option<u8> {
+fn hex(digit: u8) -> Option<u8> {
     match digit {
         b'0'..=b'9' => Some(digit - b'0'),
         b'a'..=b'f' => Some(digit - b'a' + 10),
@@ -194,7 +216,6 @@ pub fn unreadable(fault: &hyper::Error) -> Option<Reason> {
     }
 }
 
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -206,19 +227,80 @@ mod tests {
 
     #[test]
     fn paths_with_one_reading_pass() {
-        for path in ["/", "/accounts", "/accounts/", "/a/b/c", "/a/%C5%9F", "/a/%c5%9f", "/a/x%20y", "/~a/b_c-d.e",
-            "/a/...", "/a/.b", "/a/b..", "/a/!$&'()*+,=:@", "/a/%40", "/a/%2C"] {
+        for path in [
+            "/",
+            "/accounts",
+            "/accounts/",
+            "/a/b/c",
+            "/a/%C5%9F",
+            "/a/%c5%9f",
+            "/a/x%20y",
+            "/~a/b_c-d.e",
+            "/a/...",
+            "/a/.b",
+            "/a/b..",
+            "/a/!$&'()*+,=:@",
+            "/a/%40",
+            "/a/%2C",
+        ] {
             assert!(is_canonical(path.as_bytes()), "{path}");
         }
     }
 
     #[test]
     fn paths_with_two_readings_are_refused() {
-        for path in ["", "accounts", "*", "//", "/a//b", "//a", "/a//", "/.", "/..", "/a/..", "/a/../b", "/a/./b", "/./a",
-            "/a/%2e%2e/b", "/a/.%2e/b", "/a/%2E/b", "/a%2fb", "/a%2Fb", "/a%5cb", "/a\\b", "/a;b", "/a/b;x=1", "/a%3Bb",
-            "/a%00", "/a%0a", "/a%7f", "/a%25", "/a%252e", "/a%3fb", "/a%23b", "/a#b", "/%61ccounts", "/a%2D", "/a%7E",
-            "/a%", "/a%4", "/a%zz", "/a%c5", "/a%ff", "/a%c0%af", "/a%ed%a0%80", "/a\u{e7}", "/a b", "/a\"", "/a<", "/a{b}",
-            "/a|b", "/a^", "/a`", "/a[b]"] {
+        for path in [
+            "",
+            "accounts",
+            "*",
+            "//",
+            "/a//b",
+            "//a",
+            "/a//",
+            "/.",
+            "/..",
+            "/a/..",
+            "/a/../b",
+            "/a/./b",
+            "/./a",
+            "/a/%2e%2e/b",
+            "/a/.%2e/b",
+            "/a/%2E/b",
+            "/a%2fb",
+            "/a%2Fb",
+            "/a%5cb",
+            "/a\\b",
+            "/a;b",
+            "/a/b;x=1",
+            "/a%3Bb",
+            "/a%00",
+            "/a%0a",
+            "/a%7f",
+            "/a%25",
+            "/a%252e",
+            "/a%3fb",
+            "/a%23b",
+            "/a#b",
+            "/%61ccounts",
+            "/a%2D",
+            "/a%7E",
+            "/a%",
+            "/a%4",
+            "/a%zz",
+            "/a%c5",
+            "/a%ff",
+            "/a%c0%af",
+            "/a%ed%a0%80",
+            "/a\u{e7}",
+            "/a b",
+            "/a\"",
+            "/a<",
+            "/a{b}",
+            "/a|b",
+            "/a^",
+            "/a`",
+            "/a[b]",
+        ] {
             assert!(!is_canonical(path.as_bytes()), "{path}");
         }
     }
@@ -243,7 +325,11 @@ mod tests {
         let post = || http::Request::post("/a").header("host", "a");
         assert!(read(post().header("transfer-encoding", "Chunked")).is_ok());
         for coding in ["gzip, chunked", "identity", "chunked;q=1", "xchunked", " ,chunked"] {
-            assert_eq!(read(post().header("transfer-encoding", coding)).unwrap_err(), Reason::HeadMalformed, "{coding}");
+            assert_eq!(
+                read(post().header("transfer-encoding", coding)).unwrap_err(),
+                Reason::HeadMalformed,
+                "{coding}"
+            );
         }
         let twice = post().header("transfer-encoding", "chunked").header("transfer-encoding", "chunked");
         assert_eq!(read(twice).unwrap_err(), Reason::HeadMalformed);
@@ -268,7 +354,7 @@ mod tests {
                 let mut decoded = Vec::new();
                 let mut rest = path.bytes();
                 while let Some(b) = rest.next() {
-                    decoded.push(if b == b'%' { hex(&rest.next().unwrap()).unwrap() << 4 | hex(&rest.next().unwrap()).unwrap() } else { b });
+                    decoded.push(if b == b'%' { hex(rest.next().unwrap()).unwrap() << 4 | hex(rest.next().unwrap()).unwrap() } else { b });
                 }
                 let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
                 prop_assert_eq!(separators(&decoded), separators(path.as_bytes()));

@@ -61,7 +61,8 @@ pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Co
 /// Ends the record with the body: from here on the body owns it.
 pub fn follow(response: Response<Content>, record: Box<Record>) -> Response<AnswerBody> {
     // hyper does not poll a body that is empty or has no place in this answer (RFC 9112 §6.3).
-    let has_no_body = record.is_head() || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+    let has_no_body =
+        record.is_head() || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
     response.map(|content| {
         let mut body = AnswerBody { content, record: Some(record) };
         if has_no_body || body.content.is_end_stream() {

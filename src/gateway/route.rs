@@ -6,6 +6,7 @@
 use super::policy::Route;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
+use crate::config;
 use http::{HeaderValue, Method};
 use std::collections::HashMap;
 
@@ -83,15 +84,15 @@ fn percent_decoded(path: &str) -> Vec<u8> {
 
 impl Router {
     /// Builds the tree. Templates were checked by `config`: whole-segment parameters, `{*rest}` only at the end.
-    pub(super) fn new(routes: Vec<(Route, &crate::config::Route)>) -> Self {
-        let mut router = Self::default();
-        for (route, settings) in routes {
-            let rule =
-                Rule { hosts: settings.hosts.clone(), methods: settings.methods.clone(), route: route.place };
-            router.root.insert(segments(&settings.path), rule);
-            router.routes.push(route);
+    pub(super) fn new(rules: Vec<(Route, &config::Route)>) -> Self {
+        let mut root = Node::default();
+        let mut routes = Vec::with_capacity(rules.len());
+        for (route, settings) in rules {
+            let (hosts, methods) = (settings.hosts.clone(), settings.methods.clone());
+            root.insert(segments(&settings.path), Rule { hosts, methods, route: route.place });
+            routes.push(route);
         }
-        router
+        Self { routes, root }
     }
 
     /// The routes in the configuration's order.

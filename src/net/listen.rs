@@ -40,7 +40,11 @@ pub fn register(listener: StdListener) -> io::Result<TcpListener> {
 }
 
 /// Accepts until `stop` is ready, then takes what is already in the queue and closes the socket.
-pub async fn accept(listener: TcpListener, stop: impl Future<Output = ()>, mut take: impl FnMut(TcpStream, SocketAddr)) {
+pub async fn accept(
+    listener: TcpListener,
+    stop: impl Future<Output = ()>,
+    mut take: impl FnMut(TcpStream, SocketAddr),
+) {
     tokio::pin!(stop);
     loop {
         tokio::select! {

@@ -4,5 +4,6 @@ pub mod client;
 pub mod deadline;
 pub mod fetch;
 pub mod listen;
+pub mod serve;
 pub mod thread;
 pub mod tls;

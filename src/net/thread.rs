@@ -12,9 +12,11 @@ where
     B: FnOnce() -> F + Send + 'static,
     F: Future<Output = ()> + 'static,
 {
-    std::thread::Builder::new().name(name.clone()).spawn(move || match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
-        Ok(runtime) => runtime.block_on(body()),
-        Err(fault) => tracing::error!(thread = name, %fault, "cannot start a runtime"),
+    std::thread::Builder::new().name(name.clone()).spawn(move || {
+        match Builder::new_current_thread().enable_all().build_local(LocalOptions::default()) {
+            Ok(runtime) => runtime.block_on(body()),
+            Err(fault) => tracing::error!(thread = name, %fault, "cannot start a runtime"),
+        }
     })
 }
 

@@ -141,7 +141,11 @@ impl Visitor<'_> for NumericDateVisitor {
 
     fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
         // The whole second before a fractional date: `exp` is never extended by rounding.
-        #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss, reason = "checked to lie within the range")]
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_precision_loss,
+            reason = "checked to lie within the range"
+        )]
         if (0.0..=YEAR_9999 as f64).contains(&seconds) {
             Ok(NumericDate(UnixSeconds(seconds as i64)))
         } else {
@@ -209,11 +213,37 @@ mod tests {
     #[test]
     fn wrong_types_and_impossible_dates_are_faults_not_absences() {
         for bad in [
-            r#"{"exp":"1"}"#, r#"{"exp":null}"#, r#"{"exp":-1}"#, r#"{"exp":1e400}"#, r#"{"exp":1e99}"#, r#"{"exp":[1]}"#,
-            r#"{"exp":253402300800}"#, r#"{"exp":18446744073709551615}"#, r#"{"exp":true}"#, r#"{"nbf":"0"}"#, r#"{"iat":{}}"#,
-            r#"{"iss":1}"#, r#"{"iss":["i"]}"#, r#"{"aud":5}"#, r#"{"aud":[5]}"#, r#"{"aud":[["a"]]}"#, r#"{"aud":null}"#,
-            r#"{"scope":["a"]}"#, r#"{"scope":"a  b"}"#, r#"{"scope":"a\"b"}"#, r#"{"sub":null}"#, r#"{"gty":1}"#,
-            r#"{"exp":1,"exp":2}"#, r#"{"x":1,"x":1}"#, r#"{"a":1,"\u0061":1}"#, "[]", "1", "null", "", "{}x", "{\"a\":}",
+            r#"{"exp":"1"}"#,
+            r#"{"exp":null}"#,
+            r#"{"exp":-1}"#,
+            r#"{"exp":1e400}"#,
+            r#"{"exp":1e99}"#,
+            r#"{"exp":[1]}"#,
+            r#"{"exp":253402300800}"#,
+            r#"{"exp":18446744073709551615}"#,
+            r#"{"exp":true}"#,
+            r#"{"nbf":"0"}"#,
+            r#"{"iat":{}}"#,
+            r#"{"iss":1}"#,
+            r#"{"iss":["i"]}"#,
+            r#"{"aud":5}"#,
+            r#"{"aud":[5]}"#,
+            r#"{"aud":[["a"]]}"#,
+            r#"{"aud":null}"#,
+            r#"{"scope":["a"]}"#,
+            r#"{"scope":"a  b"}"#,
+            r#"{"scope":"a\"b"}"#,
+            r#"{"sub":null}"#,
+            r#"{"gty":1}"#,
+            r#"{"exp":1,"exp":2}"#,
+            r#"{"x":1,"x":1}"#,
+            r#"{"a":1,"\u0061":1}"#,
+            "[]",
+            "1",
+            "null",
+            "",
+            "{}x",
+            "{\"a\":}",
         ] {
             assert!(read(bad).is_err(), "{bad}");
         }
@@ -221,7 +251,8 @@ mod tests {
 
     #[test]
     fn members_are_bounded() {
-        let with = |count: usize| format!("{{{}}}", (0..count).map(|i| format!("\"m{i}\":0")).collect::<Vec<_>>().join(","));
+        let with =
+            |count: usize| format!("{{{}}}", (0..count).map(|i| format!("\"m{i}\":0")).collect::<Vec<_>>().join(","));
         assert!(read(&with(MEMBERS_MAX)).is_ok());
         assert!(read(&with(MEMBERS_MAX + 1)).is_err());
     }

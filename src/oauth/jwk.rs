@@ -279,14 +279,8 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), LeftOut> {
     }
 }
 
-const RSA: &[Algorithm] = &[
-    Algorithm::Rs256,
-    Algorithm::Rs384,
-    Algorithm::Rs512,
-    Algorithm::Ps256,
-    Algorithm::Ps384,
-    Algorithm::Ps512,
-];
+const RSA: &[Algorithm] =
+    &[Algorithm::Rs256, Algorithm::Rs384, Algorithm::Rs512, Algorithm::Ps256, Algorithm::Ps384, Algorithm::Ps512];
 const P256: &[Algorithm] = &[Algorithm::Es256];
 const P384: &[Algorithm] = &[Algorithm::Es384];
 const ED25519: &[Algorithm] = &[Algorithm::EdDsa];

@@ -86,7 +86,7 @@ fn a_port_that_is_taken_is_a_fault_at_start() {
     let upstream = Server::echo();
     let (_folder, path) = configured(taken.local_addr().unwrap(), &upstream);
     let output = scopegate(&["serve", "--config", &path]);
-    assert_eq!(output.status.code(), Some(70));
+    assert_eq!(output.status.code(), Some(2));
     let said = text(&output.stderr);
     assert!(said.contains(&format!("cannot listen on {}", taken.local_addr().unwrap())), "{said}");
 }

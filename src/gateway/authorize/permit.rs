@@ -5,7 +5,6 @@ use super::Facts;
 use crate::gateway::policy::{Entry, Route};
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::gateway::verify::token::VerifiedToken;
-use http::{HeaderName, HeaderValue};
 
 /// Permission to forward one request on one route.
 #[derive(Debug)]
@@ -41,8 +40,8 @@ impl<'p> Permit<'p> {
         self.route
     }
 
-    /// The identity headers for the upstream: none for an open route.
-    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+    /// The identity headers for the upstream, as they stand in a request: none for an open route.
+    pub fn identity(&self) -> &[u8] {
         self.token.as_ref().map_or(&[], VerifiedToken::identity)
     }
 }

@@ -1,9 +1,10 @@
 //! Bodies on their way through: streamed, bounded, counted, never held. Trailers are dropped on both ways.
 
-use super::pool::Connection;
+use super::codec::{self, Chunk, Framing};
+use super::connection::Connection;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::net::deadline::Deadline;
-use bytes::Bytes;
+use bytes::{Bytes, BytesMut};
 use hyper::body::{Body, Frame, Incoming, SizeHint};
 use std::cell::Cell;
 use std::fmt;
@@ -22,8 +23,8 @@ pub struct RequestBody {
 /// A response body from the upstream to the client. Read to its end, it gives its connection back to the pool;
 /// dropped before, it closes it.
 pub struct ResponseBody {
-    incoming: Incoming,
-    connection: Option<Connection>,
+    framing: Framing,
+    connection: Option<Box<Connection>>,
 }
 
 /// What both directions of one exchange know of each other.
@@ -53,9 +54,9 @@ enum Party {
     Nobody,
 }
 
-/// A body that broke off.
-#[derive(Debug)]
-pub struct Broken(Option<hyper::Error>);
+/// A body that broke off; the exchange or the record knows whose fault it was.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Broken;
 
 /// A length that is declared is refused before anything is forwarded.
 pub fn check_length(body: &Incoming, bytes_max: u64) -> Result<(), Refusal> {
@@ -129,9 +130,7 @@ impl RequestBody {
 
     /// The exchange that this body is part of now.
     pub(super) fn join(&mut self, exchange: &Rc<Exchange>) {
-        if !self.incoming.is_end_stream() {
-            self.exchange = Some(Rc::clone(exchange));
-        }
+        self.exchange = Some(Rc::clone(exchange));
     }
 
     fn fail(&self, reason: Reason) {
@@ -169,14 +168,14 @@ impl Body for RequestBody {
                     Some(left) => self.bytes_left = left,
                     None => {
                         self.fail(Reason::BodyTooLarge);
-                        return Poll::Ready(Some(Err(Broken(None))));
+                        return Poll::Ready(Some(Err(Broken)));
                     }
                 }
                 Poll::Ready(Some(Ok(Frame::data(data))))
             }
-            Poll::Ready(Some(Err(fault))) => {
+            Poll::Ready(Some(Err(_))) => {
                 self.fail(Reason::HeadMalformed);
-                Poll::Ready(Some(Err(Broken(Some(fault)))))
+                Poll::Ready(Some(Err(Broken)))
             }
             Poll::Ready(None) => {
                 self.moved();
@@ -195,8 +194,34 @@ impl Body for RequestBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(incoming: Incoming, connection: Connection) -> Self {
-        Self { incoming, connection: Some(connection) }
+    pub(super) fn new(framing: Framing, connection: Box<Connection>) -> Self {
+        Self { framing, connection: Some(connection) }
+    }
+
+    /// The next piece: `None` at the end, which the framing tells and not the connection, unless it has no other.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        let Some(connection) = &mut self.connection else {
+            return Poll::Ready(None);
+        };
+        connection.poll_send(cx);
+        loop {
+            match self.framing.take(connection.received()) {
+                Ok(Chunk::Data(piece)) => {
+                    connection.moved();
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Ok(Chunk::End) => return Poll::Ready(None),
+                Err(_bad) => return Poll::Ready(Some(Err(Broken))),
+                Ok(Chunk::Incomplete) => {}
+            }
+            match connection.poll_receive(cx) {
+                Poll::Ready(Ok(received)) if received > 0 => {}
+                Poll::Ready(Ok(_)) if matches!(self.framing, Framing::Close) => return Poll::Ready(None),
+                // The connection ended within the body: the client must not take it for a whole one.
+                Poll::Ready(Ok(_) | Err(_)) => return Poll::Ready(Some(Err(Broken))),
+                Poll::Pending => return connection.wait_for_more(cx).map(|()| Some(Err(Broken))),
+            }
+        }
     }
 
     fn give_back(&mut self) {
@@ -206,58 +231,62 @@ impl ResponseBody {
     }
 }
 
+impl Framing {
+    /// Takes what belongs to the body from the front of `received`.
+    fn take(&mut self, received: &mut BytesMut) -> Result<Chunk, codec::BadResponse> {
+        match self {
+            Self::Length(0) => Ok(Chunk::End),
+            Self::Length(left) => Ok(match codec::take_at_most(received, *left) {
+                Some(piece) => {
+                    *left -= piece.len() as u64;
+                    Chunk::Data(piece)
+                }
+                None => Chunk::Incomplete,
+            }),
+            Self::Chunked(chunks) => chunks.next(received),
+            Self::Close => Ok(codec::take_at_most(received, u64::MAX).map_or(Chunk::Incomplete, Chunk::Data)),
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        match self {
+            Self::Length(left) => *left == 0,
+            Self::Chunked(chunks) => chunks.is_over(),
+            Self::Close => false,
+        }
+    }
+}
+
 impl Body for ResponseBody {
     type Data = Bytes;
     type Error = Broken;
 
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let this = &mut *self;
-        let Some(connection) = &mut this.connection else {
-            return Poll::Ready(None);
-        };
-        // The body asks the connection for more by being polled, so the connection's turn comes after it as well.
-        connection.drive(cx);
-        let mut polled = Pin::new(&mut this.incoming).poll_frame(cx);
-        if polled.is_pending() {
-            connection.drive(cx);
-            polled = Pin::new(&mut this.incoming).poll_frame(cx);
+        let polled = self.poll_piece(cx);
+        match &polled {
+            Poll::Ready(None) => self.give_back(),
+            Poll::Ready(Some(Err(Broken))) => self.connection = None,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
-        match polled {
-            Poll::Pending => connection.wait_for_more(cx).map(|()| Some(Err(Broken(None)))),
-            Poll::Ready(Some(Ok(frame))) => {
-                connection.exchange().rest();
-                match frame.into_data() {
-                    Ok(data) => Poll::Ready(Some(Ok(Frame::data(data)))),
-                    Err(_trailers) => {
-                        this.give_back();
-                        Poll::Ready(None)
-                    }
-                }
-            }
-            Poll::Ready(Some(Err(fault))) => {
-                this.connection = None;
-                Poll::Ready(Some(Err(Broken(Some(fault)))))
-            }
-            Poll::Ready(None) => {
-                this.give_back();
-                Poll::Ready(None)
-            }
-        }
+        polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
+        self.framing.is_over() || self.connection.is_none()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
+        match self.framing {
+            Framing::Length(left) => SizeHint::with_exact(left),
+            Framing::Chunked(_) | Framing::Close => SizeHint::default(),
+        }
     }
 }
 
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // A body of known length is not polled past its last byte.
-        if self.incoming.is_end_stream() {
+        if self.framing.is_over() {
             self.give_back();
         }
     }
@@ -265,10 +294,7 @@ impl Drop for ResponseBody {
 
 impl fmt::Display for Broken {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match &self.0 {
-            Some(fault) => write!(f, "the body broke off: {fault}"),
-            None => f.write_str("the body was cut off"),
-        }
+        f.write_str("the body broke off")
     }
 }
 

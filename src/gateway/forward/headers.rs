@@ -2,10 +2,8 @@
 //! here, nobody's identity but ours gets through, and nothing else is touched.
 
 use super::super::authorize::permit::Permit;
-use super::super::policy::Texts;
-use super::super::read::Head;
 use super::super::verify::token::IDENTITY_PREFIX;
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 
 /// What we say of the request to the upstream.
@@ -14,51 +12,46 @@ pub struct About<'a> {
     pub forwarded: &'a HeaderValue,
     /// The correlation id.
     pub id: &'a HeaderValue,
-    /// Our texts.
-    pub texts: &'a Texts,
+    /// `Via` (RFC 9110 §7.6.3), with the version that the client spoke.
+    pub via: &'a HeaderValue,
 }
 
-/// Removes what must not arrive, then adds what the upstream may trust. In this order: a client can nominate our
-/// fields in `Connection` only on its own copy (CVE-2024-45410).
-pub fn prepare(head: &mut Head, permit: &Permit<'_>, about: &About<'_>) {
-    let headers = &mut head.parts.headers;
-    for name in untrusted(headers) {
-        headers.remove(name);
+/// Writes the fields of a request as the upstream may see them: first what the client sent and may send, then what we
+/// vouch for. In this order and never mixed: a client can nominate our fields in `Connection` only on its own copy
+/// (CVE-2024-45410).
+pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
+    let nominated = nominated(headers);
+    for (name, value) in headers {
+        let text = name.as_str();
+        if !is_hop_by_hop(text) && !is_ours(text) && !nominated.contains(name) {
+            field(out, text, value);
+        }
     }
-    for (name, value) in permit.identity() {
-        headers.insert(name, value.clone());
-    }
-    headers.insert(header::FORWARDED, about.forwarded.clone());
-    headers.insert(INTERACTION_ID, about.id.clone());
-    let via = if head.parts.version == Version::HTTP_10 { &about.texts.via_10 } else { &about.texts.via_11 };
-    headers.append(header::VIA, via.clone());
-    // Origin form (RFC 9112 §3.2.1): the bytes of path and query stay the same.
-    if head.parts.uri.authority().is_some()
-        && let Some(target) = head.parts.uri.path_and_query().cloned()
-    {
-        head.parts.uri = target.into();
-    }
-    head.parts.version = Version::HTTP_11;
+    out.extend_from_slice(permit.identity());
+    field(out, "forwarded", about.forwarded);
+    field(out, INTERACTION_ID.as_str(), about.id);
+    field(out, "via", about.via);
+}
+
+/// Appends one field as it stands in a request or in the identity block of a verdict.
+pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
+    out.extend_from_slice(name.as_bytes());
+    out.extend_from_slice(b": ");
+    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(b"\r\n");
 }
 
 /// Removes the hop-by-hop fields of a response (RFC 9110 §7.6.1) and gives it the correlation id.
 pub fn restore(headers: &mut HeaderMap, id: &HeaderValue) {
     let mut gone = nominated(headers);
-    gone.extend(headers.keys().filter(|name| is_hop_by_hop(name)).cloned());
+    gone.extend(headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned());
     for name in gone {
         headers.remove(name);
     }
     headers.insert(INTERACTION_ID, id.clone());
 }
 
-type Names = SmallVec<[HeaderName; 8]>;
-
-/// Every field of a request that ends here.
-fn untrusted(headers: &HeaderMap) -> Names {
-    let mut names = nominated(headers);
-    names.extend(headers.keys().filter(|name| is_hop_by_hop(name) || is_ours(name)).cloned());
-    names
-}
+type Names = SmallVec<[HeaderName; 2]>;
 
 /// The fields that `Connection` names. `Host` and `Content-Length` frame and route the message: naming them is an
 /// attack, and they stay.
@@ -73,37 +66,34 @@ fn nominated(headers: &HeaderMap) -> Names {
 
 /// RFC 9110 §7.6.1, and what belongs to the connection by older usage. `Expect` was answered here; the sending side
 /// writes its own framing.
-fn is_hop_by_hop(name: &HeaderName) -> bool {
-    [
-        header::CONNECTION,
-        header::TRANSFER_ENCODING,
-        header::TE,
-        header::TRAILER,
-        header::UPGRADE,
-        header::EXPECT,
-        header::PROXY_AUTHORIZATION,
-        header::PROXY_AUTHENTICATE,
-        KEEP_ALIVE,
-        PROXY_CONNECTION,
-    ]
-    .contains(name)
+fn is_hop_by_hop(name: &str) -> bool {
+    matches!(
+        name,
+        "connection"
+            | "transfer-encoding"
+            | "te"
+            | "trailer"
+            | "upgrade"
+            | "expect"
+            | "proxy-authorization"
+            | "proxy-authenticate"
+            | "keep-alive"
+            | "proxy-connection"
+    )
 }
 
 /// Fields that only a gateway may set, in every spelling. Servers behind us fold `_` and `.` into `-`
 /// (CVE-2025-64484, CVE-2026-39858), so a name with anything but letters, digits and hyphens is not forwarded at all.
-fn is_ours(name: &HeaderName) -> bool {
-    let text = name.as_str();
-    text.starts_with(IDENTITY_PREFIX)
-        || text.starts_with("x-forwarded-")
-        || text.starts_with("client-cert")
-        || matches!(text, "authorization" | "forwarded" | "x-real-ip" | "x-fapi-interaction-id")
-        || !text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+fn is_ours(name: &str) -> bool {
+    name.starts_with(IDENTITY_PREFIX)
+        || name.starts_with("x-forwarded-")
+        || name.starts_with("client-cert")
+        || matches!(name, "authorization" | "forwarded" | "x-real-ip" | "x-fapi-interaction-id")
+        || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
 }
 
 /// The correlation id of FAPI 1.0 §6.2.1, on every request and response.
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
-const KEEP_ALIVE: HeaderName = HeaderName::from_static("keep-alive");
-const PROXY_CONNECTION: HeaderName = HeaderName::from_static("proxy-connection");
 
 #[cfg(test)]
 mod tests {
@@ -115,19 +105,54 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_trusted_field_ends_here() {
-        for name in ["x-auth-subject", "x_auth_subject", "x.auth.subject", "x-auth_subject", "x-auth-anything", "x~auth", "x!a",
-            "forwarded", "x-forwarded-for", "x_forwarded_for", "x-real-ip", "client-cert", "client_cert", "client-cert-chain",
-            "transfer_encoding", "authorization", "proxy-authorization", "te", "keep-alive", "proxy-connection", "upgrade",
-            "expect", "trailer", "connection"] {
-            assert!(untrusted(&fields(&[(name, "x")])).iter().any(|gone| gone == name), "{name}");
+        for name in [
+            "x-auth-subject",
+            "x_auth_subject",
+            "x.auth.subject",
+            "x-auth_subject",
+            "x-auth-anything",
+            "x~auth",
+            "x!a",
+            "forwarded",
+            "x-forwarded-for",
+            "x_forwarded_for",
+            "x-real-ip",
+            "client-cert",
+            "client_cert",
+            "client-cert-chain",
+            "transfer_encoding",
+            "authorization",
+            "proxy-authorization",
+            "te",
+            "keep-alive",
+            "proxy-connection",
+            "upgrade",
+            "expect",
+            "trailer",
+            "connection",
+        ] {
+            assert!(is_hop_by_hop(name) || is_ours(name), "{name}");
         }
     }
 
     #[test]
     fn everything_else_is_left_alone() {
-        for name in ["host", "content-length", "accept", "cookie", "x-idempotency-key", "x-jws-signature", "psu-ip-address",
-            "tpp-signature-certificate", "x-fapi-customer-ip-address", "via", "date", "x-authority", "max-forwards"] {
-            assert!(untrusted(&fields(&[(name, "x")])).is_empty(), "{name}");
+        for name in [
+            "host",
+            "content-length",
+            "accept",
+            "cookie",
+            "x-idempotency-key",
+            "x-jws-signature",
+            "psu-ip-address",
+            "tpp-signature-certificate",
+            "x-fapi-customer-ip-address",
+            "via",
+            "date",
+            "x-authority",
+            "max-forwards",
+        ] {
+            assert!(!is_hop_by_hop(name) && !is_ours(name), "{name}");
         }
     }
 

@@ -107,7 +107,9 @@ impl LogWriter {
                 }
             };
             if outcome.is_err() && !is_broken {
-                tracing::error!("cannot write the access log: lines are being lost; check the disk and the path, then send SIGHUP");
+                tracing::error!(
+                    "cannot write the access log: lines are being lost; check the disk and the path, then send SIGHUP"
+                );
             }
             is_broken = outcome.is_err();
         }

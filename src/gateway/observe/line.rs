@@ -6,16 +6,13 @@ use super::metrics::Outcome;
 use super::record::{End, Record};
 use std::time::Duration;
 
-/// Appends the line of `record`, with its newline.
+/// Appends the line of `record`, with its newline. `now_ms` is when its head was complete.
 pub(super) fn write(block: &mut Vec<u8>, record: &Record, now_ms: u64, took: Duration) {
     block.extend_from_slice(b"{\"time\":\"");
     time(block, now_ms);
     block.push(b'"');
     text(block, "id", record.id.as_bytes());
-    block.extend_from_slice(b",\"client\":\"");
-    // An address prints as digits, dots, colons and letters: nothing to escape, nothing to fail.
-    let _always_written = std::io::Write::write_fmt(block, format_args!("{}", record.client));
-    block.push(b'"');
+    text(block, "client", record.client.as_bytes());
     text(block, "method", record.method.as_str().as_bytes());
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
@@ -61,7 +58,8 @@ fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     block.extend_from_slice(b",\"");
     block.extend_from_slice(name.as_bytes());
     block.extend_from_slice(b"\":\"");
-    if value.iter().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
+    // No early exit: the compiler turns this into vector instructions.
+    if value.iter().fold(true, |all, b| all & matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)) {
         block.extend_from_slice(value);
     } else {
         escape(block, value);
@@ -146,7 +144,7 @@ mod tests {
             (0, "1970-01-01T00:00:00.000Z"),
             (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_795_435_404_007, "2026-11-23T11:23:24.007Z"),
+            (1_795_435_404_007, "2026-11-23T12:03:24.007Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
             let mut block = Vec::new();

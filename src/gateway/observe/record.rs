@@ -8,9 +8,9 @@ use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker};
 use super::line;
 use super::metrics::Outcome;
+use crate::clock::UnixSeconds;
 use crate::net::client::Activity;
 use http::{HeaderValue, Method, StatusCode, Uri};
-use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,8 @@ pub struct Record {
     plan: Rc<Plan>,
     activity: Rc<Activity>,
     started: Instant,
-    pub(super) client: IpAddr,
+    now_ms: u64,
+    pub(super) client: Rc<str>,
     pub(super) id: HeaderValue,
     pub(super) method: Method,
     uri: Uri,
@@ -46,8 +47,8 @@ pub enum End {
 
 /// Where a request came from, for its record.
 pub struct Origin<'a> {
-    /// The client's address.
-    pub client: IpAddr,
+    /// The client's address, as text.
+    pub client: &'a Rc<str>,
     /// Its connection.
     pub activity: &'a Rc<Activity>,
 }
@@ -60,7 +61,8 @@ impl Record {
             plan: Rc::clone(plan),
             activity: Rc::clone(origin.activity),
             started: worker.clock.instant(),
-            client: origin.client,
+            now_ms: worker.clock.now_ms(),
+            client: Rc::clone(origin.client),
             id: worker.interaction_id(&parts.headers),
             method: parts.method.clone(),
             uri: parts.uri.clone(),
@@ -78,6 +80,11 @@ impl Record {
     /// The correlation id of the request (`x-fapi-interaction-id`).
     pub fn id(&self) -> &HeaderValue {
         &self.id
+    }
+
+    /// When the request's head was complete.
+    pub fn now(&self) -> UnixSeconds {
+        UnixSeconds::from_ms(self.now_ms)
     }
 
     /// Whether the answer has no body because of the method.
@@ -151,8 +158,7 @@ impl Drop for Record {
         let took = self.worker.clock.instant().duration_since(self.started);
         let metrics = self.route().map_or(&self.plan.policy.unrouted, |route| &route.metrics);
         metrics.count(self.worker.index, self.outcome, took);
-        let now_ms = self.worker.clock.now_ms();
-        self.worker.log_line(|block| line::write(block, self, now_ms, took));
+        self.worker.log_line(|block| line::write(block, self, self.now_ms, took));
         self.activity.end();
     }
 }

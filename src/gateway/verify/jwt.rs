@@ -148,7 +148,8 @@ fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
 
 /// RFC 9068 §4: an ID token, a logout token or a client assertion by the same issuer is no access token.
 fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
-    let is_access_token = |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");
+    let is_access_token =
+        |typ: &str| typ.eq_ignore_ascii_case("at+jwt") || typ.eq_ignore_ascii_case("application/at+jwt");
     let good = match (wanted, typ) {
         (TokenType::AccessToken | TokenType::Legacy, Some(typ)) if is_access_token(typ) => true,
         (TokenType::Legacy, Some(typ)) => typ.eq_ignore_ascii_case("JWT"),

@@ -125,7 +125,7 @@ impl KeyStore {
 
     /// Fills the store from a file.
     pub fn load_file(&self, path: &Path, now: Instant) -> Result<(), KeyFault> {
-        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot read {}: {fault}", path.display())))?;
+        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot be read: {fault}")))?;
         self.replace(&json, now)
     }
 
@@ -275,4 +275,4 @@ impl fmt::Debug for KeyStore {
 /// Unknown key ids remembered per issuer; further ones are answered 503 until some are forgotten.
 const ASKED_MAX: usize = 1024;
 /// After this an unknown key id may cause another fetch.
-const REMEMBERED: Duration = Duration::from_secs(60);
+const REMEMBERED: Duration = Duration::from_mins(1);

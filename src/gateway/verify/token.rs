@@ -2,11 +2,12 @@
 
 use super::Issuer;
 use crate::clock::UnixSeconds;
+use crate::gateway::forward::headers;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::ScopeSet;
-use http::{HeaderName, HeaderValue};
+use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,14 +18,14 @@ pub struct VerifiedToken(Arc<Verdict>);
 /// What was found out about a token once and stays true while its dates and keys do.
 #[derive(Debug)]
 pub struct Verdict {
-    pub(super) issuer: Arc<Issuer>,
-    pub(super) key_generation: u64,
+    issuer: Arc<Issuer>,
+    key_generation: u64,
     expires: UnixSeconds,
     not_before: Option<UnixSeconds>,
     scope: ScopeSet,
     holder: Holder,
     client_id: Option<HeaderValue>,
-    identity: Vec<(HeaderName, HeaderValue)>,
+    identity: Box<[u8]>,
 }
 
 /// Who the token speaks for, and how it came to be.
@@ -69,13 +70,18 @@ impl VerifiedToken {
         self.0.client_id.as_ref()
     }
 
-    /// The identity headers for the upstream.
-    pub fn identity(&self) -> &[(HeaderName, HeaderValue)] {
+    /// The identity headers for the upstream, as they stand in a request.
+    pub fn identity(&self) -> &[u8] {
         &self.0.identity
     }
 }
 
 impl Verdict {
+    /// Whether no key was removed or replaced since; the one that verified it may be gone.
+    pub(super) fn has_current_keys(&self) -> bool {
+        self.key_generation == self.issuer.keys.generation()
+    }
+
     /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
     /// token invalid: encoding it would give the API another identity than the issuer named.
     pub(super) fn new(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
@@ -83,7 +89,16 @@ impl Verdict {
         let holder = holder(&claims);
         let client_id = claims.client_id.as_deref().map(field).transpose()?;
         let identity = identity(&issuer, &claims, holder)?;
-        Ok(Self { issuer, key_generation, expires, not_before: claims.not_before, scope: claims.scope, holder, client_id, identity })
+        Ok(Self {
+            issuer,
+            key_generation,
+            expires,
+            not_before: claims.not_before,
+            scope: claims.scope,
+            holder,
+            client_id,
+            identity,
+        })
     }
 }
 
@@ -97,9 +112,8 @@ fn holder(claims: &Claims) -> Holder {
     match claims.grant.as_deref().map(str::parse) {
         Some(Ok(Grant::ClientCredentials)) => Holder::Client,
         Some(Ok(grant)) => Holder::Customer(Some(grant)),
-        Some(Err(_)) => Holder::Customer(None),
         None if claims.subject.is_some() && claims.subject == claims.client_id => Holder::Client,
-        None => Holder::Customer(None),
+        Some(Err(_)) | None => Holder::Customer(None),
     }
 }
 
@@ -113,14 +127,14 @@ impl Holder {
     }
 }
 
-fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<(HeaderName, HeaderValue)>, Refusal> {
+fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Box<[u8]>, Refusal> {
     let (subject, subject_type) = match holder {
         Holder::Customer(_) => (claims.subject.as_deref(), "user"),
         // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.
         Holder::Client => (None, "client"),
     };
     let scope = Some(claims.scope.as_str()).filter(|scope| !scope.is_empty());
-    let mut headers = Vec::with_capacity(IDENTITY_HEADERS);
+    let mut block = Vec::new();
     for (name, value) in [
         (CLIENT_ID, claims.client_id.as_deref()),
         (SUBJECT, subject),
@@ -132,10 +146,10 @@ fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<(Hea
         (TOKEN_ID, claims.token_id.as_deref()),
     ] {
         if let Some(value) = value {
-            headers.push((name, field(value)?));
+            headers::field(&mut block, name, &field(value)?);
         }
     }
-    Ok(headers)
+    Ok(block.into())
 }
 
 /// Visible ASCII and inner spaces only: what every HTTP library reads alike.
@@ -156,13 +170,12 @@ fn seconds(duration: Duration) -> i64 {
 
 /// Every identity header begins so; inbound fields that do are removed.
 pub const IDENTITY_PREFIX: &str = "x-auth-";
-const CLIENT_ID: HeaderName = HeaderName::from_static("x-auth-client-id");
-const SUBJECT: HeaderName = HeaderName::from_static("x-auth-subject");
-const SUBJECT_TYPE: HeaderName = HeaderName::from_static("x-auth-subject-type");
-const SCOPE: HeaderName = HeaderName::from_static("x-auth-scope");
-const ISSUER: HeaderName = HeaderName::from_static("x-auth-issuer");
-const GRANT: HeaderName = HeaderName::from_static("x-auth-grant");
-const CONSENT_ID: HeaderName = HeaderName::from_static("x-auth-consent-id");
-const TOKEN_ID: HeaderName = HeaderName::from_static("x-auth-token-id");
-const IDENTITY_HEADERS: usize = 8;
+const CLIENT_ID: &str = "x-auth-client-id";
+const SUBJECT: &str = "x-auth-subject";
+const SUBJECT_TYPE: &str = "x-auth-subject-type";
+const SCOPE: &str = "x-auth-scope";
+const ISSUER: &str = "x-auth-issuer";
+const GRANT: &str = "x-auth-grant";
+const CONSENT_ID: &str = "x-auth-consent-id";
+const TOKEN_ID: &str = "x-auth-token-id";
 const EARLY_TOLERANCE: Duration = Duration::from_secs(10);

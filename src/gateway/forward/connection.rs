@@ -1,0 +1,251 @@
+//! One connection to a server of an upstream, and one exchange at a time on it.
+//!
+//! It has no task of its own: the request's task polls it, so that no wake-up or channel stands between the two. An
+//! idle one is polled once when it is checked out, which learns of its end from the reactor without a system call.
+
+use super::body::{Exchange, RequestBody, ResponseBody};
+use super::codec::{self, Coding, Head, Persists};
+use super::headers::{self, About};
+use super::pool::Slot;
+use crate::gateway::authorize::permit::Permit;
+use crate::gateway::read;
+use crate::gateway::refusal::Reason;
+use bytes::BytesMut;
+use http::{HeaderMap, Method, Response, StatusCode, header};
+use hyper::body::Body as _;
+use std::future::{Future, poll_fn};
+use std::io;
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::net::TcpStream;
+
+/// A connection that is checked out. Dropped, it is closed.
+pub(super) struct Connection {
+    tcp: TcpStream,
+    received: BytesMut,
+    sending: Sending,
+    persists: Persists,
+    exchange: Rc<Exchange>,
+    pub(super) slot: Slot,
+}
+
+/// The half of an exchange that goes out.
+#[derive(Default)]
+struct Sending {
+    out: Vec<u8>,
+    written: usize,
+    body: Option<(RequestBody, Coding)>,
+    has_failed: bool,
+}
+
+/// A request on its way out.
+pub(super) struct Outgoing<'a> {
+    pub(super) head: &'a mut read::Head,
+    /// Without it nothing is written.
+    pub(super) permit: &'a Permit<'a>,
+    pub(super) about: &'a About<'a>,
+    /// Taken when the head is on its way.
+    pub(super) body: Option<RequestBody>,
+}
+
+/// Why there is no response.
+pub(super) enum SendFault {
+    /// Not a byte of it was written: it may be sent again, whatever its method.
+    Unsent,
+    /// It may have been received: it must not be sent again.
+    Refused(Reason),
+}
+
+impl Connection {
+    /// Boxed, because it changes hands often: from the pool to the request to its response and back.
+    pub(super) fn new(tcp: TcpStream, exchange: Exchange, slot: Slot) -> Box<Self> {
+        Box::new(Self {
+            tcp,
+            received: BytesMut::new(),
+            sending: Sending::default(),
+            persists: Persists::Yes,
+            exchange: Rc::new(exchange),
+            slot,
+        })
+    }
+
+    /// Whether an idle connection is still open and silent.
+    pub(super) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
+        self.poll_receive(cx).is_pending() && self.exchange.poll_late(cx).is_pending()
+    }
+
+    /// Whether it has been idle for too long.
+    pub(super) fn is_stale(&self, cx: &Context<'_>) -> bool {
+        self.exchange.poll_late(cx).is_ready()
+    }
+
+    /// Sends a request and waits for the head of its response.
+    pub(super) async fn send(
+        mut self: Box<Self>,
+        outgoing: &mut Outgoing<'_>,
+    ) -> Result<Response<ResponseBody>, SendFault> {
+        self.exchange.begin();
+        let coding = self.sending.begin(outgoing);
+        // A head that could not even begin to leave means that the connection had ended while it was idle.
+        if let Err(_closed) = poll_fn(|cx| self.sending.poll_first(&mut self.tcp, cx)).await {
+            return Err(SendFault::Unsent);
+        }
+        if let Some(mut body) = outgoing.body.take_if(|body| !body.is_end_stream()) {
+            body.join(&self.exchange);
+            self.sending.body = Some((body, coding));
+        }
+        // The request's fields have been written; their memory serves the response.
+        let mut fields = std::mem::take(&mut outgoing.head.parts.headers);
+        fields.clear();
+        let method = &outgoing.head.parts.method;
+        match poll_fn(|cx| self.poll_head(cx, method, &mut fields)).await {
+            Ok(head) => {
+                self.exchange.rest();
+                self.persists = head.persists;
+                let mut response = Response::new(ResponseBody::new(head.framing, self));
+                *response.status_mut() = head.status;
+                *response.headers_mut() = head.headers;
+                Ok(response)
+            }
+            Err(reason) => Err(SendFault::Refused(reason)),
+        }
+    }
+
+    /// Writes what there is to write and reads what there is to read, until there is the head of a final response.
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        method: &Method,
+        fields: &mut HeaderMap,
+    ) -> Poll<Result<Head, Reason>> {
+        self.poll_send(cx);
+        loop {
+            match codec::read_head(&mut self.received, method, fields) {
+                Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
+                    // Nobody asked for it: `Upgrade` is not forwarded.
+                    return Poll::Ready(Err(Reason::UpstreamInvalid));
+                }
+                Ok(Some(head)) if head.status.is_informational() => *fields = HeaderMap::new(),
+                Ok(Some(head)) => return Poll::Ready(Ok(head)),
+                Err(_bad) => return Poll::Ready(Err(Reason::UpstreamInvalid)),
+                Ok(None) => match self.poll_receive(cx) {
+                    Poll::Ready(Ok(received)) if received > 0 => {}
+                    Poll::Ready(_) => {
+                        return Poll::Ready(Err(self.exchange.fault().unwrap_or(Reason::UpstreamInvalid)));
+                    }
+                    Poll::Pending => return self.poll_fault(cx).map(Err),
+                },
+            }
+        }
+    }
+
+    /// Why waiting for a response is over: the request body broke off, or time is up.
+    fn poll_fault(&self, cx: &Context<'_>) -> Poll<Reason> {
+        match self.exchange.fault() {
+            Some(reason) => Poll::Ready(reason),
+            None => self.exchange.poll_late(cx),
+        }
+    }
+
+    /// Lets the request body go on. A fault shows in what is received, or not received, next.
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) {
+        if !self.sending.has_failed
+            && let Poll::Ready(Err(_)) = self.sending.poll(&mut self.tcp, cx)
+        {
+            self.sending.has_failed = true;
+        }
+    }
+
+    /// Reads once; the count is 0 at the end of the stream.
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.received.capacity() - self.received.len() < READ_BYTES_MIN {
+            self.received.reserve(READ_BYTES);
+        }
+        pin!(self.tcp.read_buf(&mut self.received)).poll(cx)
+    }
+
+    /// What was received and not yet taken.
+    pub(super) fn received(&mut self) -> &mut BytesMut {
+        &mut self.received
+    }
+
+    /// Waits for the next bytes of a response body, but not for ever.
+    pub(super) fn wait_for_more(&self, cx: &Context<'_>) -> Poll<()> {
+        self.exchange.wait_for_more();
+        self.exchange.poll_late(cx).map(drop)
+    }
+
+    /// Bytes of the response body arrived.
+    pub(super) fn moved(&self) {
+        self.exchange.rest();
+    }
+
+    /// Back to the pool, if both directions are at their end and nothing is left over: bytes after a response
+    /// would be taken for the next one.
+    pub(super) fn give_back(self: Box<Self>) {
+        if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
+            self.exchange.wait_idle();
+            Slot::give_back(self);
+        }
+    }
+}
+
+impl Sending {
+    /// Puts the head into `out`. A declared length was checked by hyper and goes on; a body without one is chunked.
+    fn begin(&mut self, outgoing: &Outgoing<'_>) -> Coding {
+        let parts = &outgoing.head.parts;
+        let has_body = outgoing.body.as_ref().is_some_and(|body| !body.is_end_stream());
+        let is_chunked = has_body && !parts.headers.contains_key(header::CONTENT_LENGTH);
+        let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
+        self.out.clear();
+        codec::write_head(&mut self.out, (&parts.method, &parts.uri), coding, |out| {
+            headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
+        });
+        coding
+    }
+
+    /// Writes the first bytes of what is in `out`.
+    fn poll_first(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.written = ready!(Pin::new(tcp).poll_write(cx, &self.out))?;
+        self.has_failed = false;
+        Poll::Ready(Ok(()))
+    }
+
+    /// Writes until everything is written: the body is asked for more only when there is nothing left to write, so
+    /// that a slow upstream slows the client and not us.
+    fn poll(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        loop {
+            while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
+                self.written += ready!(Pin::new(&mut *tcp).poll_write(cx, rest))?;
+            }
+            self.out.clear();
+            self.written = 0;
+            let Some((body, coding)) = &mut self.body else {
+                return Poll::Ready(Ok(()));
+            };
+            match ready!(Pin::new(body).poll_frame(cx)) {
+                Some(Ok(frame)) => {
+                    if let Some(data) = frame.data_ref() {
+                        codec::write_data(&mut self.out, data, *coding);
+                    }
+                }
+                Some(Err(broken)) => return Poll::Ready(Err(io::Error::other(broken))),
+                None => {
+                    codec::write_end(&mut self.out, *coding);
+                    self.body = None;
+                }
+            }
+        }
+    }
+
+    fn is_over(&self) -> bool {
+        !self.has_failed && self.body.is_none() && self.written >= self.out.len()
+    }
+}
+
+/// Room for a small response, head and all.
+const READ_BYTES_MIN: usize = 2 * 1024;
+/// What is asked of the allocator when there is less.
+const READ_BYTES: usize = 16 * 1024;

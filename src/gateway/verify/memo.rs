@@ -1,0 +1,33 @@
+//! The last token of one connection. Clients send the same one again and again; comparing its bytes costs a tenth of
+//! hashing them. It saves the look-up only: every check of a cached verdict runs all the same.
+
+use super::token::Verdict;
+use std::cell::RefCell;
+use std::sync::Arc;
+
+/// A token's bytes and its verdict. It dies with its connection and is never shown: no `Debug`.
+#[derive(Default)]
+pub struct Memo(RefCell<Option<Kept>>);
+
+struct Kept {
+    token: Vec<u8>,
+    /// A verdict is worth nothing to a verifier with other issuers.
+    verifier: u64,
+    verdict: Arc<Verdict>,
+}
+
+impl Memo {
+    pub(super) fn find(&self, token: &[u8], verifier: u64) -> Option<Arc<Verdict>> {
+        let kept = self.0.borrow();
+        let kept = kept.as_ref().filter(|kept| kept.verifier == verifier && kept.token == token)?;
+        Some(Arc::clone(&kept.verdict))
+    }
+
+    pub(super) fn keep(&self, token: &[u8], verifier: u64, verdict: &Arc<Verdict>) {
+        let mut kept = self.0.borrow_mut();
+        let mut memory = kept.take().map_or_else(Vec::new, |kept| kept.token);
+        memory.clear();
+        memory.extend_from_slice(token);
+        *kept = Some(Kept { token: memory, verifier, verdict: Arc::clone(verdict) });
+    }
+}

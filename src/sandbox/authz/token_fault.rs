@@ -1,0 +1,137 @@
+//! Why the token endpoint gives no token, in the words of RFC 6749 §5.2.
+
+use crate::sandbox::store::{CodeFault, RefreshFault};
+use axum::Json;
+use axum::response::{IntoResponse, Response};
+use http::{HeaderValue, StatusCode, header};
+use serde_json::json;
+
+/// Every "no" of the token endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum TokenFault {
+    /// Not `application/x-www-form-urlencoded`, or broken.
+    NotAForm,
+    /// A parameter stands there twice.
+    Repeated,
+    /// A parameter is not there; the text says which.
+    Missing(&'static str),
+    /// A secret stands in the address.
+    InQuery,
+    /// Two ways of authentication at once.
+    TwoAuthentications,
+    /// No such client, or not with this secret: which of them is not said.
+    ClientUnknown(Scheme),
+    /// Too many wrong secrets; seconds until the next try.
+    TooManyAttempts(i64),
+    /// An application without a secret asked for a token of its own.
+    ClientNotAllowed,
+    /// Another grant than the three.
+    GrantUnsupported,
+    /// A scope that does not exist, or a malformed scope string.
+    ScopeUnknown,
+    /// A scope beyond the application's APIs.
+    ScopeNotRegistered,
+    /// The authorization code is at fault.
+    Code(CodeFault),
+    /// The refresh token is at fault.
+    Refresh(RefreshFault),
+}
+
+/// How the client tried to authenticate: Basic is answered with a challenge.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Scheme {
+    /// In `Authorization`.
+    Basic,
+    /// In the form, or not at all.
+    Form,
+}
+
+impl TokenFault {
+    /// The answer.
+    pub(super) fn answer(self) -> Response {
+        let body = json!({ "error": self.code(), "error_description": self.text() });
+        let mut response = (self.status(), Json(body)).into_response();
+        let headers = response.headers_mut();
+        if let Self::ClientUnknown(Scheme::Basic) = self {
+            headers.insert(header::WWW_AUTHENTICATE, HeaderValue::from_static("Basic realm=\"sandbox\""));
+        }
+        if let Self::TooManyAttempts(seconds) = self {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+
+    fn status(self) -> StatusCode {
+        match self {
+            Self::ClientUnknown(_) => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::NotAForm
+            | Self::Repeated
+            | Self::Missing(_)
+            | Self::InQuery
+            | Self::TwoAuthentications
+            | Self::ClientNotAllowed
+            | Self::GrantUnsupported
+            | Self::ScopeUnknown
+            | Self::ScopeNotRegistered
+            | Self::Code(_)
+            | Self::Refresh(_) => StatusCode::BAD_REQUEST,
+        }
+    }
+
+    fn code(self) -> &'static str {
+        match self {
+            Self::NotAForm | Self::Repeated | Self::Missing(_) | Self::InQuery | Self::TwoAuthentications => {
+                "invalid_request"
+            }
+            // RFC 6749 has no word for it; the status says what to do.
+            Self::ClientUnknown(_) | Self::TooManyAttempts(_) => "invalid_client",
+            Self::ClientNotAllowed => "unauthorized_client",
+            Self::GrantUnsupported => "unsupported_grant_type",
+            Self::ScopeUnknown | Self::ScopeNotRegistered | Self::Refresh(RefreshFault::ScopeWider) => "invalid_scope",
+            Self::Code(_)
+            | Self::Refresh(
+                RefreshFault::Unknown | RefreshFault::Expired | RefreshFault::Revoked | RefreshFault::Reused,
+            ) => "invalid_grant",
+        }
+    }
+
+    fn text(self) -> &'static str {
+        match self {
+            Self::NotAForm => "Send the parameters as application/x-www-form-urlencoded",
+            Self::Repeated => "A parameter is repeated",
+            Self::Missing(text) => text,
+            Self::InQuery => "Secrets do not belong into the address: send them in the body or by Basic",
+            Self::TwoAuthentications => "Authenticate in one way: by Basic or in the body",
+            Self::ClientUnknown(_) => "Client authentication failed",
+            Self::TooManyAttempts(_) => "Client authentication failed too often: wait, then try again",
+            Self::ClientNotAllowed => "Applications without a secret cannot get a token of their own",
+            Self::GrantUnsupported => "Supported are authorization_code, client_credentials and refresh_token",
+            Self::ScopeUnknown => "scope names something other than accounts and payments",
+            Self::ScopeNotRegistered => "scope goes beyond the APIs that the application was registered for",
+            Self::Code(fault) => code_text(fault),
+            Self::Refresh(fault) => refresh_text(fault),
+        }
+    }
+}
+
+fn code_text(fault: CodeFault) -> &'static str {
+    match fault {
+        CodeFault::Unknown => "The code is unknown",
+        CodeFault::Expired => "The code expired",
+        CodeFault::RedirectUri => "redirect_uri is not the one of the authorization request",
+        CodeFault::VerifierMissing => "code_verifier is missing",
+        CodeFault::VerifierWrong => "code_verifier does not belong to the code_challenge",
+        CodeFault::Used => "The code was used before: its tokens are revoked",
+    }
+}
+
+fn refresh_text(fault: RefreshFault) -> &'static str {
+    match fault {
+        RefreshFault::Unknown => "The refresh token is unknown",
+        RefreshFault::Expired => "The refresh token expired: ask the customer again",
+        RefreshFault::Revoked => "The refresh token was revoked: ask the customer again",
+        RefreshFault::Reused => "The refresh token was used before: all its successors are revoked",
+        RefreshFault::ScopeWider => "scope goes beyond what the customer granted",
+    }
+}

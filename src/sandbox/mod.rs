@@ -1,0 +1,144 @@
+//! A small bank around the door: a portal for developers, an authorization server, two banking APIs.
+//! It talks to the gateway over HTTP only, as any bank would, and keeps everything in memory.
+//! For loopback and for trying things out: it refuses to be a production authorization server.
+
+pub mod story;
+
+mod attempts;
+mod authz;
+mod bank;
+mod customer;
+mod form;
+mod page;
+mod portal;
+mod redirect_uri;
+mod scopes;
+mod secret;
+mod store;
+
+use crate::clock::Clock;
+use crate::net::serve::Serving;
+use attempts::Attempts;
+use authz::SigningKey;
+use axum::Router;
+use hyper_util::service::TowerToHyperService;
+use std::io;
+use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::time::Duration;
+use store::Store;
+use tokio::net::TcpListener;
+
+/// How a sandbox is set up.
+#[derive(Clone, Debug)]
+pub struct Options {
+    /// Where the portal and the authorization server listen; a free port is taken if this one is busy.
+    pub portal: SocketAddr,
+    /// The gateway as third parties reach it, `http://127.0.0.1:8080`: the audience of every token.
+    pub gateway: String,
+    /// How long what is given out lives.
+    pub lifetimes: TokenLifetimes,
+    /// Where time comes from.
+    pub clock: Clock,
+}
+
+/// How long what the authorization server gives out lives.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TokenLifetimes {
+    /// Access tokens, unless the developer asked for short ones.
+    pub access: Duration,
+    /// Access tokens of applications that want to see them expire.
+    pub access_short: Duration,
+    /// Authorization codes.
+    pub code: Duration,
+    /// Refresh tokens that nobody uses.
+    pub refresh_idle: Duration,
+}
+
+/// The running sandbox: banking APIs, portal and authorization server.
+#[derive(Debug)]
+pub struct Sandbox {
+    apis: Serving,
+    portal: Serving,
+}
+
+/// What every page and endpoint shares.
+#[derive(Debug)]
+struct Site {
+    /// The authorization server's name (RFC 8414 §2) and the portal's address.
+    issuer: String,
+    gateway: String,
+    lifetimes: TokenLifetimes,
+    clock: Clock,
+    key: SigningKey,
+    store: Store,
+    attempts: Attempts,
+}
+
+impl Sandbox {
+    /// Starts everything on the runtime that polls this call.
+    pub async fn start(options: Options) -> io::Result<Self> {
+        let apis = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
+        let apis = serve(apis, bank::router(options.clock.clone()))?;
+        let listener = bind(options.portal).await?;
+        let site = Site {
+            issuer: format!("http://{}", listener.local_addr()?),
+            gateway: options.gateway,
+            lifetimes: options.lifetimes,
+            clock: options.clock,
+            key: SigningKey::generate(),
+            store: Store::default(),
+            attempts: Attempts::default(),
+        };
+        let portal = serve(listener, desk(Arc::new(site)))?;
+        Ok(Self { apis, portal })
+    }
+
+    /// The banking APIs: the gateway's upstream, which third parties never reach themselves.
+    pub fn apis(&self) -> SocketAddr {
+        self.apis.address()
+    }
+
+    /// The portal and the authorization server; the port differs from the wished one if that was busy.
+    pub fn portal(&self) -> SocketAddr {
+        self.portal.address()
+    }
+
+    /// Lets answers finish that are under way.
+    pub async fn stop(self) {
+        self.portal.stop().await;
+        self.apis.stop().await;
+    }
+}
+
+impl Default for TokenLifetimes {
+    fn default() -> Self {
+        Self {
+            access: Duration::from_mins(5),
+            access_short: Duration::from_secs(3),
+            code: Duration::from_mins(1),
+            refresh_idle: Duration::from_hours(24),
+        }
+    }
+}
+
+/// The portal and the authorization server under one address.
+fn desk(site: Arc<Site>) -> Router {
+    let pages = portal::router().merge(authz::pages()).fallback(page::unknown);
+    page::guard(pages).merge(authz::endpoints()).with_state(site)
+}
+
+fn serve(listener: TcpListener, router: Router) -> io::Result<Serving> {
+    Serving::start(listener, TowerToHyperService::new(router))
+}
+
+/// The wished address, or a free port beside it.
+async fn bind(wished: SocketAddr) -> io::Result<TcpListener> {
+    match TcpListener::bind(wished).await {
+        Err(fault) if fault.kind() == io::ErrorKind::AddrInUse => TcpListener::bind((wished.ip(), 0)).await,
+        bound => bound,
+    }
+}
+
+#[cfg(test)]
+mod tests;

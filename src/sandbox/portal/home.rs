@@ -1,0 +1,27 @@
+//! `GET /`: what this is, and the first step.
+
+use crate::sandbox::scopes::Api;
+use crate::sandbox::{Site, page};
+use askama::Template;
+use axum::extract::State;
+use axum::response::Response;
+use http::StatusCode;
+use std::sync::Arc;
+
+#[derive(Template)]
+#[template(path = "home.html", config = "src/sandbox/askama.toml")]
+struct HomePage<'a> {
+    apis: [Api; 2],
+    gateway: &'a str,
+    issuer: &'a str,
+    access_seconds: u64,
+}
+
+/// Shows the first page.
+pub(super) async fn get(State(site): State<Arc<Site>>) -> Response {
+    let access_seconds = site.lifetimes.access.as_secs();
+    page::show(
+        StatusCode::OK,
+        &HomePage { apis: Api::ALL, gateway: &site.gateway, issuer: &site.issuer, access_seconds },
+    )
+}

@@ -1,0 +1,41 @@
+//! Secrets: made from the system's randomness, kept as digests, compared in constant time.
+
+use aws_lc_rs::{constant_time, digest, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+
+/// The SHA-256 of a secret: enough to recognise it, useless to whoever reads it.
+/// No salt and no stretching: the secrets are 256 random bits, which nobody tries out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Digest([u8; 32]);
+
+impl Digest {
+    /// Of `secret`.
+    pub(super) fn of(secret: &str) -> Self {
+        let mut bytes = [0; 32];
+        bytes.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
+        Self(bytes)
+    }
+
+    /// Whether `secret` is the one, in time that does not depend on it.
+    pub(super) fn matches(&self, secret: &str) -> bool {
+        equal(&self.0, &Self::of(secret).0)
+    }
+
+    /// base64url without padding, as PKCE and JWK thumbprints write it.
+    pub(super) fn base64url(&self) -> String {
+        URL_SAFE_NO_PAD.encode(self.0)
+    }
+}
+
+/// A new secret of 256 random bits behind `prefix`, which lets a person and a scanner recognise it.
+pub(super) fn fresh(prefix: &str) -> String {
+    let mut bytes = [0; 32];
+    rand::fill(&mut bytes).expect("AWS-LC ends the process rather than return without randomness");
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
+/// Compares in time that depends on the lengths only.
+pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
+    constant_time::verify_slices_are_equal(left, right).is_ok()
+}

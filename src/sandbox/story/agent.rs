@@ -1,0 +1,81 @@
+//! A browser reduced to what the story needs: cookies, forms, and no redirect followed unseen.
+
+use crate::net::fetch::{Bounds, FetchError, Fetcher};
+use crate::sandbox::form;
+use bytes::Bytes;
+use http::{HeaderValue, Request, Response, header};
+use std::time::Duration;
+
+/// Somebody at a browser.
+#[derive(Debug)]
+pub(in crate::sandbox) struct Agent {
+    fetcher: Fetcher,
+    cookie: Option<HeaderValue>,
+}
+
+/// An answer whose body is text.
+pub(in crate::sandbox) type Answer = Response<Bytes>;
+
+impl Agent {
+    /// A browser that has been nowhere yet.
+    pub(in crate::sandbox) fn new(fetcher: Fetcher) -> Self {
+        Self { fetcher, cookie: None }
+    }
+
+    /// Opens an address.
+    pub(in crate::sandbox) async fn open(&mut self, url: &str) -> Result<Answer, FetchError> {
+        self.send(Request::get(url), Bytes::new()).await
+    }
+
+    /// Sends a form.
+    pub(in crate::sandbox) async fn submit(
+        &mut self,
+        url: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, FetchError> {
+        let request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        self.send(request, Bytes::from(form::join(fields))).await
+    }
+
+    async fn send(&mut self, mut request: http::request::Builder, body: Bytes) -> Result<Answer, FetchError> {
+        if let Some(cookie) = &self.cookie {
+            request = request.header(header::COOKIE, cookie);
+        }
+        let request = request.body(body).map_err(|_| FetchError::BadAddress)?;
+        let answer = self.fetcher.send(request, BOUNDS).await?;
+        // The bank sets one cookie; name and value stand before the first semicolon.
+        let set = answer.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
+        if let Some(pair) = set.and_then(|value| value.split(';').next()) {
+            self.cookie = HeaderValue::from_str(pair).ok();
+        }
+        Ok(answer)
+    }
+}
+
+/// Where an answer sends the browser; empty if nowhere.
+pub(in crate::sandbox) fn location(answer: &Answer) -> &str {
+    answer.headers().get(header::LOCATION).and_then(|value| value.to_str().ok()).unwrap_or_default()
+}
+
+/// The body as text.
+pub(in crate::sandbox) fn text(answer: &Answer) -> &str {
+    std::str::from_utf8(answer.body()).unwrap_or_default()
+}
+
+/// The value of the hidden field `name`. Ours hold base64url only, so nothing has to be unescaped.
+pub(in crate::sandbox) fn hidden<'a>(html: &'a str, name: &str) -> Option<&'a str> {
+    between(html, &format!("name=\"{name}\" value=\""), '"')
+}
+
+/// The text of the element `id`, which holds no other element.
+pub(in crate::sandbox) fn element<'a>(html: &'a str, id: &str) -> Option<&'a str> {
+    between(html, &format!("id=\"{id}\">"), '<')
+}
+
+fn between<'a>(text: &'a str, before: &str, after: char) -> Option<&'a str> {
+    let (_, rest) = text.split_once(before)?;
+    rest.split_once(after).map(|(value, _)| value)
+}
+
+/// Everything is on this machine; more than a second is a fault already.
+pub(super) const BOUNDS: Bounds = Bounds { total: Duration::from_secs(5), body_bytes_max: 256 * 1024 };

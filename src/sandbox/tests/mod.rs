@@ -1,0 +1,148 @@
+//! The sandbox over real sockets, as browsers and applications meet it.
+
+mod authorize;
+mod bank;
+mod portal;
+mod token;
+
+use super::authz::Challenge;
+use super::customer::DEMO;
+use super::form::{self, Params};
+use super::story::agent::{self, Agent, Answer};
+use super::{Options, Sandbox, TokenLifetimes};
+use crate::clock::Clock;
+use crate::net::fetch::{Bounds, Fetcher};
+use bytes::Bytes;
+use http::{Request, StatusCode};
+use rustls::{ClientConfig, RootCertStore};
+use serde_json::Value;
+use std::sync::Arc;
+use std::time::Duration;
+
+const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
+const REDIRECT_URI: &str = "https://tally.example/cb?from=bank";
+const FORM: &str = "application/x-www-form-urlencoded";
+
+/// A sandbox on free ports, at a time that the test moves.
+struct Stage {
+    sandbox: Sandbox,
+    clock: Clock,
+    portal: String,
+    fetcher: Fetcher,
+}
+
+/// A registered application.
+struct App {
+    id: String,
+    secret: String,
+}
+
+impl Stage {
+    async fn start() -> Self {
+        let clock = Clock::manual(1_772_366_405);
+        let options = Options {
+            portal: "127.0.0.1:0".parse().unwrap(),
+            gateway: "https://api.bank.example".to_owned(),
+            lifetimes: TokenLifetimes::default(),
+            clock: clock.clone(),
+        };
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let portal = format!("http://{}", sandbox.portal());
+        let tls = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
+        Self { sandbox, clock, portal, fetcher: Fetcher::new(Arc::new(tls)) }
+    }
+
+    fn browser(&self) -> Agent {
+        Agent::new(self.fetcher.clone())
+    }
+
+    fn url(&self, path: &str) -> String {
+        format!("{}{path}", self.portal)
+    }
+
+    /// Sends whatever a test makes up.
+    async fn send(&self, request: http::request::Builder, body: &str) -> Answer {
+        let bounds = Bounds { total: Duration::from_secs(10), body_bytes_max: 1 << 20 };
+        self.fetcher.send(request.body(Bytes::from(body.to_owned())).unwrap(), bounds).await.unwrap()
+    }
+
+    /// Adds an application; `more` holds further form fields.
+    async fn add(&self, kind: &str, apis: &[&str]) -> App {
+        let mut fields = vec![("name", "Tally"), ("kind", kind), ("redirect_uris", REDIRECT_URI)];
+        fields.extend(apis.iter().map(|api| ("api", *api)));
+        let page = self.browser().submit(&self.url("/applications"), &fields).await.unwrap();
+        assert_eq!(page.status(), StatusCode::CREATED, "{}", agent::text(&page));
+        let value = |id| agent::element(agent::text(&page), id).unwrap_or_default().to_owned();
+        App { id: value("client-id"), secret: value("client-secret") }
+    }
+
+    /// The address of a good authorization request, with some parameters changed; `""` leaves one out.
+    fn authorize(&self, app: &App, changes: &[(&str, &str)]) -> String {
+        let challenge = Challenge::of(VERIFIER);
+        let mut pairs = vec![
+            ("response_type", "code"),
+            ("client_id", app.id.as_str()),
+            ("redirect_uri", REDIRECT_URI),
+            ("scope", "accounts"),
+            ("state", "s t&ate"),
+            ("code_challenge", challenge.as_str()),
+            ("code_challenge_method", "S256"),
+        ];
+        for (name, value) in changes {
+            match pairs.iter_mut().find(|(held, _)| held == name) {
+                Some(pair) => pair.1 = value,
+                None => pairs.push((name, value)),
+            }
+        }
+        self.url(&format!("/authorize?{}", form::join(&pairs)))
+    }
+
+    /// A browser whose customer logged in, at the consent page.
+    async fn at_consent(&self, app: &App) -> (Agent, Answer) {
+        let mut browser = self.browser();
+        let answer = browser.open(&self.authorize(app, &[])).await.unwrap();
+        let login = browser.open(&self.url(agent::location(&answer))).await.unwrap();
+        let fields = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
+        let answer = browser.submit(&self.url("/login"), &pairs(&fields)).await.unwrap();
+        let consent = browser.open(&self.url(agent::location(&answer))).await.unwrap();
+        (browser, consent)
+    }
+
+    async fn code(&self, app: &App) -> String {
+        let (mut browser, consent) = self.at_consent(app).await;
+        let fields = filled(&consent, &[("decision", "allow")]);
+        let back = browser.submit(&self.url("/consent"), &pairs(&fields)).await.unwrap();
+        returned(&back).get("code").unwrap().to_owned()
+    }
+
+    /// A token request in the form, with some parameters changed; `""` leaves one out.
+    async fn token(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
+        let request = Request::post(self.url("/token")).header("content-type", FORM);
+        read(&self.send(request, &form::join(fields)).await)
+    }
+}
+
+/// The hidden fields of a page and what the customer adds.
+fn filled(page: &Answer, more: &[(&str, &str)]) -> Vec<(String, String)> {
+    let html = agent::text(page);
+    let hidden =
+        ["ask", "form_token"].map(|name| (name, agent::hidden(html, name).unwrap_or_else(|| panic!("{html}"))));
+    hidden.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {
+    fields.iter().map(|(name, value)| (name.as_str(), value.as_str())).collect()
+}
+
+/// The parameters with which the customer returns to the application.
+fn returned(answer: &Answer) -> Params {
+    assert_eq!(answer.status(), StatusCode::SEE_OTHER, "{}", agent::text(answer));
+    let query = agent::location(answer)
+        .strip_prefix("https://tally.example/cb?")
+        .unwrap_or_else(|| panic!("{}", agent::location(answer)));
+    Params::parse(query.as_bytes()).unwrap()
+}
+
+fn read(answer: &Answer) -> (StatusCode, Value) {
+    (answer.status(), serde_json::from_slice(answer.body()).unwrap_or_default())
+}
