@@ -4,6 +4,7 @@ use crate::support::client::Request;
 use crate::support::gateway::{Setup, World};
 use crate::support::server::{After, Server, write};
 use crate::support::tokens::Token;
+use crate::support::wire::Message;
 
 fn get(target: &str) -> Request {
     Request::get(target).token(&Token::good().mint())
@@ -211,7 +212,7 @@ fn pipelined_requests_are_answered_in_order_and_a_bad_one_spoils_no_other() {
     let requests = [get("/accounts/1"), bad, get("/accounts/2"), get("/nowhere"), get("/accounts/3")];
     client.write(requests.iter().flat_map(Request::bytes).collect::<Vec<_>>());
     let answers: Vec<_> = requests.iter().map(|_| client.answer()).collect();
-    assert_eq!(answers.iter().map(|answer| answer.status()).collect::<Vec<_>>(), [200, 401, 200, 404, 200]);
+    assert_eq!(answers.iter().map(Message::status).collect::<Vec<_>>(), [200, 401, 200, 404, 200]);
     for (place, path) in [(0, "/accounts/1"), (2, "/accounts/2"), (4, "/accounts/3")] {
         assert_eq!(answers[place].text(), format!("GET {path} HTTP/1.1"));
     }

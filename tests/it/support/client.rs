@@ -2,7 +2,7 @@
 
 use super::wire::{Message, Reader};
 use std::io::Write as _;
-use std::net::{Shutdown, SocketAddr, TcpStream};
+use std::net::{SocketAddr, TcpStream};
 
 /// One connection.
 pub struct Client(Reader);
@@ -72,11 +72,6 @@ impl Client {
     pub fn rest(&mut self) -> Option<Vec<u8>> {
         self.0.rest()
     }
-
-    /// Says that nothing more will be sent.
-    pub fn finish(&mut self) {
-        self.0.stream().shutdown(Shutdown::Write).ok();
-    }
 }
 
 impl Request {
@@ -124,7 +119,7 @@ impl Request {
     pub fn bytes(&self) -> Vec<u8> {
         let mut text = format!("{} {} HTTP/1.1\r\n", self.method, self.target);
         if let Some(host) = &self.host {
-            text.push_str(&format!("host: {host}\r\n"));
+            text.extend(["host: ", host, "\r\n"]);
         }
         for field in &self.fields {
             text.push_str(field);

@@ -69,7 +69,7 @@ impl Setup {
 
     /// With these lines below `limits:`, each `key: value`.
     pub fn limits(lines: &[&str]) -> Self {
-        Self { limits: lines.iter().map(|line| format!("  {line}\n")).collect(), ..Self::default() }
+        Self { limits: lines.iter().flat_map(|line| ["  ", line, "\n"]).collect(), ..Self::default() }
     }
 
     /// With these issuers' entries.

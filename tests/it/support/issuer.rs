@@ -1,7 +1,7 @@
 //! An issuer that serves its keys over a real socket, counts the calls, and can be as bad as issuers get.
 
 use super::keys::{self, Key};
-use super::server::{After, Server, always, ok, then_close};
+use super::server::{Server, always, ok, then_close};
 use std::net::SocketAddr;
 
 /// A running issuer.
@@ -26,11 +26,6 @@ impl Issuer {
     /// Answers with these bytes from now on, then closes.
     pub fn says(&self, answer: impl AsRef<[u8]> + 'static) {
         self.0.becomes(then_close(answer));
-    }
-
-    /// Closes every connection without a word from now on.
-    pub fn goes_down(&self) {
-        self.0.becomes(|_, _| After::Close);
     }
 
     /// Calls so far.
