@@ -16,6 +16,7 @@ mod support {
 use criterion::{Criterion, criterion_group, criterion_main};
 use scopegate::clock::Clock;
 use scopegate::commands::gateway::Gateway;
+use scopegate::config;
 use std::io::{Read as _, Write as _};
 use std::net::TcpStream;
 use std::time::Duration;
@@ -90,7 +91,8 @@ impl Door {
             verdicts,
             access_log: "access.log",
         };
-        let gateway = Gateway::start(configuration.settings(folder.path()), Clock::System).unwrap();
+        let settings = config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
+        let gateway = Gateway::start(settings, Clock::System).unwrap();
         Self { issuer, gateway, folder }
     }
 

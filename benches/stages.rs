@@ -185,7 +185,7 @@ impl Bank {
         std::fs::write(&keys, issuer.key_set()).unwrap();
         let nowhere = "127.0.0.1:1".parse().unwrap();
         let configuration = Configuration { listen: nowhere, upstream: nowhere, routes, verdicts, access_log: "off" };
-        let settings = configuration.settings(folder.path());
+        let settings = scopegate::config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
         let known = &settings.issuers[0];
         let store = KeyStore::new(&known.keys);
         store.load_file(&keys, Clock::System.instant()).unwrap();

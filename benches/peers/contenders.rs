@@ -6,8 +6,8 @@ use super::process::{self, Pins, Place, Process};
 use crate::support::configuration::Configuration;
 use crate::support::issuer::Issuer;
 use crate::support::upstream;
+use anyhow::{Context as _, bail};
 use std::fs;
-use std::io;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
@@ -38,7 +38,7 @@ pub(crate) struct World {
 
 impl World {
     /// Writes every configuration into `folder` and starts the upstream.
-    pub(crate) fn prepare(folder: &Path, issuer: &Issuer, routes: usize, pins: &Pins) -> Result<Self, String> {
+    pub(crate) fn prepare(folder: &Path, issuer: &Issuer, routes: usize, pins: &Pins) -> anyhow::Result<Self> {
         let (nginx, haproxy) = (process::find("nginx"), process::find("haproxy"));
         let mut missing = Vec::new();
         if nginx.is_none() {
@@ -51,16 +51,16 @@ impl World {
         let mut world = Self { contenders: Vec::new(), missing, _upstream: process };
         world.add("direct, no proxy", upstream, Way::Direct, folder);
         if let Some(nginx) = nginx {
-            let address = process::free_address().map_err(text)?;
+            let address = process::free_address()?;
             let file = write(folder, "nginx.conf", &nginx_conf(folder, &nginx_proxy(address, upstream)))?;
             world.add("nginx", address, Way::Proxy(vec![nginx, "-c".into(), file]), folder);
         }
         if let Some(haproxy) = haproxy {
-            let address = process::free_address().map_err(text)?;
+            let address = process::free_address()?;
             let file = write(folder, "haproxy.cfg", &haproxy_cfg(address, upstream))?;
             world.add("haproxy", address, Way::Proxy(vec![haproxy, "-db".into(), "-f".into(), file]), folder);
         }
-        let address = process::free_address().map_err(text)?;
+        let address = process::free_address()?;
         write(folder, "jwks.json", &issuer.key_set())?;
         let log = folder.join("access.log").display().to_string();
         let gate = Configuration { listen: address, upstream, routes, verdicts: 200_000, access_log: &log };
@@ -78,45 +78,45 @@ impl World {
 impl Contender {
     /// Starts it and lets it prove that it does its work: `request` is answered by the upstream, and scopegate refuses
     /// the same without its token. Nothing runs where there is no proxy.
-    pub(crate) fn start(&self, request: &[u8], pins: &Pins) -> Result<Option<Process>, String> {
+    pub(crate) fn start(&self, request: &[u8], pins: &Pins) -> anyhow::Result<Option<Process>> {
         let name = self.name;
         let process = match &self.way {
             Way::Direct => None,
             Way::Proxy(command) | Way::Gate(command) => {
                 let started = Process::start(command, Place::Measured, pins, &self.folder);
-                let mut process = started.map_err(|fault| format!("{name}: {fault}"))?;
-                process.listens(self.address).map_err(|fault| format!("{name}: {fault}"))?;
+                let mut process = started.context(name)?;
+                process.listens(self.address).context(name)?;
                 Some(process)
             }
         };
-        let mut proof = Connection::new(self.address).map_err(text)?;
-        let answer = proof.ask(request).map_err(|fault| format!("{name}: {fault}"))?;
+        let mut proof = Connection::new(self.address)?;
+        let answer = proof.ask(request).context(name)?;
         if !answer.starts_with(b"HTTP/1.1 200") || !answer.ends_with(&[b'x'; BODY_BYTES]) {
-            return Err(format!("{name} does not pass the upstream's answer on: {}", String::from_utf8_lossy(answer)));
+            bail!("{name} does not pass the upstream's answer on: {}", String::from_utf8_lossy(answer));
         }
-        let bare = proof.ask(b"GET /accounts HTTP/1.1\r\nhost: api.bank.example\r\n\r\n").map_err(text)?;
+        let bare = proof.ask(b"GET /accounts HTTP/1.1\r\nhost: api.bank.example\r\n\r\n")?;
         if matches!(self.way, Way::Gate(_)) && !bare.starts_with(b"HTTP/1.1 401") {
-            return Err(format!("{name} lets a request without a token in"));
+            bail!("{name} lets a request without a token in");
         }
         Ok(process)
     }
 }
 
-fn start_upstream(folder: &Path, nginx: Option<&Path>, pins: &Pins) -> Result<(SocketAddr, Option<Process>), String> {
+fn start_upstream(folder: &Path, nginx: Option<&Path>, pins: &Pins) -> anyhow::Result<(SocketAddr, Option<Process>)> {
     let Some(nginx) = nginx else {
         return Ok((upstream::start(BODY_BYTES), None));
     };
-    let address = process::free_address().map_err(text)?;
+    let address = process::free_address()?;
     let body = "x".repeat(BODY_BYTES);
     let server = format!(
         "server {{ listen {address} backlog=4096; default_type application/json; location / {{ return 200 '{body}'; }} }}"
     );
     let own = folder.join("upstream");
-    fs::create_dir(&own).map_err(text)?;
+    fs::create_dir(&own)?;
     let file = write(&own, "nginx.conf", &nginx_conf(&own, &server))?;
     let command = [nginx.to_owned(), "-c".into(), file];
-    let mut process = Process::start(&command, Place::Beside, pins, &own).map_err(text)?;
-    process.listens(address).map_err(|fault| format!("nginx as the upstream: {fault}"))?;
+    let mut process = Process::start(&command, Place::Beside, pins, &own)?;
+    process.listens(address).context("nginx as the upstream")?;
     Ok((address, Some(process)))
 }
 
@@ -171,14 +171,10 @@ backend api
     )
 }
 
-fn write(folder: &Path, name: &str, content: &str) -> Result<PathBuf, String> {
+fn write(folder: &Path, name: &str, content: &str) -> anyhow::Result<PathBuf> {
     let file = folder.join(name);
-    fs::write(&file, content).map_err(|fault| format!("{}: {fault}", file.display()))?;
+    fs::write(&file, content).with_context(|| file.display().to_string())?;
     Ok(file)
-}
-
-fn text(fault: io::Error) -> String {
-    fault.to_string()
 }
 
 const BODY_BYTES: usize = 1024;

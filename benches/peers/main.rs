@@ -21,6 +21,7 @@ mod support {
     pub(crate) mod upstream;
 }
 
+use anyhow::{Context as _, bail};
 use clap::Parser;
 use contenders::{Contender, World};
 use figures::{Row, Sample};
@@ -30,7 +31,7 @@ use std::process::ExitCode;
 use std::time::Duration;
 use support::issuer::Issuer;
 
-/// Measures scopegate beside nginx and HAProxy on this machine.
+/// Measures scopegate beside nginx and haproxy on this machine.
 #[derive(Parser)]
 struct Options {
     /// Rounds; every contender takes part in each, in random order.
@@ -68,15 +69,15 @@ fn main() -> ExitCode {
     match run(&options) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
-            println!("peers: {fault}");
+            println!("peers: {fault:#}");
             ExitCode::FAILURE
         }
     }
 }
 
-fn run(options: &Options) -> Result<(), String> {
+fn run(options: &Options) -> anyhow::Result<()> {
     let pins = Pins::find();
-    let folder = tempfile::tempdir().map_err(|fault| fault.to_string())?;
+    let folder = tempfile::tempdir()?;
     let issuer = Issuer::new();
     let routes = usize::try_from(options.routes).unwrap_or(0);
     let world = World::prepare(folder.path(), &issuer, routes, &pins)?;
@@ -101,7 +102,7 @@ fn run(options: &Options) -> Result<(), String> {
     }
     println!();
     if left_out == options.rounds {
-        return Err("no round is left: this machine is too busy to be measured".to_owned());
+        bail!("no round is left: this machine is too busy to be measured");
     }
     figures::print(&rows, "nginx");
     Ok(())
@@ -113,7 +114,7 @@ fn run_round(
     options: &Options,
     requests: &[Vec<u8>],
     pins: &Pins,
-) -> Result<Vec<Sample>, String> {
+) -> anyhow::Result<Vec<Sample>> {
     let mut order: Vec<_> = contenders.iter().enumerate().collect();
     fastrand::shuffle(&mut order);
     let mut samples = Vec::new();
@@ -124,15 +125,14 @@ fn run_round(
     Ok(samples.into_iter().map(|(_, sample)| sample).collect())
 }
 
-fn measure(contender: &Contender, options: &Options, requests: &[Vec<u8>], pins: &Pins) -> Result<Sample, String> {
-    let said = |fault: std::io::Error| format!("{}: {fault}", contender.name);
+fn measure(contender: &Contender, options: &Options, requests: &[Vec<u8>], pins: &Pins) -> anyhow::Result<Sample> {
     let process = contender.start(&requests[0], pins)?;
     let cpu_ns = || process.as_ref().and_then(process::Process::cpu_ns);
-    let mut load = Load::connect(contender.address, options.conns.into()).map_err(said)?;
-    load.run(requests, options.rate, WARM_UP).map_err(said)?;
+    let mut load = Load::connect(contender.address, options.conns.into()).context(contender.name)?;
+    load.run(requests, options.rate, WARM_UP).context(contender.name)?;
     let before = cpu_ns();
     let time = Duration::from_secs(options.secs);
-    let outcome = load.run(requests, options.rate, time).map_err(said)?;
+    let outcome = load.run(requests, options.rate, time).context(contender.name)?;
     let after = cpu_ns();
     #[expect(clippy::cast_precision_loss, reason = "no benchmark runs that long")]
     let (answers, spent_ns) = ((outcome.good + outcome.bad) as f64, before.zip(after).map(|(b, a)| (a - b) as f64));

@@ -1,5 +1,6 @@
 //! Processes that the benchmark starts: found, pinned to a CPU, measured, and ended when they go out of scope.
 
+use anyhow::bail;
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -42,18 +43,18 @@ impl Process {
     }
 
     /// Waits until it listens on `address`; says what it said if it does not.
-    pub(crate) fn listens(&mut self, address: SocketAddr) -> Result<(), String> {
+    pub(crate) fn listens(&mut self, address: SocketAddr) -> anyhow::Result<()> {
         let end = Instant::now() + START_TIMEOUT;
         while Instant::now() < end {
             if let Ok(Some(status)) = self.child.try_wait() {
-                return Err(format!("it ended at once ({status}): {}", self.errors()));
+                bail!("it ended at once ({status}): {}", self.errors());
             }
             if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
                 return Ok(());
             }
             std::thread::sleep(Duration::from_millis(20));
         }
-        Err(format!("it does not listen on {address}: {}", self.errors()))
+        bail!("it does not listen on {address}: {}", self.errors())
     }
 
     /// CPU time of all its threads, from the scheduler, in nanoseconds: a tick of `/proc/PID/stat` is a hundred requests

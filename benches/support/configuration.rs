@@ -1,10 +1,8 @@
 //! Configurations for benchmarks: one issuer, one upstream, as many routes as are asked for.
 
 use super::issuer::{AUDIENCE, ISSUER};
-use scopegate::config::{self, Settings};
 use std::fmt::Write as _;
 use std::net::SocketAddr;
-use std::path::Path;
 
 /// What differs between benchmarks.
 pub(crate) struct Configuration<'a> {
@@ -51,10 +49,5 @@ routes:
             .unwrap();
         }
         text
-    }
-
-    /// As `scopegate serve` would read it from `folder`.
-    pub(crate) fn settings(&self, folder: &Path) -> Settings {
-        config::parse(&self.text(), &folder.join("scopegate.yaml")).unwrap()
     }
 }
