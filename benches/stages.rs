@@ -1,0 +1,229 @@
+//! Each stage of the path as a plain function: no socket, no runtime. `pipeline` has the whole path.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a benchmark that cannot go on should stop, and say where"
+)]
+
+mod support {
+    pub(crate) mod configuration;
+    pub(crate) mod issuer;
+}
+
+/// As `gateway::forward` has it, which shows it to nobody; what it reads of the crate is the bounds.
+#[allow(dead_code, unreachable_pub, reason = "the module is compiled here as it is there")]
+#[path = "../src/gateway/forward/codec.rs"]
+mod codec;
+mod config {
+    pub(crate) use scopegate::config::limits;
+}
+
+use bytes::BytesMut;
+use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
+use http::{HeaderMap, Method, Request, StatusCode};
+use scopegate::clock::{Clock, UnixSeconds};
+use scopegate::config::{Access, Settings};
+use scopegate::gateway::authorize::{Facts, permit, scopes};
+use scopegate::gateway::observe::metrics::{Metrics, Outcome};
+use scopegate::gateway::policy::Policy;
+use scopegate::gateway::read::{self, Head};
+use scopegate::gateway::verify::cache::CacheUse;
+use scopegate::gateway::verify::keys::KeyStore;
+use scopegate::gateway::verify::memo::Memo;
+use scopegate::gateway::verify::token::VerifiedToken;
+use scopegate::gateway::verify::{Issuer, Verifier};
+use scopegate::gateway::{credentials, route};
+use scopegate::oauth::challenge::Realm;
+use std::hint::black_box;
+use std::sync::Arc;
+use std::time::Duration;
+use support::configuration::Configuration;
+use support::issuer;
+
+#[cfg(feature = "jemalloc")]
+#[global_allocator]
+static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
+
+criterion_group! {
+    name = stages;
+    config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
+    targets = reading, routing, finding_credentials, verifying, authorizing, counting, speaking_to_upstreams
+}
+criterion_main!(stages);
+
+fn reading(c: &mut Criterion) {
+    let parts = request(PATH, "token").into_parts().0;
+    c.bench_function("read: head", |b| {
+        b.iter_batched(|| parts.clone(), |parts| read::head(parts, 8192), BatchSize::SmallInput);
+    });
+    for (name, path) in [
+        ("read: is_canonical, plain", PATH),
+        ("read: is_canonical, percent-encoded", "/accounts/Gl%C3%BCck%20auf/balances"),
+    ] {
+        assert!(read::is_canonical(path.as_bytes()));
+        c.bench_function(name, |b| b.iter(|| read::is_canonical(black_box(path.as_bytes()))));
+    }
+}
+
+fn routing(c: &mut Criterion) {
+    let head = head(PATH, "token");
+    for routes in [0, 97, 9_997] {
+        let bank = Bank::open(routes, 16);
+        c.bench_function(&format!("route: find, {} routes", bank.settings.routes.len()), |b| {
+            b.iter(|| route::find(&bank.policy.router, black_box(&head)).unwrap().place);
+        });
+    }
+}
+
+fn finding_credentials(c: &mut Criterion) {
+    let bank = Bank::open(0, 16);
+    let head = head(PATH, &bank.issuer.token("RS256", 0));
+    c.bench_function("credentials: find", |b| {
+        b.iter(|| credentials::find(black_box(&head)).unwrap().token().len());
+    });
+}
+
+fn verifying(c: &mut Criterion) {
+    let bank = Bank::open(0, 1000);
+    let heads = bank.heads("RS256", 2);
+    let memo = Memo::default();
+    bank.verify(&heads[0], &memo);
+    c.bench_function("verify: the connection's last token", |b| {
+        b.iter(|| assert_eq!(bank.verify(&heads[0], &memo).1, CacheUse::Hit));
+    });
+    bank.verify(&heads[1], &memo);
+    // Two tokens in turn are never the last one.
+    let mut turn = heads.iter().cycle();
+    c.bench_function("verify: a token from the cache", |b| {
+        b.iter(|| assert_eq!(bank.verify(turn.next().unwrap(), &memo).1, CacheUse::Hit));
+    });
+    for algorithm in ["RS256", "PS256", "ES256", "EdDSA"] {
+        let bank = Bank::open(0, 1);
+        let heads = bank.heads(algorithm, 64);
+        let mut turn = heads.iter().cycle();
+        c.bench_function(&format!("verify: a new token, {algorithm}"), |b| {
+            b.iter(|| assert_eq!(bank.verify(turn.next().unwrap(), &Memo::default()).1, CacheUse::Miss));
+        });
+    }
+}
+
+fn authorizing(c: &mut Criterion) {
+    let bank = Bank::open(0, 16);
+    let head = bank.heads("ES256", 1).remove(0);
+    let route = route::find(&bank.policy.router, &head).unwrap();
+    let token = bank.verify(&head, &Memo::default()).0;
+    c.bench_function("authorize: grant", |b| {
+        b.iter_batched(|| token.clone(), |token| permit::grant(route, token).is_ok(), BatchSize::SmallInput);
+    });
+    let Access::Token { all, any, .. } = &bank.settings.routes[route.place].access else {
+        panic!("the route wants a token")
+    };
+    let check = scopes::Scopes::compile(all, any, &Realm::new("bank").unwrap()).unwrap();
+    let facts = Facts { token: &token };
+    c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
+}
+
+fn counting(c: &mut Criterion) {
+    let metrics = Metrics::new(1);
+    let route = metrics.route("/accounts");
+    c.bench_function("observe: count", |b| {
+        b.iter(|| route.count(0, black_box(Outcome::Passed(StatusCode::OK)), black_box(Duration::from_micros(700))));
+    });
+}
+
+fn speaking_to_upstreams(c: &mut Criterion) {
+    let parts = request(PATH, "token").into_parts().0;
+    let mut out = Vec::new();
+    c.bench_function("forward: write a request's start line", |b| {
+        b.iter(|| {
+            out.clear();
+            codec::write_head(&mut out, (black_box(&parts.method), &parts.uri), codec::Coding::Length, |_| {});
+        });
+    });
+    let answer = "HTTP/1.1 200 OK\r\nserver: api\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-type: application/json\r\ncontent-length: 1024\r\nconnection: keep-alive\r\ncache-control: no-store\r\n\r\n";
+    let mut fields = HeaderMap::new();
+    c.bench_function("forward: read a response's head", |b| {
+        b.iter_batched(
+            || BytesMut::from(answer),
+            |mut buffer| {
+                let head = codec::read_head(&mut buffer, &Method::GET, &mut fields).unwrap().unwrap();
+                fields = head.headers;
+                fields.clear();
+            },
+            BatchSize::SmallInput,
+        );
+    });
+    let body = format!("{:x}\r\n{}\r\n0\r\n\r\n", 1024, "x".repeat(1024));
+    c.bench_function("forward: read a chunked body of 1 KiB", |b| {
+        b.iter_batched(
+            || (BytesMut::from(body.as_str()), codec::Chunks::default()),
+            |(mut buffer, mut chunks)| {
+                while let codec::Chunk::Data(piece) = chunks.next(&mut buffer).unwrap() {
+                    black_box(piece);
+                }
+                assert!(chunks.is_over());
+            },
+            BatchSize::SmallInput,
+        );
+    });
+}
+
+/// A policy with everything it decides by, and an issuer that signs for it.
+struct Bank {
+    issuer: issuer::Issuer,
+    settings: Settings,
+    policy: Policy,
+    now: UnixSeconds,
+}
+
+impl Bank {
+    fn open(routes: usize, verdicts: usize) -> Self {
+        let (folder, issuer) = (tempfile::tempdir().unwrap(), issuer::Issuer::new());
+        let keys = folder.path().join("jwks.json");
+        std::fs::write(&keys, issuer.key_set()).unwrap();
+        let nowhere = "127.0.0.1:1".parse().unwrap();
+        let configuration = Configuration { listen: nowhere, upstream: nowhere, routes, verdicts, access_log: "off" };
+        let settings = scopegate::config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
+        let known = &settings.issuers[0];
+        let store = KeyStore::new(&known.keys);
+        store.load_file(&keys, Clock::System.instant()).unwrap();
+        let issuers = vec![Arc::new(Issuer { settings: known.clone(), keys: store })];
+        let verifier = Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Clock::System));
+        let policy = Policy::compile(&settings, 1, verifier, &Metrics::new(1));
+        Self { issuer, settings, policy, now: Clock::System.now() }
+    }
+
+    /// Heads with tokens that differ.
+    fn heads(&self, algorithm: &str, count: usize) -> Vec<Head> {
+        (0..count).map(|number| head(PATH, &self.issuer.token(algorithm, number))).collect()
+    }
+
+    fn verify(&self, head: &Head, memo: &Memo) -> (VerifiedToken, CacheUse) {
+        let bearer = credentials::find(head).unwrap();
+        let (verdict, cache) = self.policy.verifier.verify(&bearer, memo, self.now);
+        (verdict.unwrap(), cache)
+    }
+}
+
+/// What a third party's HTTP library sends.
+fn request(path: &str, token: &str) -> Request<()> {
+    Request::get(path)
+        .header("host", "api.bank.example")
+        .header("user-agent", "tpp/1.0 (Linux)")
+        .header("accept", "application/json")
+        .header("accept-encoding", "gzip, br")
+        .header("authorization", format!("Bearer {token}"))
+        .header("x-fapi-interaction-id", "93bac548-d2de-4546-b106-880a5018460d")
+        .header("x-fapi-auth-date", "Thu, 01 Jan 2026 00:00:00 GMT")
+        .header("x-fapi-customer-ip-address", "192.0.2.7")
+        .body(())
+        .unwrap()
+}
+
+fn head(path: &str, token: &str) -> Head {
+    read::head(request(path, token).into_parts().0, 8192).unwrap()
+}
+
+const PATH: &str = "/accounts/22289-4f2e/balances";
