@@ -204,202 +204,107 @@ impl Reason {
 
     /// The status of the answer.
     pub fn status(self) -> StatusCode {
-        match self {
-            Self::HeadMalformed
-            | Self::HostConflict
-            | Self::PathAmbiguous
-            | Self::TokenTwice
-            | Self::TokenInQuery
-            | Self::TokenMalformed => StatusCode::BAD_REQUEST,
-            Self::TokenMissing
-            | Self::TokenUnreadable
-            | Self::AlgorithmRefused
-            | Self::TypeWrong
-            | Self::ExtensionCritical
-            | Self::IssuerUnknown
-            | Self::KeyUnknown
-            | Self::SignatureWrong
-            | Self::ClaimMissing
-            | Self::ClaimInvalid
-            | Self::AudienceWrong
-            | Self::TokenExpired
-            | Self::TokenEarly
-            | Self::SenderUnproven => StatusCode::UNAUTHORIZED,
-            Self::ScopeMissing | Self::GrantWrong => StatusCode::FORBIDDEN,
-            Self::RouteUnknown => StatusCode::NOT_FOUND,
-            Self::MethodUnknown => StatusCode::METHOD_NOT_ALLOWED,
-            Self::BodyLate => StatusCode::REQUEST_TIMEOUT,
-            Self::BodyTooLarge => StatusCode::PAYLOAD_TOO_LARGE,
-            Self::TargetTooLong => StatusCode::URI_TOO_LONG,
-            Self::ExpectationUnknown => StatusCode::EXPECTATION_FAILED,
-            Self::HeadTooLarge => StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE,
-            Self::UpstreamRefused | Self::UpstreamInvalid => StatusCode::BAD_GATEWAY,
-            Self::UpstreamDown | Self::IssuerUnreachable => StatusCode::SERVICE_UNAVAILABLE,
-            Self::UpstreamLate => StatusCode::GATEWAY_TIMEOUT,
-            Self::Internal => StatusCode::INTERNAL_SERVER_ERROR,
-        }
+        self.entry().status
     }
 
-    /// The OAuth error code, where RFC 6750 §3.1 has one. A missing token has none, and a wrong grant is
-    /// neither a bad token nor a question of scope.
+    /// The OAuth error code, where RFC 6750 §3.1 has one. A missing token has none, and a wrong grant is neither a bad
+    /// token nor a question of scope.
     pub fn code(self) -> Option<ErrorCode> {
-        match self {
-            Self::TokenTwice | Self::TokenInQuery | Self::TokenMalformed => Some(ErrorCode::InvalidRequest),
-            Self::TokenUnreadable
-            | Self::AlgorithmRefused
-            | Self::TypeWrong
-            | Self::ExtensionCritical
-            | Self::IssuerUnknown
-            | Self::KeyUnknown
-            | Self::SignatureWrong
-            | Self::ClaimMissing
-            | Self::ClaimInvalid
-            | Self::AudienceWrong
-            | Self::TokenExpired
-            | Self::TokenEarly
-            | Self::SenderUnproven => Some(ErrorCode::InvalidToken),
-            Self::ScopeMissing => Some(ErrorCode::InsufficientScope),
-            Self::HeadMalformed
-            | Self::HostConflict
-            | Self::PathAmbiguous
-            | Self::TargetTooLong
-            | Self::HeadTooLarge
-            | Self::BodyTooLarge
-            | Self::BodyLate
-            | Self::ExpectationUnknown
-            | Self::RouteUnknown
-            | Self::MethodUnknown
-            | Self::TokenMissing
-            | Self::GrantWrong
-            | Self::UpstreamRefused
-            | Self::UpstreamInvalid
-            | Self::UpstreamDown
-            | Self::UpstreamLate
-            | Self::IssuerUnreachable
-            | Self::Internal => None,
-        }
+        self.entry().code
     }
 
     /// The name in logs and metrics.
     pub fn name(self) -> &'static str {
-        match self {
-            Self::HeadMalformed => "head_malformed",
-            Self::HostConflict => "host_conflict",
-            Self::PathAmbiguous => "path_ambiguous",
-            Self::TargetTooLong => "target_too_long",
-            Self::HeadTooLarge => "head_too_large",
-            Self::BodyTooLarge => "body_too_large",
-            Self::BodyLate => "body_late",
-            Self::ExpectationUnknown => "expectation_unknown",
-            Self::RouteUnknown => "route_unknown",
-            Self::MethodUnknown => "method_unknown",
-            Self::TokenMissing => "token_missing",
-            Self::TokenTwice => "token_twice",
-            Self::TokenInQuery => "token_in_query",
-            Self::TokenMalformed => "token_malformed",
-            Self::TokenUnreadable => "token_unreadable",
-            Self::AlgorithmRefused => "algorithm_refused",
-            Self::TypeWrong => "type_wrong",
-            Self::ExtensionCritical => "extension_critical",
-            Self::IssuerUnknown => "issuer_unknown",
-            Self::KeyUnknown => "key_unknown",
-            Self::SignatureWrong => "signature_wrong",
-            Self::ClaimMissing => "claim_missing",
-            Self::ClaimInvalid => "claim_invalid",
-            Self::AudienceWrong => "audience_wrong",
-            Self::TokenExpired => "token_expired",
-            Self::TokenEarly => "token_early",
-            Self::SenderUnproven => "sender_unproven",
-            Self::ScopeMissing => "scope_missing",
-            Self::GrantWrong => "grant_wrong",
-            Self::UpstreamRefused => "upstream_refused",
-            Self::UpstreamInvalid => "upstream_invalid",
-            Self::UpstreamDown => "upstream_down",
-            Self::UpstreamLate => "upstream_late",
-            Self::IssuerUnreachable => "issuer_unreachable",
-            Self::Internal => "internal",
-        }
+        self.entry().name
     }
 
-    /// What the client is told: the class and what to do, never the cause's details. Only characters that a
-    /// quoted-string holds unescaped (RFC 6750 §3).
+    /// What the client is told: the class and what to do, never the cause's details. Only characters that a quoted-string
+    /// holds unescaped (RFC 6750 §3).
     pub fn description(self) -> &'static str {
-        match self {
-            Self::HeadMalformed => "The request is not well-formed HTTP",
-            Self::HostConflict => "The request needs exactly one valid Host that agrees with its target",
-            Self::PathAmbiguous => "The path has a spelling that servers read differently; send it in plain form",
-            Self::TargetTooLong => "The path and query are too long",
-            Self::HeadTooLarge => "The header section is too large",
-            Self::BodyTooLarge => "The body is larger than this resource accepts",
-            Self::BodyLate => "The body did not arrive in time",
-            Self::ExpectationUnknown => "Only 100-continue can be expected",
-            Self::RouteUnknown => "There is no such resource",
-            Self::MethodUnknown => "The resource does not have this method",
-            Self::TokenMissing => "An access token is needed in the Authorization header",
-            Self::TokenTwice => "The access token was sent more than once",
-            Self::TokenInQuery => "An access token in the query string is not accepted; use the Authorization header",
-            Self::TokenMalformed => "The Authorization header is not Bearer followed by one token",
-            Self::TokenUnreadable => "The access token is malformed",
-            Self::AlgorithmRefused | Self::SignatureWrong | Self::KeyUnknown => "The access token cannot be verified",
-            Self::TypeWrong => "The token is not an access token",
-            Self::ExtensionCritical => "The access token has a critical extension that is not understood",
-            Self::IssuerUnknown => "The issuer of the access token is not accepted here",
-            Self::ClaimMissing => "The access token lacks a required claim",
-            Self::ClaimInvalid => "The access token has an invalid claim",
-            Self::AudienceWrong => "The access token is meant for another resource",
-            Self::TokenExpired => "The access token expired",
-            Self::TokenEarly => "The access token is not valid yet",
-            Self::SenderUnproven => "The access token is bound to a sender whose proof is not accepted here",
-            Self::ScopeMissing => "The access token does not cover this resource",
-            Self::GrantWrong => "The access token was obtained by a grant that this resource does not accept",
-            Self::UpstreamRefused => "The service behind the gateway cannot be reached",
-            Self::UpstreamInvalid => "The service behind the gateway gave no valid answer",
-            Self::UpstreamDown => "The service behind the gateway is not available",
-            Self::UpstreamLate => "The service behind the gateway did not answer in time",
-            Self::IssuerUnreachable => "The access token cannot be checked at the moment",
-            Self::Internal => "The gateway failed",
-        }
+        self.entry().description
     }
 
     /// Whether the connection can go on: never after a head or body whose end is not certain.
     pub fn afterwards(self) -> Afterwards {
+        self.entry().afterwards
+    }
+
+    /// The error table: one entry a reason.
+    #[rustfmt::skip]
+    #[expect(clippy::too_many_lines, reason = "a table, a line a reason")]
+    const fn entry(self) -> Entry {
         match self {
-            Self::HeadMalformed
-            | Self::HostConflict
-            | Self::TargetTooLong
-            | Self::HeadTooLarge
-            | Self::BodyTooLarge
-            | Self::BodyLate
-            | Self::ExpectationUnknown
-            | Self::Internal => Afterwards::Close,
-            Self::PathAmbiguous
-            | Self::RouteUnknown
-            | Self::MethodUnknown
-            | Self::TokenMissing
-            | Self::TokenTwice
-            | Self::TokenInQuery
-            | Self::TokenMalformed
-            | Self::TokenUnreadable
-            | Self::AlgorithmRefused
-            | Self::TypeWrong
-            | Self::ExtensionCritical
-            | Self::IssuerUnknown
-            | Self::KeyUnknown
-            | Self::SignatureWrong
-            | Self::ClaimMissing
-            | Self::ClaimInvalid
-            | Self::AudienceWrong
-            | Self::TokenExpired
-            | Self::TokenEarly
-            | Self::SenderUnproven
-            | Self::ScopeMissing
-            | Self::GrantWrong
-            | Self::UpstreamRefused
-            | Self::UpstreamInvalid
-            | Self::UpstreamDown
-            | Self::UpstreamLate
-            | Self::IssuerUnreachable => Afterwards::Keep,
+            Self::HeadMalformed => refuse(StatusCode::BAD_REQUEST, "head_malformed", "The request is not well-formed HTTP").close(),
+            Self::HostConflict => refuse(StatusCode::BAD_REQUEST, "host_conflict", "The request needs exactly one valid Host that agrees with its target").close(),
+            Self::PathAmbiguous => refuse(StatusCode::BAD_REQUEST, "path_ambiguous", "The path has a spelling that servers read differently; send it in plain form"),
+            Self::TargetTooLong => refuse(StatusCode::URI_TOO_LONG, "target_too_long", "The path and query are too long").close(),
+            Self::HeadTooLarge => refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The header section is too large").close(),
+            Self::BodyTooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this resource accepts").close(),
+            Self::BodyLate => refuse(StatusCode::REQUEST_TIMEOUT, "body_late", "The body did not arrive in time").close(),
+            Self::ExpectationUnknown => refuse(StatusCode::EXPECTATION_FAILED, "expectation_unknown", "Only 100-continue can be expected").close(),
+            Self::RouteUnknown => refuse(StatusCode::NOT_FOUND, "route_unknown", "There is no such resource"),
+            Self::MethodUnknown => refuse(StatusCode::METHOD_NOT_ALLOWED, "method_unknown", "The resource does not have this method"),
+            Self::TokenMissing => refuse(StatusCode::UNAUTHORIZED, "token_missing", "An access token is needed in the Authorization header"),
+            Self::TokenTwice => bad_credentials("token_twice", "The access token was sent more than once"),
+            Self::TokenInQuery => bad_credentials("token_in_query", "An access token in the query string is not accepted; use the Authorization header"),
+            Self::TokenMalformed => bad_credentials("token_malformed", "The Authorization header is not Bearer followed by one token"),
+            Self::TokenUnreadable => bad_token("token_unreadable", "The access token is malformed"),
+            Self::AlgorithmRefused => bad_token("algorithm_refused", "The access token cannot be verified"),
+            Self::TypeWrong => bad_token("type_wrong", "The token is not an access token"),
+            Self::ExtensionCritical => bad_token("extension_critical", "The access token has a critical extension that is not understood"),
+            Self::IssuerUnknown => bad_token("issuer_unknown", "The issuer of the access token is not accepted here"),
+            Self::KeyUnknown => bad_token("key_unknown", "The access token cannot be verified"),
+            Self::SignatureWrong => bad_token("signature_wrong", "The access token cannot be verified"),
+            Self::ClaimMissing => bad_token("claim_missing", "The access token lacks a required claim"),
+            Self::ClaimInvalid => bad_token("claim_invalid", "The access token has an invalid claim"),
+            Self::AudienceWrong => bad_token("audience_wrong", "The access token is meant for another resource"),
+            Self::TokenExpired => bad_token("token_expired", "The access token expired"),
+            Self::TokenEarly => bad_token("token_early", "The access token is not valid yet"),
+            Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
+            Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
+            Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
+            Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
+            Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
+            Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
+            Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
+            Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
+            Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
         }
+    }
+}
+
+/// What a reason means on the wire and in the log.
+struct Entry {
+    status: StatusCode,
+    code: Option<ErrorCode>,
+    name: &'static str,
+    description: &'static str,
+    afterwards: Afterwards,
+}
+
+const fn refuse(status: StatusCode, name: &'static str, description: &'static str) -> Entry {
+    Entry { status, code: None, name, description, afterwards: Afterwards::Keep }
+}
+
+/// A token that was presented well and is not good.
+const fn bad_token(name: &'static str, description: &'static str) -> Entry {
+    refuse(StatusCode::UNAUTHORIZED, name, description).code(ErrorCode::InvalidToken)
+}
+
+/// A token that was not presented well.
+const fn bad_credentials(name: &'static str, description: &'static str) -> Entry {
+    refuse(StatusCode::BAD_REQUEST, name, description).code(ErrorCode::InvalidRequest)
+}
+
+impl Entry {
+    const fn code(mut self, code: ErrorCode) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    const fn close(mut self) -> Self {
+        self.afterwards = Afterwards::Close;
+        self
     }
 }
 
