@@ -231,7 +231,6 @@ impl Reason {
 
     /// The error table: one entry a reason.
     #[rustfmt::skip]
-    #[expect(clippy::too_many_lines, reason = "a table, a line a reason")]
     const fn entry(self) -> Entry {
         match self {
             Self::HeadMalformed => refuse(StatusCode::BAD_REQUEST, "head_malformed", "The request is not well-formed HTTP").close(),
