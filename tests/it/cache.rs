@@ -132,3 +132,37 @@ fn a_full_cache_still_tells_tokens_apart() {
     }
     assert!(world.metric("scopegate_verdicts") <= 8.0);
 }
+
+/// A connection may remember its last token; that changes no answer.
+#[test]
+fn what_a_connection_remembers_is_checked_anew() {
+    let world = World::start();
+    let token = Token::good().scope("accounts").claim("exp", NOW + 60).mint();
+    let twin = Token::good().scope("accounts payments").signed_part();
+    let forged = format!("{twin}.{}", token.rsplit('.').next().unwrap());
+    let mut client = world.client();
+    let mut status =
+        |method: &str, path: &str, token: &str| client.send(&Request::new(method, path).token(token)).status();
+    assert_eq!((status("GET", "/accounts", &token), status("GET", "/accounts", &token)), (200, 200));
+    assert_eq!(status("POST", "/payments", &token), 403);
+    assert_eq!(status("GET", "/accounts", &forged), 401);
+    assert_eq!(status("GET", "/accounts", &token[..token.len() - 1]), 401);
+    assert_eq!(status("GET", "/accounts", &token), 200);
+    world.reload(&Setup::routes(&[route("/accounts", "GET", "scopes: [admin]")])).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 403);
+    world.reload(&Setup::default()).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 200);
+    let entry = issuer("bank", ISSUER, "{ file: jwks.json }").replace(AUDIENCE, "https://new.bank.example");
+    world.reload(&Setup { issuers: entry, ..Setup::default() }).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 401, "another audience");
+    world.reload(&Setup::default()).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 200);
+    std::fs::write(world.path("jwks.json"), keys::set(&[Key::new("new")]).to_string()).unwrap();
+    world.reload(&Setup::default()).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 401, "its key is gone");
+    std::fs::write(world.path("jwks.json"), keys::set(&[keys::ec()]).to_string()).unwrap();
+    world.reload(&Setup::default()).unwrap();
+    assert_eq!(status("GET", "/accounts", &token), 200);
+    world.clock.advance(Duration::from_secs(65));
+    assert_eq!(status("GET", "/accounts", &token), 401, "expired");
+}
