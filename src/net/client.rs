@@ -1,6 +1,7 @@
 //! A third party's connection: its transport, what it is doing, and how long it may take to do it.
 
 use super::deadline::Deadline;
+use smallvec::SmallVec;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -123,14 +124,16 @@ impl Activity {
     }
 }
 
-/// Copies the slices into `piece`, if they fit.
-fn gather(slices: &[IoSlice<'_>], piece: &mut [u8; SMALL_BYTES]) -> Option<usize> {
-    let mut length = 0;
-    for slice in slices {
-        piece.get_mut(length..length + slice.len())?.copy_from_slice(slice);
-        length += slice.len();
-    }
-    Some(length)
+/// Copies the slices together on the stack, if they are small.
+fn gather(slices: &[IoSlice<'_>]) -> Option<SmallVec<[u8; SMALL_BYTES]>> {
+    let total: usize = slices.iter().map(|slice| slice.len()).sum();
+    (total <= SMALL_BYTES).then(|| {
+        let mut piece = SmallVec::new();
+        for slice in slices {
+            piece.extend_from_slice(slice);
+        }
+        piece
+    })
 }
 
 /// A head and the body of an ordinary API answer.
@@ -173,9 +176,8 @@ impl AsyncWrite for ClientStream {
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
         // A small answer in one piece costs the kernel less than in two, and TLS one record instead of two.
-        let mut piece = [0; SMALL_BYTES];
-        if let Some(length) = gather(slices, &mut piece) {
-            return self.poll_write(cx, piece.get(..length).unwrap_or_default());
+        if let Some(piece) = gather(slices) {
+            return self.poll_write(cx, &piece);
         }
         let outcome = match &mut self.transport {
             Transport::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),

@@ -39,7 +39,7 @@ impl fmt::Display for ScopeToken {
 impl ScopeSet {
     /// Whether `wanted` is one of the set. A prefix, a suffix or another case is another scope.
     pub fn contains(&self, wanted: &ScopeToken) -> bool {
-        self.iter().any(|held| held == wanted.as_str())
+        self.0.as_bytes().split(|b| *b == b' ').any(|held| held == wanted.as_str().as_bytes())
     }
 
     /// Every token of the set in the issuer's order, duplicates included.

@@ -56,6 +56,9 @@ type Names = SmallVec<[HeaderName; 2]>;
 /// The fields that `Connection` names. `Host` and `Content-Length` frame and route the message: naming them is an
 /// attack, and they stay.
 fn nominated(headers: &HeaderMap) -> Names {
+    if !headers.contains_key(header::CONNECTION) {
+        return Names::new();
+    }
     let values = headers.get_all(header::CONNECTION).iter();
     let options = values.flat_map(|value| value.as_bytes().split(|b| *b == b','));
     options
