@@ -19,6 +19,7 @@ lint: format clippy docs shell ## Check form, code, documentation and scripts
 format:
 	cargo fmt --check
 	cargo fmt --check --manifest-path tests/audit/Cargo.toml
+	cargo fmt --check --manifest-path tests/fuzz/Cargo.toml
 
 clippy:
 	cargo clippy --locked --all-targets --all-features -- -D warnings

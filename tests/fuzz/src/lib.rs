@@ -1,0 +1,203 @@
+//! The bodies of the fuzz targets: each takes bytes, and panics where what it checks does not hold.
+//!
+//! They are plain functions, so that `cargo test` runs them too, on the seeds and on mutations of them.
+
+mod answer;
+/// As `gateway::forward` has it, which shows it to nobody; what it reads of the crate is the bounds.
+#[allow(dead_code, unreachable_pub, reason = "the module is compiled here as it is there")]
+#[path = "../../../src/gateway/forward/codec.rs"]
+mod codec;
+mod config {
+    pub(crate) use scopegate::config::limits;
+}
+
+pub use answer::response;
+
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use bytes::BytesMut;
+use codec::{Chunk, Chunks};
+use scopegate::config::limits::JWKS_KEYS_MAX;
+use scopegate::gateway::read;
+use scopegate::gateway::verify::jwt::Jws;
+use scopegate::oauth::bearer::{self, Credentials};
+use scopegate::oauth::claims::{self, Names};
+use scopegate::oauth::jwk::KeySet;
+use serde_json::Value;
+use std::path::Path;
+
+/// One target: its name, which is that of its seeds' folder, and its body.
+pub type Target = (&'static str, fn(&[u8]));
+
+/// Every target.
+pub const TARGETS: [Target; 8] = [
+    ("path", path),
+    ("bearer", bearer),
+    ("claims", claims),
+    ("keys", keys),
+    ("jws", jws),
+    ("config", configuration),
+    ("response", response),
+    ("chunked", chunked),
+];
+
+/// A path that passes has one reading: decoding it adds no segment, no dot segment, no separator and nothing that a
+/// second decoding would change.
+pub fn path(data: &[u8]) {
+    if !read::is_canonical(data) {
+        return;
+    }
+    let decoded = percent_decoded(data);
+    let segments = |path: &[u8]| path.split(|b| *b == b'/').map(<[u8]>::to_vec).collect::<Vec<_>>();
+    assert_eq!(segments(data).len(), segments(&decoded).len());
+    let between = segments(&decoded).len() - 1;
+    for (place, segment) in segments(&decoded).iter().enumerate().skip(1) {
+        assert!(!segment.is_empty() || place == between, "an empty segment");
+        assert!(segment != b"." && segment != b"..", "a dot segment");
+    }
+    assert!(!decoded.iter().any(|b| b.is_ascii_control() || b"\\%;?#".contains(b)), "structure");
+    assert!(std::str::from_utf8(&decoded).is_ok());
+    let text = std::str::from_utf8(data).expect("only ASCII is canonical");
+    let uri: http::Uri = text.parse().expect("the HTTP library reads it");
+    assert_eq!((uri.path(), uri.query()), (text, None));
+}
+
+fn percent_decoded(path: &[u8]) -> Vec<u8> {
+    let mut decoded = Vec::new();
+    let mut rest = path;
+    while let Some((first, tail)) = rest.split_first() {
+        rest = tail;
+        if *first == b'%' {
+            let (digits, tail) = tail.split_at(2);
+            let digits = std::str::from_utf8(digits).expect("digits are ASCII");
+            decoded.push(u8::from_str_radix(digits, 16).expect("two digits follow"));
+            rest = tail;
+        } else {
+            decoded.push(*first);
+        }
+    }
+    decoded
+}
+
+/// What is found is what the grammar of RFC 6750 §2.1 says, written down a second time.
+pub fn bearer(data: &[u8]) {
+    let found = match bearer::parse(data) {
+        Credentials::Bearer(token) => Some(token),
+        Credentials::Malformed | Credentials::OtherScheme => None,
+    };
+    let expected = data.split_at_checked(6).and_then(|(scheme, rest)| {
+        let spaces = rest.iter().take_while(|b| **b == b' ').count();
+        let token = rest.get(spaces..)?;
+        let body = token.iter().position(|b| *b == b'=').map_or(token, |end| &token[..end]);
+        let is_good = scheme.eq_ignore_ascii_case(b"bearer")
+            && spaces > 0
+            && !body.is_empty()
+            && body.iter().all(|b| b.is_ascii_alphanumeric() || b"-._~+/".contains(b))
+            && token[body.len()..].iter().all(|b| *b == b'=');
+        is_good.then_some(token)
+    });
+    assert_eq!(found, expected);
+}
+
+/// Claims that pass are those that another reader of JSON sees.
+pub fn claims(data: &[u8]) {
+    let Ok(json) = std::str::from_utf8(data) else { return };
+    let Ok(claims) = claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id") }) else { return };
+    let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
+    let members = seen.as_object().expect("claims are an object");
+    assert_eq!(claims.names.len(), members.len(), "a duplicate member");
+    for (name, value) in [
+        ("iss", &claims.issuer),
+        ("sub", &claims.subject),
+        ("jti", &claims.token_id),
+        ("client_id", &claims.client_id),
+        ("gty", &claims.grant),
+        ("consent_id", &claims.consent),
+    ] {
+        assert_eq!(members.get(name).map(|value| value.as_str().expect("a text")), value.as_deref(), "{name}");
+    }
+    for (name, date) in [("exp", claims.expires), ("nbf", claims.not_before), ("iat", claims.issued)] {
+        let seen = members.get(name).map(|value| value.as_f64().expect("a number"));
+        assert_eq!(seen.is_some(), date.is_some(), "{name}");
+        assert!(date.is_none_or(|date| date.0 >= 0 && seen.is_some_and(|seen| date.0 as f64 <= seen)), "{name} grew");
+    }
+    assert_eq!(members.contains_key("cnf"), claims.sender_bound);
+    let audiences = match members.get("aud") {
+        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
+        Some(one) => vec![one.as_str().expect("a text")],
+        None => Vec::new(),
+    };
+    assert_eq!(claims.audiences, audiences);
+}
+
+/// No secret, no private key and no surplus one gets in.
+pub fn keys(data: &[u8]) {
+    let Ok(set) = KeySet::parse(data, JWKS_KEYS_MAX) else { return };
+    assert!(set.keys.len() <= JWKS_KEYS_MAX);
+    assert!(set.keys.iter().all(|key| ALGORITHMS.iter().any(|name| name.parse().is_ok_and(|name| key.fits(name)))));
+    let Ok(seen) = serde_json::from_slice::<Value>(data) else { return };
+    let is_public = |key: &&Value| {
+        key.get("d").is_none() && key.get("k").is_none() && key.get("kty").is_some_and(|kind| kind != "oct")
+    };
+    let public = seen.get("keys").and_then(Value::as_array).map_or(0, |keys| keys.iter().filter(is_public).count());
+    assert!(set.keys.len() <= public);
+}
+
+/// A token that passes has three parts, and a header that asks for nothing that we do not understand.
+pub fn jws(data: &[u8]) {
+    let Ok(jws) = Jws::split(data) else { return };
+    let parts: Vec<_> = data.split(|b| *b == b'.').collect();
+    assert_eq!(parts.len(), 3);
+    let Ok(header) = jws.header() else { return };
+    let json = URL_SAFE_NO_PAD.decode(parts[0]).expect("it was decoded before");
+    let Ok(seen) = serde_json::from_slice::<Value>(&json) else { return };
+    assert_eq!(seen.get("alg").and_then(Value::as_str), Some(header.alg.as_str()));
+    assert_eq!(seen.get("kid").and_then(Value::as_str), header.kid.as_deref());
+    for name in ["crit", "b64"] {
+        assert!(seen.get(name).is_none_or(Value::is_null), "{name}");
+    }
+}
+
+/// Settings, or at least one fault that can be told.
+pub fn configuration(data: &[u8]) {
+    let Ok(text) = std::str::from_utf8(data) else { return };
+    if let Err(faults) = scopegate::config::parse(text, Path::new("/nowhere/gate.yaml")) {
+        assert!(faults.count() > 0);
+        assert!(!faults.to_string().is_empty());
+    }
+}
+
+/// However the network cuts a chunked body, it is the same body. The first byte says where it is cut.
+pub fn chunked(data: &[u8]) {
+    let Some((step, wire)) = data.split_first() else { return };
+    let whole = dechunked(std::iter::once(wire));
+    let pieces = dechunked(wire.chunks(usize::from(*step).max(1)));
+    match (&whole, &pieces) {
+        (Some((body, is_over, rest)), Some(other)) => {
+            assert_eq!((body, is_over), (&other.0, &other.1));
+            if *is_over {
+                assert!(wire.ends_with(rest));
+            }
+        }
+        (None, None) => {}
+        _ => panic!("whole {whole:?}, in pieces {pieces:?}"),
+    }
+}
+
+/// The body, whether it is complete, and what is left over; `None` for a fault.
+pub(crate) fn dechunked<'w>(pieces: impl Iterator<Item = &'w [u8]>) -> Option<(Vec<u8>, bool, Vec<u8>)> {
+    let (mut buffer, mut chunks, mut body) = (BytesMut::new(), Chunks::default(), Vec::new());
+    for piece in pieces {
+        buffer.extend_from_slice(piece);
+        loop {
+            match chunks.next(&mut buffer) {
+                Ok(Chunk::Data(data)) => body.extend_from_slice(&data),
+                Ok(Chunk::Incomplete | Chunk::End) => break,
+                Err(_) => return None,
+            }
+        }
+    }
+    Some((body, chunks.is_over(), buffer.to_vec()))
+}
+
+const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
