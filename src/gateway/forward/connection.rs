@@ -25,6 +25,8 @@ use tokio::net::TcpStream;
 pub(super) struct Connection {
     tcp: TcpStream,
     received: BytesMut,
+    /// The last read filled its room: there is more to come.
+    is_bulk: bool,
     sending: Sending,
     persists: Persists,
     exchange: Rc<Exchange>,
@@ -64,6 +66,7 @@ impl Connection {
         Box::new(Self {
             tcp,
             received: BytesMut::new(),
+            is_bulk: false,
             sending: Sending::default(),
             persists: Persists::Yes,
             exchange: Rc::new(exchange),
@@ -161,9 +164,14 @@ impl Connection {
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         if self.received.capacity() - self.received.len() < READ_BYTES_MIN {
-            self.received.reserve(READ_BYTES);
+            self.received.reserve(if self.is_bulk { BULK_BYTES } else { READ_BYTES });
         }
-        pin!(self.tcp.read_buf(&mut self.received)).poll(cx)
+        let room = self.received.capacity() - self.received.len();
+        let read = pin!(self.tcp.read_buf(&mut self.received)).poll(cx);
+        if let Poll::Ready(Ok(bytes)) = read {
+            self.is_bulk = bytes == room;
+        }
+        read
     }
 
     /// What was received and not yet taken.
@@ -184,8 +192,11 @@ impl Connection {
 
     /// Back to the pool, if both directions are at their end and nothing is left over: bytes after a response
     /// would be taken for the next one.
-    pub(super) fn give_back(self: Box<Self>) {
+    pub(super) fn give_back(mut self: Box<Self>) {
         if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
+            // The next response gets the memory that was freed last, which is still in the processor's cache; an idle
+            // connection holds none.
+            self.received = BytesMut::new();
             self.exchange.wait_idle();
             Slot::give_back(self);
         }
@@ -245,7 +256,9 @@ impl Sending {
     }
 }
 
-/// Room for a small response, head and all.
+/// With less room than this more is asked for.
 const READ_BYTES_MIN: usize = 2 * 1024;
-/// What is asked of the allocator when there is less.
-const READ_BYTES: usize = 16 * 1024;
+/// Room for an ordinary response, head and all.
+const READ_BYTES: usize = 4 * 1024;
+/// Room for a piece of a large body.
+const BULK_BYTES: usize = 64 * 1024;
