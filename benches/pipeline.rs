@@ -25,10 +25,6 @@ use support::issuer::Issuer;
 use support::upstream;
 use tempfile::TempDir;
 
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 criterion_group! {
     name = pipeline;
     config = Criterion::default()

@@ -5,10 +5,6 @@ use clap::Parser as _;
 use scopegate::{cli, commands};
 use std::process::ExitCode;
 
-#[cfg(feature = "jemalloc")]
-#[global_allocator]
-static ALLOCATOR: tikv_jemallocator::Jemalloc = tikv_jemallocator::Jemalloc;
-
 fn main() -> ExitCode {
     commands::run(&cli::Cli::parse().command)
 }
