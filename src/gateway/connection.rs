@@ -1,6 +1,7 @@
 //! One client connection: hyper reads its requests, the worker's path answers them, the deadlines end it.
 
 use super::Worker;
+use super::observe::line;
 use super::observe::record::Origin;
 use super::read;
 use super::verify::memo::Memo;
@@ -19,7 +20,8 @@ use std::task::Poll;
 
 /// Who is at the other end of a connection.
 pub struct Peer {
-    address: Rc<str>,
+    /// Its address, as a field of the log.
+    address: Rc<[u8]>,
     activity: Rc<Activity>,
     /// The token that came last.
     pub(super) memo: Memo,
@@ -40,7 +42,7 @@ impl Peer {
     fn new(address: SocketAddr, protocol: Protocol, activity: Rc<Activity>) -> Self {
         let address = address.ip().to_canonical();
         Self {
-            address: address.to_string().into(),
+            address: line::field("client", address.to_string().as_bytes()).into(),
             forwarded: forwarded(address, protocol),
             memo: Memo::default(),
             activity,

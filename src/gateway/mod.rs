@@ -21,6 +21,7 @@ use arc_swap::ArcSwap;
 use forward::pool::{Home, Upstream};
 use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
+use observe::line::Seconds;
 use observe::metrics::{Metrics, WorkerMetrics};
 use policy::Policy;
 use std::cell::{Cell, RefCell};
@@ -55,6 +56,7 @@ pub struct Worker {
     head_bytes_max: usize,
     plan: RefCell<Rc<Plan>>,
     log: RefCell<LogBuffer>,
+    seconds: RefCell<Seconds>,
     ids: InteractionIds,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
@@ -88,6 +90,7 @@ impl Worker {
             head_bytes_max,
             plan: RefCell::new(Rc::new(plan)),
             log: RefCell::new(log),
+            seconds: RefCell::default(),
             ids: InteractionIds::new(),
             connections: RefCell::default(),
             is_draining: Cell::new(false),

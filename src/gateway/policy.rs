@@ -2,6 +2,7 @@
 //! on this side; nothing here is changed once it is built.
 
 use super::authorize::Check;
+use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
@@ -45,6 +46,10 @@ pub struct Route {
     pub upstream: usize,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// Its name, as a field of the log.
+    pub line: Box<[u8]>,
+    /// Its upstream's name, as a field of the log.
+    pub upstream_line: Box<[u8]>,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
 }
@@ -93,8 +98,11 @@ impl Route {
             Access::Open => Entry::Open,
             Access::Token { .. } => Entry::Token(Check::compile(route, settings, &settings.server.realm)),
         };
+        let upstream = settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name);
         Self {
             place,
+            line: line::field("route", route.path.as_bytes()).into(),
+            upstream_line: line::field("upstream", upstream.as_bytes()).into(),
             path: route.path.clone(),
             entry,
             upstream: route.upstream,

@@ -6,34 +6,29 @@ use super::metrics::Outcome;
 use super::record::{End, Record};
 use std::time::Duration;
 
-/// Appends the line of `record`, with its newline. `now_ms` is when its head was complete.
-pub(super) fn write(block: &mut Vec<u8>, record: &Record, now_ms: u64, took: Duration) {
+/// Appends the line of `record`, with its newline. `stamp` is when its head was complete.
+pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: Duration) {
     block.extend_from_slice(b"{\"time\":\"");
-    time(block, now_ms);
+    block.extend_from_slice(&stamp.0);
     block.push(b'"');
     text(block, "id", record.id.as_bytes());
-    text(block, "client", record.client.as_bytes());
+    block.extend_from_slice(&record.client);
     text(block, "method", record.method.as_str().as_bytes());
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
     }
     if let Some(route) = record.route() {
-        text(block, "route", route.path.as_bytes());
+        block.extend_from_slice(&route.line);
     }
     outcome(block, record.outcome);
     if let Some(token) = &record.token {
-        text(block, "issuer", token.issuer().settings.name.as_bytes());
-        if let Some(client_id) = token.client_id() {
-            text(block, "client_id", client_id.as_bytes());
-        }
+        block.extend_from_slice(token.line());
     }
     if let Some(cache) = record.cache {
         text(block, "verdict", if cache == CacheUse::Hit { b"remembered" } else { b"fresh" });
     }
-    if let Some(upstream) = record.upstream() {
-        text(block, "upstream", upstream.as_bytes());
-    }
-    if let Some(wait) = record.upstream_wait {
+    if let (Some(wait), Some(route)) = (record.upstream_wait, record.route()) {
+        block.extend_from_slice(&route.upstream_line);
         number(block, "upstream_us", micros(wait));
     }
     number(block, "duration_us", micros(took));
@@ -42,6 +37,43 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, now_ms: u64, took: Dur
         text(block, "end", if record.end == End::ClientGone { b"client_gone" } else { b"upstream_broke" });
     }
     block.extend_from_slice(b"}\n");
+}
+
+/// A field as it stands in a line, for what stays the same over many requests and is made once.
+pub fn field(name: &str, value: &[u8]) -> Vec<u8> {
+    let mut field = Vec::new();
+    text(&mut field, name, value);
+    field
+}
+
+/// A time as RFC 3339 in UTC, with milliseconds.
+pub(crate) struct Stamp([u8; 24]);
+
+/// The last second that was asked for: its text is good for every request in it.
+#[derive(Default)]
+pub(crate) struct Seconds {
+    second: u64,
+    text: Vec<u8>,
+}
+
+impl Seconds {
+    /// The stamp of a time in milliseconds.
+    pub(crate) fn stamp(&mut self, unix_ms: u64) -> Stamp {
+        let (second, ms) = (unix_ms / 1000, unix_ms % 1000);
+        if self.second != second || self.text.is_empty() {
+            self.text.clear();
+            self.second = second;
+            seconds(&mut self.text, second);
+        }
+        let mut stamp = *b"0000-00-00T00:00:00.000Z";
+        for (place, octet) in stamp.iter_mut().zip(&self.text) {
+            *place = *octet;
+        }
+        for (place, digit) in stamp.iter_mut().skip(20).zip([ms / 100, ms / 10 % 10, ms % 10]) {
+            *place = b'0' + u8::try_from(digit).unwrap_or_default();
+        }
+        Stamp(stamp)
+    }
 }
 
 fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
@@ -93,10 +125,9 @@ fn micros(duration: Duration) -> u64 {
     u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
-/// RFC 3339 in UTC with milliseconds.
-pub(super) fn time(block: &mut Vec<u8>, unix_ms: u64) {
-    let (seconds, ms) = (unix_ms / 1000, unix_ms % 1000);
-    let (days, of_day) = (seconds / 86_400, seconds % 86_400);
+/// RFC 3339 in UTC, to the second. A year past 9999 has no place in it, and a clock that says so is wrong.
+fn seconds(block: &mut Vec<u8>, unix_seconds: u64) {
+    let (days, of_day) = (unix_seconds / 86_400, unix_seconds % 86_400);
     let (year, month, day) = civil(days);
     padded(block, year, 4);
     block.push(b'-');
@@ -109,9 +140,6 @@ pub(super) fn time(block: &mut Vec<u8>, unix_ms: u64) {
     padded(block, of_day / 60 % 60, 2);
     block.push(b':');
     padded(block, of_day % 60, 2);
-    block.push(b'.');
-    padded(block, ms, 3);
-    block.push(b'Z');
 }
 
 fn padded(block: &mut Vec<u8>, value: u64, digits: usize) {
@@ -140,16 +168,16 @@ mod tests {
 
     #[test]
     fn times_are_rfc_3339() {
+        let mut seconds = Seconds::default();
         for (unix_ms, expected) in [
             (0, "1970-01-01T00:00:00.000Z"),
+            (951_782_399_001, "2000-02-28T23:59:59.001Z"),
             (951_782_399_999, "2000-02-28T23:59:59.999Z"),
             (951_782_400_000, "2000-02-29T00:00:00.000Z"),
             (1_795_435_404_007, "2026-11-23T12:03:24.007Z"),
             (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
         ] {
-            let mut block = Vec::new();
-            time(&mut block, unix_ms);
-            assert_eq!(String::from_utf8(block).unwrap(), expected);
+            assert_eq!(std::str::from_utf8(&seconds.stamp(unix_ms).0).unwrap(), expected);
         }
     }
 

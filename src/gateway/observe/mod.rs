@@ -1,6 +1,6 @@
 //! OBSERVE: what happened, told once, when the last byte of the answer has gone.
 
 pub mod access_log;
-mod line;
+pub mod line;
 pub mod metrics;
 pub mod record;

@@ -21,7 +21,7 @@ pub struct Record {
     activity: Rc<Activity>,
     started: Instant,
     now_ms: u64,
-    pub(super) client: Rc<str>,
+    pub(super) client: Rc<[u8]>,
     pub(super) id: HeaderValue,
     pub(super) method: Method,
     uri: Uri,
@@ -47,8 +47,8 @@ pub enum End {
 
 /// Where a request came from, for its record.
 pub struct Origin<'a> {
-    /// The client's address, as text.
-    pub client: &'a Rc<str>,
+    /// The client's address, as a field of the log.
+    pub client: &'a Rc<[u8]>,
     /// Its connection.
     pub activity: &'a Rc<Activity>,
 }
@@ -145,12 +145,6 @@ impl Record {
             Outcome::Refused(_) | Outcome::Passed(_) => Some(self.uri.path()),
         }
     }
-
-    /// The upstream's name, where the request was sent to it.
-    pub(super) fn upstream(&self) -> Option<&str> {
-        self.upstream_wait?;
-        self.route().and_then(|route| self.plan.policy.upstreams.get(route.upstream)).map(|upstream| &*upstream.name)
-    }
 }
 
 impl Drop for Record {
@@ -158,7 +152,8 @@ impl Drop for Record {
         let took = self.worker.clock.instant().duration_since(self.started);
         let metrics = self.route().map_or(&self.plan.policy.unrouted, |route| &route.metrics);
         metrics.count(self.worker.index, self.outcome, took);
-        self.worker.log_line(|block| line::write(block, self, self.now_ms, took));
+        let stamp = self.worker.seconds.borrow_mut().stamp(self.now_ms);
+        self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();
     }
 }

@@ -3,6 +3,7 @@
 use super::Issuer;
 use crate::clock::UnixSeconds;
 use crate::gateway::forward::headers;
+use crate::gateway::observe::line;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::grant::Grant;
@@ -24,8 +25,8 @@ pub struct Verdict {
     not_before: Option<UnixSeconds>,
     scope: ScopeSet,
     holder: Holder,
-    client_id: Option<HeaderValue>,
     identity: Box<[u8]>,
+    line: Box<[u8]>,
 }
 
 /// Who the token speaks for, and how it came to be.
@@ -65,9 +66,9 @@ impl VerifiedToken {
         &self.0.issuer
     }
 
-    /// The client, for the log.
-    pub fn client_id(&self) -> Option<&HeaderValue> {
-        self.0.client_id.as_ref()
+    /// The issuer's name and the client, as fields of the log.
+    pub fn line(&self) -> &[u8] {
+        &self.0.line
     }
 
     /// The identity headers for the upstream, as they stand in a request.
@@ -87,7 +88,10 @@ impl Verdict {
     pub(super) fn new(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
         let expires = claims.expires.ok_or(Reason::ClaimMissing)?;
         let holder = holder(&claims);
-        let client_id = claims.client_id.as_deref().map(field).transpose()?;
+        let mut line = line::field("issuer", issuer.settings.name.as_bytes());
+        if let Some(client_id) = &claims.client_id {
+            line.extend(line::field("client_id", client_id.as_bytes()));
+        }
         let identity = identity(&issuer, &claims, holder)?;
         Ok(Self {
             issuer,
@@ -96,7 +100,7 @@ impl Verdict {
             not_before: claims.not_before,
             scope: claims.scope,
             holder,
-            client_id,
+            line: line.into(),
             identity,
         })
     }
