@@ -184,8 +184,8 @@ impl Bank {
         let settings = scopegate::config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
         let known = &settings.issuers[0];
         let store = KeyStore::new(&known.keys);
-        store.load_file(&keys, Clock::System.instant()).unwrap();
-        let issuers = vec![Arc::new(Issuer { settings: known.clone(), keys: store })];
+        store.take_over(KeyStore::read_file(&keys).unwrap(), Clock::System.instant());
+        let issuers = vec![Arc::new(Issuer { settings: known.clone(), keys: Arc::new(store) })];
         let verifier = Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Clock::System));
         let policy = Policy::compile(&settings, 1, verifier, &Metrics::new(1));
         Self { issuer, settings, policy, now: Clock::System.now() }

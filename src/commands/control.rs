@@ -56,14 +56,14 @@ async fn keep_keys(control: &Control) {
         let policy = control.admin.shared.policy.load_full();
         let wanted = policy.verifier.issuers();
         kept.retain(|(issuer, task)| {
-            let stays = wanted.iter().any(|wanted| Arc::ptr_eq(wanted, issuer));
+            let stays = wanted.iter().any(|wanted| Arc::ptr_eq(&wanted.keys, &issuer.keys));
             if !stays {
                 task.abort();
             }
             stays
         });
         for issuer in wanted {
-            if !kept.iter().any(|(kept, _)| Arc::ptr_eq(kept, issuer))
+            if !kept.iter().any(|(kept, _)| Arc::ptr_eq(&kept.keys, &issuer.keys))
                 && let Some(task) = keep_fresh(control, issuer)
             {
                 kept.push((Arc::clone(issuer), task));

@@ -8,7 +8,7 @@ use crate::clock::Clock;
 use crate::config::{self, KeySource, Settings};
 use crate::gateway::observe::access_log::{self, LogControl};
 use crate::gateway::observe::metrics::Metrics;
-use crate::gateway::policy::Policy;
+use crate::gateway::policy::{Policy, UNROUTED};
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier};
 use crate::gateway::{Shared, Worker};
@@ -16,6 +16,7 @@ use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use rustls::pki_types::CertificateDer;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -50,7 +51,7 @@ pub enum Stage {
 struct Fixed {
     listen: Vec<SocketAddr>,
     workers: usize,
-    has_tls: bool,
+    certificates: Option<Vec<CertificateDer<'static>>>,
     admin: SocketAddr,
     access_log: config::AccessLog,
     limits: config::limits::Limits,
@@ -142,6 +143,10 @@ impl Gateway {
         let old = shared.policy.load_full();
         let verifier = verifier(settings, Some(&old.verifier), shared.clock.clone())?;
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, verifier, &shared.metrics)));
+        let policy = shared.policy.load();
+        let is_used =
+            |label: &str| label == UNROUTED || policy.router.routes().iter().any(|route| *route.path == *label);
+        shared.metrics.forget(is_used);
         self.control.issuers_changed();
         Ok(())
     }
@@ -156,7 +161,7 @@ impl Fixed {
         Self {
             listen: settings.server.listen.clone(),
             workers: settings.server.workers.get(),
-            has_tls: settings.server.tls.is_some(),
+            certificates: settings.server.tls.as_ref().map(|tls| tls.chain.clone()),
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),
@@ -167,7 +172,7 @@ impl Fixed {
         [
             (self.listen != new.listen, "server.listen"),
             (self.workers != new.workers, "server.workers"),
-            (self.has_tls != new.has_tls, "server.tls"),
+            (self.certificates != new.certificates, "server.tls"),
             (self.admin != new.admin, "admin.listen"),
             (self.access_log != new.access_log, "access_log"),
             (self.limits != new.limits, "limits"),
@@ -189,21 +194,22 @@ fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Ar
     }))
 }
 
-/// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each that did not.
-/// Key files are read again in any case.
+/// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each issuer that has them
+/// from the same place. Key files are read again in any case, all of them before any is taken over.
 fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> anyhow::Result<Arc<Verifier>> {
-    let known = |wanted: &config::Issuer| {
-        old.into_iter().flat_map(|old| old.issuers()).find(|issuer| issuer.settings == *wanted).map(Arc::clone)
-    };
+    let mut read = Vec::new();
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
-        let issuer = known(wanted)
-            .unwrap_or_else(|| Arc::new(Issuer { settings: wanted.clone(), keys: KeyStore::new(&wanted.keys) }));
+        let issuer = issuer(wanted, old);
         if let KeySource::File(path) = &wanted.keys {
-            let read = issuer.keys.load_file(path, clock.instant());
-            read.map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
+            let set = KeyStore::read_file(path)
+                .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
+            read.push((Arc::clone(&issuer.keys), set));
         }
         issuers.push(issuer);
+    }
+    for (keys, set) in read {
+        keys.take_over(set, clock.instant());
     }
     let same = |old: &&Arc<Verifier>| {
         old.issuers().len() == issuers.len() && old.issuers().iter().zip(&issuers).all(|(a, b)| Arc::ptr_eq(a, b))
@@ -212,6 +218,17 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
         Some(old) => Arc::clone(old),
         None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, clock)),
     })
+}
+
+/// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another
+/// audience is no reason to be without keys.
+fn issuer(wanted: &config::Issuer, old: Option<&Arc<Verifier>>) -> Arc<Issuer> {
+    let same_keys = |known: &&Arc<Issuer>| known.settings.issuer == wanted.issuer && known.settings.keys == wanted.keys;
+    match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
+        Some(known) if known.settings == *wanted => Arc::clone(known),
+        Some(known) => Arc::new(Issuer { settings: wanted.clone(), keys: Arc::clone(&known.keys) }),
+        None => Arc::new(Issuer { settings: wanted.clone(), keys: Arc::new(KeyStore::new(&wanted.keys)) }),
+    }
 }
 
 fn bind_all(addresses: &[SocketAddr], workers: usize) -> anyhow::Result<Vec<Vec<TcpListener>>> {

@@ -3,7 +3,7 @@
 
 use super::refusal::{Reason, Refusal};
 use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Version, header};
+use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use smallvec::SmallVec;
 
 /// A request head whose host and path have exactly one reading. Made only by `head`.
@@ -55,7 +55,7 @@ pub fn head(parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
     check_transfer_coding(&parts.headers)?;
     check_expectation(&parts)?;
     let host = host(&parts)?;
-    check_path(parts.uri.path().as_bytes())?;
+    check_path(&parts.uri)?;
     Ok(Head { parts, host })
 }
 
@@ -125,8 +125,10 @@ impl Host {
 
 /// Refuses every spelling that an upstream could read as another path than the one our rules saw. See
 /// `peers` CVE-2019-9901, CVE-2021-29492, CVE-2025-66490, CVE-2026-33494: each is one of these bytes.
-fn check_path(path: &[u8]) -> Result<(), Refusal> {
-    if is_canonical(path) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }
+fn check_path(uri: &Uri) -> Result<(), Refusal> {
+    // In absolute form the path may be left out; what is written upstream would then begin with the query.
+    let begins_with_path = uri.path_and_query().is_some_and(|target| target.as_str().starts_with('/'));
+    if begins_with_path && is_canonical(uri.path().as_bytes()) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }
 }
 
 /// Whether `path` has one reading: absolute, no empty or dot segment, only RFC 3986 `pchar` without `;`, and
@@ -316,6 +318,8 @@ mod tests {
         }
         assert_eq!(read(get()).unwrap_err(), Reason::HostConflict);
         assert_eq!(read(get().header("host", "a").header("host", "a")).unwrap_err(), Reason::HostConflict);
+        let no_path = http::Request::get("http://a.example?x=1").header("host", "a.example");
+        assert_eq!(read(no_path).unwrap_err(), Reason::PathAmbiguous);
         let other = http::Request::get("http://b.example/a").header("host", "a.example");
         assert_eq!(read(other).unwrap_err(), Reason::HostConflict);
     }

@@ -30,6 +30,8 @@ pub struct ClientStream {
 pub struct Activity {
     phase: Cell<Phase>,
     is_stalled: Cell<bool>,
+    /// Between two requests, in place of `timeouts.idle`: we are about to leave.
+    linger: Cell<Option<Duration>>,
     timeouts: Timeouts,
     deadline: Deadline,
 }
@@ -60,25 +62,32 @@ impl Activity {
     /// A connection that was just accepted: its first head must come as soon as any.
     pub fn new(timeouts: Timeouts, deadline: Deadline) -> Self {
         deadline.set(timeouts.head);
-        Self { phase: Cell::new(Phase::Head), is_stalled: Cell::new(false), timeouts, deadline }
+        Self {
+            phase: Cell::new(Phase::Head),
+            is_stalled: Cell::new(false),
+            linger: Cell::new(None),
+            timeouts,
+            deadline,
+        }
     }
 
     /// A head is complete and its request is being answered: the time is now the answer's.
     pub fn begin(&self) {
         self.phase.set(Phase::Busy);
-        self.deadline.clear();
+        self.rearm();
     }
 
-    /// The answer has ended.
+    /// The answer was handed over whole, or given up.
     pub fn end(&self) {
         self.phase.set(Phase::Idle);
-        self.deadline.set(self.timeouts.idle);
+        self.rearm();
     }
 
-    /// Gives an idle connection `linger` instead of its idle time, because we are about to leave.
+    /// From now on the connection gets `linger` between two requests, because we are about to leave.
     pub fn hurry(&self, linger: Duration) {
+        self.linger.set(Some(linger));
         if self.phase.get() == Phase::Idle {
-            self.deadline.set(linger);
+            self.rearm();
         }
     }
 
@@ -95,7 +104,7 @@ impl Activity {
     fn received(&self) {
         if self.phase.get() == Phase::Idle {
             self.phase.set(Phase::Head);
-            self.deadline.set(self.timeouts.head);
+            self.rearm();
         }
     }
 
@@ -107,11 +116,20 @@ impl Activity {
 
     fn moved(&self) {
         if self.is_stalled.replace(false) {
-            match self.phase.get() {
-                Phase::Idle => self.deadline.set(self.timeouts.idle),
-                Phase::Head => self.deadline.set(self.timeouts.head),
-                Phase::Busy => self.deadline.clear(),
-            }
+            self.rearm();
+        }
+    }
+
+    /// Gives the phase its time. While the client takes nothing, its stall is what counts: pipelined requests must
+    /// not win it more.
+    fn rearm(&self) {
+        if self.is_stalled.get() {
+            return;
+        }
+        match self.phase.get() {
+            Phase::Idle => self.deadline.set(self.linger.get().unwrap_or(self.timeouts.idle)),
+            Phase::Head => self.deadline.set(self.timeouts.head),
+            Phase::Busy => self.deadline.clear(),
         }
     }
 
@@ -206,5 +224,47 @@ impl AsyncWrite for ClientStream {
             Transport::Plain(tcp) => Pin::new(tcp).poll_shutdown(cx),
             Transport::Tls(tls) => Pin::new(tls).poll_shutdown(cx),
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::net::deadline::Deadlines;
+    use std::task::Waker;
+
+    #[test]
+    fn a_client_that_takes_nothing_wins_no_time_with_further_requests() {
+        let start = Clock::System.instant();
+        let deadlines = Deadlines::new(start);
+        let bounds =
+            Timeouts { head: Duration::from_mins(1), idle: Duration::from_mins(1), stall: Duration::from_millis(500) };
+        let activity = Activity::new(bounds, deadlines.deadline());
+        let cx = Context::from_waker(Waker::noop());
+        activity.begin();
+        activity.stalled();
+        activity.end();
+        activity.received();
+        activity.begin();
+        activity.stalled();
+        deadlines.sweep(start + Duration::from_secs(1));
+        assert!(activity.poll_late(&cx).is_ready());
+    }
+
+    #[test]
+    fn a_connection_that_becomes_idle_while_we_leave_gets_the_linger_only() {
+        let start = Clock::System.instant();
+        let deadlines = Deadlines::new(start);
+        let bounds =
+            Timeouts { head: Duration::from_mins(1), idle: Duration::from_mins(1), stall: Duration::from_mins(1) };
+        let activity = Activity::new(bounds, deadlines.deadline());
+        let cx = Context::from_waker(Waker::noop());
+        activity.begin();
+        activity.hurry(Duration::from_millis(100));
+        assert!(activity.poll_late(&cx).is_pending());
+        activity.end();
+        deadlines.sweep(start + Duration::from_secs(1));
+        assert!(activity.poll_late(&cx).is_ready());
     }
 }

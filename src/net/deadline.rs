@@ -11,8 +11,8 @@ use std::time::{Duration, Instant};
 pub struct Deadlines(Rc<Shared>);
 
 struct Shared {
-    started: Instant,
-    /// Milliseconds since `started`, as of the last sweep.
+    swept: Cell<Instant>,
+    /// Milliseconds that have passed, as of the last sweep.
     now_ms: Cell<u64>,
     entries: RefCell<Vec<Weak<Entry>>>,
 }
@@ -32,7 +32,7 @@ struct Entry {
 impl Deadlines {
     /// No deadlines yet; `now` is the zero of their time.
     pub fn new(now: Instant) -> Self {
-        Self(Rc::new(Shared { started: now, now_ms: Cell::new(0), entries: RefCell::default() }))
+        Self(Rc::new(Shared { swept: Cell::new(now), now_ms: Cell::new(0), entries: RefCell::default() }))
     }
 
     /// A deadline that is not armed.
@@ -44,7 +44,9 @@ impl Deadlines {
 
     /// Wakes the tasks whose deadlines have passed and forgets those that were dropped. Call it every `TICK`.
     pub fn sweep(&self, now: Instant) {
-        let now_ms = u64::try_from(now.duration_since(self.0.started).as_millis()).unwrap_or(NEVER - 1);
+        // A worker that stood still (a paused machine) has not given anybody the time that passed meanwhile.
+        let passed = now.duration_since(self.0.swept.replace(now)).min(STEP_MAX);
+        let now_ms = self.0.now_ms.get().saturating_add(u64::try_from(passed.as_millis()).unwrap_or_default());
         self.0.now_ms.set(now_ms);
         let mut expired = Vec::new();
         self.0.entries.borrow_mut().retain(|entry| match entry.upgrade() {
@@ -62,9 +64,9 @@ impl Deadlines {
 }
 
 impl Deadline {
-    /// Arms it: it expires `after` from now, up to two ticks later, never earlier.
+    /// Arms it: it expires `after` from now, up to two ticks later, and not earlier unless a sweep is late.
     pub fn set(&self, after: Duration) {
-        let after_ms = u64::try_from((after + TICK).as_millis()).unwrap_or(NEVER / 2);
+        let after_ms = u64::try_from((after + TICK).as_millis()).unwrap_or(NEVER);
         self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
     }
 
@@ -88,6 +90,8 @@ impl Deadline {
 
 /// Time between two sweeps: the resolution of every timeout on the data path.
 pub const TICK: Duration = Duration::from_millis(200);
+/// What one sweep may add, however late it is.
+const STEP_MAX: Duration = Duration::from_secs(1);
 const NEVER: u64 = u64::MAX;
 
 #[cfg(test)]

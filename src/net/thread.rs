@@ -3,7 +3,7 @@
 use std::future::Future;
 use std::io;
 use std::thread::JoinHandle;
-use tokio::runtime::Builder;
+use tokio::runtime::{Builder, LocalOptions};
 use tokio::task::JoinHandle as Task;
 
 /// Runs what `body` makes on a new thread with a runtime of its own, until it is done.
@@ -24,5 +24,3 @@ where
 pub fn beside<F: Future<Output = ()> + 'static>(task: F) -> Task<()> {
     tokio::task::spawn_local(task)
 }
-
-use tokio::runtime::LocalOptions;

@@ -110,11 +110,8 @@ pub(super) fn read_head(
         headers.append(name, value);
     }
     let framing = framing(parsed.status, parsed.version, method, &headers)?;
-    let persists = if matches!(framing, Framing::Close) || !persists(parsed.version, &headers) {
-        Persists::No
-    } else {
-        Persists::Yes
-    };
+    let is_over = !matches!(framing, Framing::Close) && !announces_forbidden_body(parsed.status, &headers);
+    let persists = if !is_over || !persists(parsed.version, &headers) { Persists::No } else { Persists::Yes };
     Ok(Some(Head { status: parsed.status, headers, framing, persists }))
 }
 
@@ -185,6 +182,13 @@ fn content_length(headers: &HeaderMap) -> Result<Option<u64>, BadResponse> {
         }
         (Some(_), _) => Err(BadResponse),
     }
+}
+
+/// RFC 9110 §8.6: a 204 has no body and says so. One that announces a body may send it, and the next response would
+/// begin with it.
+fn announces_forbidden_body(status: StatusCode, headers: &HeaderMap) -> bool {
+    let has_length = headers.get(header::CONTENT_LENGTH).is_some_and(|length| length.as_bytes() != b"0");
+    status == StatusCode::NO_CONTENT && (has_length || headers.contains_key(header::TRANSFER_ENCODING))
 }
 
 /// RFC 9112 §9.3. HTTP/1.0 could ask to persist; we do not need it.
@@ -411,6 +415,9 @@ mod tests {
         assert_eq!(persists("HTTP/1.1 204 x\r\nconnection: x, Close\r\n\r\n"), Persists::No);
         assert_eq!(persists("HTTP/1.0 204 x\r\nconnection: keep-alive\r\n\r\n"), Persists::No);
         assert_eq!(persists("HTTP/1.1 200 x\r\n\r\n"), Persists::No);
+        assert_eq!(persists("HTTP/1.1 204 x\r\ncontent-length: 5\r\n\r\n"), Persists::No);
+        assert_eq!(persists("HTTP/1.1 204 x\r\ncontent-length: 0\r\n\r\n"), Persists::Yes);
+        assert_eq!(persists("HTTP/1.1 204 x\r\ntransfer-encoding: chunked\r\n\r\n"), Persists::No);
     }
 
     #[test]

@@ -92,8 +92,10 @@ impl Connection {
         self.exchange.begin();
         let coding = self.sending.begin(outgoing);
         // A head that could not even begin to leave means that the connection had ended while it was idle.
-        if let Err(_closed) = poll_fn(|cx| self.sending.poll_first(&mut self.tcp, cx)).await {
-            return Err(SendFault::Unsent);
+        match poll_fn(|cx| self.poll_first(cx)).await {
+            Ok(Ok(())) => {}
+            Ok(Err(_closed)) => return Err(SendFault::Unsent),
+            Err(late) => return Err(SendFault::Refused(late)),
         }
         if let Some(mut body) = outgoing.body.take_if(|body| !body.is_end_stream()) {
             body.join(&self.exchange);
@@ -113,6 +115,14 @@ impl Connection {
                 Ok(response)
             }
             Err(reason) => Err(SendFault::Refused(reason)),
+        }
+    }
+
+    /// Writes the first bytes, or finds that the upstream takes none in time.
+    fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<io::Result<()>, Reason>> {
+        match self.sending.poll_first(&mut self.tcp, cx) {
+            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+            Poll::Pending => self.exchange.poll_late(cx).map(Err),
         }
     }
 

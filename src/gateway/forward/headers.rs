@@ -91,8 +91,19 @@ fn is_ours(name: &str) -> bool {
     name.starts_with(IDENTITY_PREFIX)
         || name.starts_with("x-forwarded-")
         || name.starts_with("client-cert")
+        || name.starts_with("ssl-client")
+        || name.starts_with("x-ssl-")
         || matches!(name, "authorization" | "forwarded" | "x-real-ip" | "x-fapi-interaction-id")
+        || is_override(name)
         || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+}
+
+/// By these an upstream that honours them acts on another method or path than the one that was decided on.
+fn is_override(name: &str) -> bool {
+    matches!(
+        name,
+        "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url" | "x-rewrite-url"
+    )
 }
 
 /// The correlation id of FAPI 1.0 §6.2.1, on every request and response.
@@ -133,6 +144,11 @@ mod tests {
             "expect",
             "trailer",
             "connection",
+            "x-http-method-override",
+            "x-original-url",
+            "x-rewrite-url",
+            "x-ssl-cert",
+            "ssl-client-cert",
         ] {
             assert!(is_hop_by_hop(name) || is_ours(name), "{name}");
         }

@@ -10,7 +10,7 @@ use crate::gateway::refusal::{Reason, Refusal};
 use crate::net::deadline::Deadlines;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
@@ -47,8 +47,9 @@ struct Server {
     open: Cell<usize>,
 }
 
-/// Counts an open connection of a server for as long as it exists.
-pub(super) struct Slot(Rc<Server>);
+/// Counts an open connection of a server for as long as it exists. Weak, because the server owns its idle connections:
+/// after a reload without it, both must go.
+pub(super) struct Slot(Weak<Server>);
 
 impl Upstream {
     /// An upstream without connections. `stall` bounds the client's silence within a request body.
@@ -125,21 +126,24 @@ impl Server {
 impl Slot {
     fn new(server: &Rc<Server>) -> Self {
         server.open.set(server.open.get() + 1);
-        Self(Rc::clone(server))
+        Self(Rc::downgrade(server))
     }
 
     /// Keeps `connection` for the next request to its server.
     pub(super) fn give_back(connection: Box<Connection>) {
-        let server = Rc::clone(&connection.slot.0);
-        let mut idle = server.idle.borrow_mut();
-        if idle.len() < UPSTREAM_IDLE_MAX {
-            idle.push(connection);
+        if let Some(server) = connection.slot.0.upgrade() {
+            let mut idle = server.idle.borrow_mut();
+            if idle.len() < UPSTREAM_IDLE_MAX {
+                idle.push(connection);
+            }
         }
     }
 }
 
 impl Drop for Slot {
     fn drop(&mut self) {
-        self.0.open.set(self.0.open.get().saturating_sub(1));
+        if let Some(server) = self.0.upgrade() {
+            server.open.set(server.open.get().saturating_sub(1));
+        }
     }
 }

@@ -82,6 +82,13 @@ impl LogBuffer {
     }
 }
 
+impl Drop for LogBuffer {
+    /// The requests that a drain cut off write their lines last.
+    fn drop(&mut self) {
+        self.flush();
+    }
+}
+
 impl LogControl {
     /// Opens the file anew, after it was moved away.
     pub fn reopen(&self) {

@@ -80,7 +80,7 @@ pub enum Outcome {
 /// One line of `scopegate_requests_total`.
 #[derive(Debug)]
 pub struct RequestCount {
-    /// `None` for refusals: the reason knows its status.
+    /// What they have in common.
     pub outcome: Outcome,
     /// How many.
     pub count: u64,
@@ -122,6 +122,11 @@ impl Metrics {
     pub fn route(&self, label: &str) -> Arc<RouteMetrics> {
         let mut routes = self.routes.lock().unwrap_or_else(PoisonError::into_inner);
         Arc::clone(routes.entry(label.into()).or_insert_with(|| Arc::new(RouteMetrics::new(self.workers.len()))))
+    }
+
+    /// Forgets the counters under labels that `is_used` does not know: routes come and go with reloads.
+    pub fn forget(&self, is_used: impl Fn(&str) -> bool) {
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).retain(|label, _| is_used(label));
     }
 
     /// Every route's counters, by label.
@@ -215,7 +220,11 @@ impl Histogram {
 fn passed_slot(status: StatusCode) -> usize {
     let own = PASSED_STATUSES.iter().position(|known| *known == status);
     own.unwrap_or_else(|| {
-        let class = StatusCode::from_u16(status.as_u16() / 100 * 100).unwrap_or(StatusCode::OK);
+        // A status beyond 599 is a fault of the upstream (RFC 9110 §15).
+        let class = match status.as_u16() / 100 {
+            hundreds @ 2..=5 => StatusCode::from_u16(hundreds * 100).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
+            _ => StatusCode::INTERNAL_SERVER_ERROR,
+        };
         PASSED_STATUSES.iter().position(|known| *known == class).unwrap_or_default()
     })
 }

@@ -65,7 +65,7 @@ struct Asked {
 pub struct KeyFault(String);
 
 impl KeyStore {
-    /// An empty store. One that reads a file is filled at once by `load_file`, one behind a URI by `keep_fresh`.
+    /// An empty store. One that reads a file is filled at once by `take_over`, one behind a URI by `keep_fresh`.
     pub fn new(source: &KeySource) -> Self {
         Self {
             current: ArcSwap::from_pointee(Keys { generation: 0, keys: Vec::new() }),
@@ -123,10 +123,10 @@ impl KeyStore {
         Refusal::issuer_unreachable(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
     }
 
-    /// Fills the store from a file.
-    pub fn load_file(&self, path: &Path, now: Instant) -> Result<(), KeyFault> {
+    /// Reads a set from a file.
+    pub fn read_file(path: &Path) -> Result<KeySet, KeyFault> {
         let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot be read: {fault}")))?;
-        self.replace(&json, now)
+        usable(&json)
     }
 
     /// Fetches the set for as long as it is polled: every `refresh`, sooner when an unknown key id is asked for or
@@ -152,26 +152,20 @@ impl KeyStore {
     async fn fetch(&self, source: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
         // What the answer says is at least as old as the question.
         let asked = clock.instant();
-        let answer = source.get().await.and_then(|json| self.replace(&json, asked));
+        let answer = source.get().await.and_then(|json| usable(&json)).map(|set| self.take_over(set, asked));
         let count = if answer.is_ok() { &self.fetches.good } else { &self.fetches.failed };
         count.fetch_add(1, Ordering::Relaxed);
         answer
     }
 
-    /// Takes over a new set if it has a usable key.
-    fn replace(&self, json: &[u8], now: Instant) -> Result<(), KeyFault> {
-        let set = KeySet::parse(json, JWKS_KEYS_MAX).map_err(|fault| KeyFault(fault.to_string()))?;
-        if set.keys.is_empty() {
-            let reasons: Vec<_> = set.left_out.iter().map(ToString::to_string).collect();
-            return Err(KeyFault(format!("no usable key in the set: {}", reasons.join("; "))));
-        }
+    /// Takes over a set as of `now`.
+    pub fn take_over(&self, set: KeySet, now: Instant) {
         let old = self.current.load();
         let is_kept = |key: &Key| set.keys.iter().any(|new| new.fingerprint() == key.fingerprint());
         let generation = if old.keys.iter().all(is_kept) { old.generation } else { old.generation + 1 };
         self.current.store(Arc::new(Keys { generation, keys: set.keys }));
         self.generation.store(generation, Ordering::Release);
         self.asked().last_good = Some(now);
-        Ok(())
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
@@ -189,6 +183,16 @@ impl Keys {
     pub(super) fn is_empty(&self) -> bool {
         self.keys.is_empty()
     }
+}
+
+/// A set with at least one usable key.
+fn usable(json: &[u8]) -> Result<KeySet, KeyFault> {
+    let set = KeySet::parse(json, JWKS_KEYS_MAX).map_err(|fault| KeyFault(fault.to_string()))?;
+    if set.keys.is_empty() {
+        let reasons: Vec<_> = set.left_out.iter().map(ToString::to_string).collect();
+        return Err(KeyFault(format!("no usable key in the set: {}", reasons.join("; "))));
+    }
+    Ok(set)
 }
 
 enum Answer {

@@ -34,7 +34,7 @@ pub struct Issuer {
     /// The checked settings.
     pub settings: config::Issuer,
     /// Its public keys, as they are now.
-    pub keys: KeyStore,
+    pub keys: Arc<KeyStore>,
 }
 
 impl Verifier {
