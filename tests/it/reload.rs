@@ -1,9 +1,11 @@
 //! Reload: whole or not at all, and nobody in the middle of a request notices.
 
 use crate::support::client::Request;
-use crate::support::gateway::{Setup, World, route};
+use crate::support::gateway::{Setup, World, issuer, route};
+use crate::support::issuer::Issuer;
+use crate::support::keys::{self, Key};
 use crate::support::server::{Server, always, ok};
-use crate::support::tokens::Token;
+use crate::support::tokens::{ISSUER, Token};
 use scopegate::config;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
@@ -104,4 +106,38 @@ fn a_reload_can_move_the_upstream() {
     world.gateway().reload(&settings).unwrap();
     assert_eq!(world.get("/accounts", &Token::good()).text(), "moved");
     assert_eq!((world.upstream.hits(), other.hits()), (1, 1));
+}
+
+/// Another rule is no reason to be without keys: the issuer may be away at that moment.
+#[test]
+fn keys_that_were_fetched_survive_a_change_of_the_issuers_rules() {
+    let key = keys::ec();
+    let server = Issuer::serving(std::slice::from_ref(&key));
+    let entry = issuer("bank", ISSUER, &server.jwks());
+    let world = Setup::issuers(std::slice::from_ref(&entry)).start();
+    crate::support::eventually("keys", || {
+        (world.get("/accounts", &Token::good().by(&key)).status() == 200).then_some(())
+    });
+    server.says("");
+    world.reload(&Setup::issuers(&[entry + "    leeway: 7s\n"])).unwrap();
+    assert_eq!(world.get("/accounts", &Token::good().by(&key)).status(), 200);
+}
+
+/// One bad key file spoils the reload, and none of the good ones is taken over.
+#[test]
+fn key_files_are_taken_over_together_or_not_at_all() {
+    let (old, new) = (keys::ec(), Key::new("new"));
+    let file = |key: &Key| keys::set(std::slice::from_ref(key)).to_string();
+    let entries =
+        [issuer("bank", ISSUER, "{ file: a.json }"), issuer("other", "https://other.example", "{ file: b.json }")];
+    let world = Setup::issuers(&entries).with_files(&[("a.json", file(&old)), ("b.json", file(&old))]);
+    assert_eq!(world.get("/accounts", &Token::good().by(&old)).status(), 200);
+    std::fs::write(world.path("a.json"), file(&new)).unwrap();
+    std::fs::write(world.path("b.json"), "{\"keys\":[]}").unwrap();
+    assert!(world.reload(&Setup::issuers(&entries)).is_err());
+    assert_eq!(world.get("/accounts", &Token::good().by(&old)).status(), 200);
+    std::fs::write(world.path("b.json"), file(&old)).unwrap();
+    world.reload(&Setup::issuers(&entries)).unwrap();
+    assert_eq!(world.get("/accounts", &Token::good().by(&old)).status(), 401);
+    assert_eq!(world.get("/accounts", &Token::good().by(&new)).status(), 200);
 }
