@@ -57,7 +57,7 @@ impl Peer {
 impl Worker {
     /// The state of a connection that begins now.
     pub fn activity(&self) -> Rc<Activity> {
-        let activity = Rc::new(Activity::new(self.timeouts, self.deadlines.deadline()));
+        let activity = Rc::new(Activity::new(self.timeouts, self.home.deadlines.deadline()));
         self.connections.borrow_mut().push(Rc::downgrade(&activity));
         activity
     }

@@ -1,5 +1,6 @@
 //! CREDENTIALS: finds the one bearer token of a request. Nothing else reads `Authorization`.
 
+use super::percent;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
 use crate::config::limits::TOKEN_BYTES_MAX;
@@ -58,9 +59,9 @@ fn is_token_name(name: &[u8]) -> bool {
     let mut rest = name;
     while let [first, tail @ ..] = rest {
         let (octet, tail) = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => match (char::from(*high).to_digit(16), char::from(*low).to_digit(16)) {
-                (Some(high), Some(low)) => (u8::try_from(high << 4 | low).unwrap_or_default(), tail),
-                _ => return false,
+            (b'%', [high, low, tail @ ..]) => match percent::octet(*high, *low) {
+                Some(octet) => (octet, tail),
+                None => return false,
             },
             _ => (*first, tail),
         };

@@ -6,6 +6,7 @@ pub mod credentials;
 pub mod forward;
 pub mod interaction;
 pub mod observe;
+mod percent;
 pub mod pipeline;
 pub mod policy;
 pub mod read;
@@ -51,7 +52,7 @@ pub struct Worker {
     /// What all workers share.
     pub shared: Arc<Shared>,
     clock: Clock,
-    deadlines: Deadlines,
+    home: Home,
     timeouts: Timeouts,
     head_bytes_max: usize,
     plan: RefCell<Rc<Plan>>,
@@ -80,12 +81,12 @@ impl Worker {
     ) -> Rc<Self> {
         let clock = shared.clock.clone();
         let deadlines = Deadlines::new(clock.instant());
-        let home = Home { worker: index, deadlines: deadlines.clone(), metrics: Arc::clone(&shared.metrics) };
+        let home = Home { worker: index, deadlines, metrics: Arc::clone(&shared.metrics) };
         let plan = Plan::new(shared.policy.load_full(), None, &home);
         Rc::new(Self {
             index,
             clock,
-            deadlines,
+            home,
             timeouts,
             head_bytes_max,
             plan: RefCell::new(Rc::new(plan)),
@@ -103,13 +104,9 @@ impl Worker {
         let mut plan = self.plan.borrow_mut();
         let policy = self.shared.policy.load();
         if !Arc::ptr_eq(&policy, &plan.policy) {
-            *plan = Rc::new(Plan::new(Arc::clone(&policy), Some(&plan), &self.home()));
+            *plan = Rc::new(Plan::new(Arc::clone(&policy), Some(&plan), &self.home));
         }
         Rc::clone(&plan)
-    }
-
-    fn home(&self) -> Home {
-        Home { worker: self.index, deadlines: self.deadlines.clone(), metrics: Arc::clone(&self.shared.metrics) }
     }
 
     /// This worker's counters.
@@ -130,7 +127,7 @@ impl Worker {
 
     /// What must happen now and then, four or five times a second: deadlines.
     pub fn tick(&self) {
-        self.deadlines.sweep(self.clock.instant());
+        self.home.deadlines.sweep(self.clock.instant());
     }
 
     /// What must happen about once a second: log lines go out, idle upstream connections end, a new policy takes

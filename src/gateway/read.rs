@@ -1,6 +1,7 @@
 //! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is rewritten:
 //! what is decided on is what is forwarded, byte for byte.
 
+use super::percent;
 use super::refusal::{Reason, Refusal};
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
@@ -155,9 +156,9 @@ fn is_segment(segment: &[u8]) -> bool {
     let mut rest = segment.iter();
     while let Some(byte) = rest.next() {
         match byte {
-            b'%' => match (rest.next().copied().and_then(hex), rest.next().copied().and_then(hex)) {
-                (Some(high), Some(low)) if may_be_encoded(high << 4 | low) => decoded.push(high << 4 | low),
-                _ => return false,
+            b'%' => match rest.next().zip(rest.next()).and_then(|(high, low)| percent::octet(*high, *low)) {
+                Some(octet) if may_be_encoded(octet) => decoded.push(octet),
+                Some(_) | None => return false,
             },
             plain if is_plain(*plain) => decoded.push(*plain),
             _ => return false,
@@ -196,15 +197,6 @@ fn may_be_encoded(octet: u8) -> bool {
     !(octet.is_ascii_alphanumeric()
         || octet.is_ascii_control()
         || matches!(octet, b'-' | b'.' | b'_' | b'~' | b'/' | b'\\' | b'%' | b';' | b'?' | b'#'))
-}
-
-fn hex(digit: u8) -> Option<u8> {
-    match digit {
-        b'0'..=b'9' => Some(digit - b'0'),
-        b'a'..=b'f' => Some(digit - b'a' + 10),
-        b'A'..=b'F' => Some(digit - b'A' + 10),
-        _ => None,
-    }
 }
 
 /// What hyper answered by itself because no head could be read: the status tells which bound or rule it was.
@@ -358,7 +350,7 @@ mod tests {
                 let mut decoded = Vec::new();
                 let mut rest = path.bytes();
                 while let Some(b) = rest.next() {
-                    decoded.push(if b == b'%' { hex(rest.next().unwrap()).unwrap() << 4 | hex(rest.next().unwrap()).unwrap() } else { b });
+                    decoded.push(if b == b'%' { percent::octet(rest.next().unwrap(), rest.next().unwrap()).unwrap() } else { b });
                 }
                 let separators = |bytes: &[u8]| bytes.iter().filter(|b| matches!(b, b'/' | b'\\')).count();
                 prop_assert_eq!(separators(&decoded), separators(path.as_bytes()));

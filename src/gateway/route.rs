@@ -3,6 +3,7 @@
 //! A tree over path segments: its cost is the path's length, not the number of routes. A literal segment beats a
 //! parameter, a parameter beats the remainder; where the better branch ends without a rule the next is tried.
 
+use super::percent;
 use super::policy::Route;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
@@ -64,13 +65,13 @@ fn check_spelling(router: &Router, route: &Route, head: &Head) -> Result<(), Ref
 }
 
 fn percent_decoded(path: &str) -> Vec<u8> {
-    let digit = |b: u8| char::from(b).to_digit(16).and_then(|d| u8::try_from(d).ok());
     let mut decoded = Vec::with_capacity(path.len());
     let mut rest = path.as_bytes();
     while let [first, tail @ ..] = rest {
         rest = match (first, tail) {
             (b'%', [high, low, tail @ ..]) => {
-                decoded.push(digit(*high).unwrap_or(0) << 4 | digit(*low).unwrap_or(0));
+                // `read` has let only well-formed escapes through.
+                decoded.push(percent::octet(*high, *low).unwrap_or_default());
                 tail
             }
             _ => {

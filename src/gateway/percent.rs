@@ -1,0 +1,15 @@
+//! Percent-encoding (RFC 3986 §2.1): two hexadecimal digits, in any case, are one octet.
+
+/// The octet that `%` and these digits stand for.
+pub(super) fn octet(high: u8, low: u8) -> Option<u8> {
+    Some(hex(high)? << 4 | hex(low)?)
+}
+
+fn hex(digit: u8) -> Option<u8> {
+    match digit {
+        b'0'..=b'9' => Some(digit - b'0'),
+        b'a'..=b'f' => Some(digit - b'a' + 10),
+        b'A'..=b'F' => Some(digit - b'A' + 10),
+        _ => None,
+    }
+}
