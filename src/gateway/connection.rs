@@ -1,22 +1,21 @@
-//! One client connection: hyper reads its requests, the worker's path answers them, the deadlines end it.
+//! One client connection: its requests are read one after the other, the worker's path answers them, the deadlines
+//! end it.
 
 use super::Worker;
+use super::http1::answer::{self, Asked};
+use super::http1::head::Persists;
+use super::http1::wire::{Gone, NoHead, Wire};
 use super::observe::line;
 use super::observe::record::Origin;
-use super::read;
 use super::verify::memo::Memo;
-use crate::config::limits::HEADERS_MAX;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
 use http::HeaderValue;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::TokioIo;
-use std::convert::Infallible;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// Who is at the other end of a connection.
 pub struct Peer {
@@ -68,38 +67,58 @@ impl Worker {
             Transport::Plain(_) => Protocol::Http,
             Transport::Tls(_) => Protocol::Https,
         };
-        let stream = TokioIo::new(ClientStream::new(transport, Rc::clone(&activity)));
-        let peer = Rc::new(Peer::new(address, protocol, Rc::clone(&activity)));
-        let service = service_fn(|request| {
-            let (worker, peer) = (Rc::clone(&self), Rc::clone(&peer));
-            peer.activity.begin();
-            async move { Ok::<_, Infallible>(worker.handle(request, &peer).await) }
+        let wire = Wire::new(ClientStream::new(transport, Rc::clone(&activity)), self.head_bytes_max);
+        let peer = Peer::new(address, protocol, Rc::clone(&activity));
+        let mut exchanges = pin!(self.exchanges(&wire, &peer));
+        let is_late = poll_fn(|cx| match exchanges.as_mut().poll(cx) {
+            Poll::Ready(()) => Poll::Ready(false),
+            Poll::Pending => activity.poll_late(cx).map(|()| true),
         });
-        let mut connection = pin!(
-            http1::Builder::new()
-                .max_headers(HEADERS_MAX)
-                .max_header_size(self.head_bytes_max)
-                .max_buf_size(self.head_bytes_max.max(BUFFER_BYTES_MIN))
-                .serve_connection(stream, service)
-        );
-        let ended = poll_fn(|cx| match connection.as_mut().poll(cx) {
-            Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-            Poll::Pending => activity.poll_late(cx).map(|()| None),
-        });
-        match ended.await {
-            Some(Err(fault)) => self.count_unreadable(&fault),
-            Some(Ok(())) => {}
-            // An idle connection that ends is nobody's fault; one that dawdles over its head may be an attack.
-            None if activity.phase() == Phase::Idle => {}
-            None => self.metrics().connections_late.add(1),
+        // An idle connection that ends is nobody's fault; one that dawdles over its head may be an attack.
+        if is_late.await && activity.phase() != Phase::Idle {
+            self.metrics().connections_late.add(1);
         }
     }
 
-    fn count_unreadable(&self, fault: &hyper::Error) {
-        if read::unreadable(fault).is_some() {
-            self.metrics().heads_unreadable.add(1);
+    /// One request after the other, until either side has had enough.
+    async fn exchanges(self: &Rc<Self>, wire: &Rc<Wire>, peer: &Peer) {
+        loop {
+            let (asked, answer) = match wire.next().await {
+                Ok((head, body)) => {
+                    peer.activity.begin();
+                    let asked = Asked::by(&head.parts, head.persists);
+                    match while_there(wire, self.handle(head.parts, body, peer)).await {
+                        Some(answer) => (asked, answer),
+                        None => return,
+                    }
+                }
+                Err(NoHead::Gone) => return,
+                Err(NoHead::Bad(bad)) => {
+                    peer.activity.begin();
+                    self.metrics().heads_unreadable.add(1);
+                    (Asked::by_nobody(), self.refuse_head(bad, peer))
+                }
+            };
+            match answer::send(wire, answer, asked, &self.date.get()).await {
+                Ok(Persists::Yes) => {}
+                Ok(Persists::No) => {
+                    peer.activity.hurry(LINGER);
+                    return wire.close().await;
+                }
+                Err(Gone) => return,
+            }
         }
     }
+}
+
+/// The outcome of `work`, or nothing if the client leaves first: what is done for it is then given up.
+async fn while_there<T>(wire: &Wire, work: impl Future<Output = T>) -> Option<T> {
+    let mut work = pin!(work);
+    poll_fn(|cx| match work.as_mut().poll(cx) {
+        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
+        Poll::Pending => wire.poll_gone(cx).map(|Gone| None),
+    })
+    .await
 }
 
 /// `for` and `proto`; the host goes on in its own field. IPv6 is quoted and bracketed (RFC 7239 §6).
@@ -115,8 +134,8 @@ fn forwarded(client: IpAddr, protocol: Protocol) -> HeaderValue {
     HeaderValue::from_str(&text).expect("addresses are visible ASCII")
 }
 
-/// hyper's own floor.
-const BUFFER_BYTES_MIN: usize = 8192;
+/// How long a client may take to end its direction after an answer that ends the connection.
+const LINGER: Duration = Duration::from_secs(2);
 
 #[cfg(test)]
 mod tests {

@@ -41,9 +41,9 @@ impl Default for InteractionIds {
 }
 
 impl Worker {
-    /// The request's own id if it has exactly one and that is a UUID, else a new one.
-    pub fn interaction_id(&self, headers: &HeaderMap) -> HeaderValue {
-        let mut values = headers.get_all(INTERACTION_ID).iter();
+    /// The request's own id if there is a request and it has exactly one and that is a UUID, else a new one.
+    pub fn interaction_id(&self, headers: Option<&HeaderMap>) -> HeaderValue {
+        let mut values = headers.into_iter().flat_map(|headers| headers.get_all(INTERACTION_ID));
         match (values.next(), values.next()) {
             (Some(value), None) if is_uuid(value.as_bytes()) => value.clone(),
             _ => self.ids.make(),

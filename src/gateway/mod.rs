@@ -4,6 +4,7 @@ pub mod authorize;
 pub mod connection;
 pub mod credentials;
 pub mod forward;
+pub mod http1;
 pub mod interaction;
 pub mod observe;
 mod percent;
@@ -20,6 +21,7 @@ use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
 use arc_swap::ArcSwap;
 use forward::pool::{Home, Upstream};
+use http1::answer::{self, DateLine};
 use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
 use observe::line::Seconds;
@@ -58,6 +60,7 @@ pub struct Worker {
     plan: RefCell<Rc<Plan>>,
     log: RefCell<LogBuffer>,
     seconds: RefCell<Seconds>,
+    date: Cell<DateLine>,
     ids: InteractionIds,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
@@ -92,6 +95,7 @@ impl Worker {
             plan: RefCell::new(Rc::new(plan)),
             log: RefCell::new(log),
             seconds: RefCell::default(),
+            date: Cell::new(answer::date_line(shared.clock.now())),
             ids: InteractionIds::new(),
             connections: RefCell::default(),
             is_draining: Cell::new(false),
@@ -125,9 +129,10 @@ impl Worker {
         }
     }
 
-    /// What must happen now and then, four or five times a second: deadlines.
+    /// What must happen now and then, four or five times a second: deadlines, and the time that answers carry.
     pub fn tick(&self) {
         self.home.deadlines.sweep(self.clock.instant());
+        self.date.set(answer::date_line(self.clock.now()));
     }
 
     /// What must happen about once a second: log lines go out, idle upstream connections end, a new policy takes

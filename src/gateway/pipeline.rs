@@ -4,35 +4,44 @@ use super::authorize::permit;
 use super::connection::Peer;
 use super::forward::headers::About;
 use super::forward::{self, body::ResponseBody};
+use super::http1::head::BadHead;
+use super::http1::wire::ClientBody;
 use super::observe::record::Record;
 use super::refusal::{Reason, Refusal};
-use super::respond::{self, AnswerBody};
+use super::respond::{self, AnswerBody, Content};
 use super::{Plan, Worker, credentials, read, route};
 use http::request::Parts;
-use http::{Request, Response, header};
-use hyper::body::Incoming;
+use http::{Response, header};
 use std::rc::Rc;
 
 impl Worker {
     /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
-    pub async fn handle(self: &Rc<Self>, request: Request<Incoming>, peer: &Peer) -> Response<AnswerBody> {
+    pub async fn handle(self: &Rc<Self>, parts: Parts, body: ClientBody, peer: &Peer) -> Response<AnswerBody> {
         let plan = self.plan();
-        let (parts, body) = request.into_parts();
-        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), &parts));
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), Some(&parts)));
         let mut response = match self.carry(&plan, parts, body, (peer, &mut record)).await {
             Ok(response) => {
                 record.passed(response.status());
-                respond::pass(response, record.id())
+                respond::pass(response)
             }
-            Err(refusal) => {
-                record.refused(refusal.reason());
-                respond::refuse(&refusal, &plan.policy.texts, record.id())
-            }
+            Err(refusal) => refuse(&refusal, &plan, &mut record),
         };
         if self.is_draining.get() {
             response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
         }
         respond::follow(response, record)
+    }
+
+    /// The answer to bytes that are no request.
+    pub fn refuse_head(self: &Rc<Self>, bad: BadHead, peer: &Peer) -> Response<AnswerBody> {
+        let plan = self.plan();
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), None));
+        let refusal = Refusal::from(match bad {
+            BadHead::Malformed => Reason::HeadMalformed,
+            BadHead::TargetTooLong => Reason::TargetTooLong,
+            BadHead::TooLarge => Reason::HeadTooLarge,
+        });
+        respond::follow(refuse(&refusal, &plan, &mut record), record)
     }
 
     /// Read, route, credentials, verify, authorize, forward. The order is that of the error table: a token in the
@@ -41,11 +50,11 @@ impl Worker {
         &self,
         plan: &Plan,
         parts: Parts,
-        body: Incoming,
+        body: ClientBody,
         (peer, record): (&Peer, &mut Record),
     ) -> Result<Response<ResponseBody>, Refusal> {
         let policy = &*plan.policy;
-        let mut head = read::head(parts, policy.target_bytes_max)?;
+        let head = read::head(parts, policy.target_bytes_max)?;
         credentials::refuse_query_token(&head)?;
         let route = route::find(&policy.router, &head)?;
         record.routed(route);
@@ -63,8 +72,13 @@ impl Worker {
         let about = About { forwarded: &peer.forwarded, id: record.id(), via: policy.texts.via(head.version()) };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();
-        let outcome = forward::send(&permit, &mut head, body, &about, upstream).await;
+        let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
         outcome
     }
+}
+
+fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {
+    record.refused(refusal.reason());
+    respond::refuse(refusal, &plan.policy.texts, record.id())
 }

@@ -2,7 +2,7 @@
 //! passes through. Every answer carries the correlation id.
 
 use super::forward::body::{Broken, ResponseBody};
-use super::forward::headers::{self, INTERACTION_ID};
+use super::http1::fields::Fields;
 use super::observe::record::{End, Record};
 use super::policy::Texts;
 use super::refusal::{Afterwards, Extra, Reason, Refusal};
@@ -27,11 +27,9 @@ pub enum Content {
     Theirs(ResponseBody),
 }
 
-/// An upstream's answer, without its hop-by-hop fields.
-pub fn pass(response: Response<ResponseBody>, id: &HeaderValue) -> Response<Content> {
-    let mut response = response.map(Content::Theirs);
-    headers::restore(response.headers_mut(), id);
-    response
+/// An upstream's answer.
+pub fn pass(response: Response<ResponseBody>) -> Response<Content> {
+    response.map(Content::Theirs)
 }
 
 /// The answer to a refused request.
@@ -43,7 +41,6 @@ pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Co
     fields.insert(header::CONTENT_TYPE, PROBLEM_JSON);
     // RFC 9111 §3.5: an answer about one caller's rights is no one else's.
     fields.insert(header::CACHE_CONTROL, NO_STORE);
-    fields.insert(INTERACTION_ID, id.clone());
     if let Some(challenge) = challenge_for(refusal, texts) {
         fields.insert(header::WWW_AUTHENTICATE, challenge);
     }
@@ -60,16 +57,7 @@ pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Co
 
 /// Ends the record with the body: from here on the body owns it.
 pub fn follow(response: Response<Content>, record: Box<Record>) -> Response<AnswerBody> {
-    // hyper does not poll a body that is empty or has no place in this answer (RFC 9112 §6.3).
-    let has_no_body =
-        record.is_head() || matches!(response.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    response.map(|content| {
-        let mut body = AnswerBody { content, record: Some(record) };
-        if has_no_body || body.content.is_end_stream() {
-            body.end(End::Complete);
-        }
-        body
-    })
+    response.map(|content| AnswerBody { content, record: Some(record) })
 }
 
 /// RFC 9110 §11.6.1: every 401 carries a challenge; RFC 6750 §3.1: without a token it carries no error.
@@ -98,7 +86,21 @@ fn problem(reason: Reason, id: &HeaderValue) -> Bytes {
 }
 
 impl AnswerBody {
-    fn end(&mut self, end: End) {
+    /// The fields that came with it, if it is the upstream's.
+    pub fn fields(&self) -> Option<&Fields> {
+        match &self.content {
+            Content::Ours(_) => None,
+            Content::Theirs(body) => body.fields(),
+        }
+    }
+
+    /// The correlation id, until the record has ended.
+    pub fn id(&self) -> Option<&HeaderValue> {
+        self.record.as_ref().map(|record| record.id())
+    }
+
+    /// Ends the record: this is all that there is of the answer.
+    pub fn end(&mut self, end: End) {
         if let Some(mut record) = self.record.take() {
             record.ended(end);
         }

@@ -1,7 +1,6 @@
 //! A third party's connection: its transport, what it is doing, and how long it may take to do it.
 
 use super::deadline::Deadline;
-use smallvec::SmallVec;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -142,25 +141,15 @@ impl Activity {
     }
 }
 
-/// Copies the slices together on the stack, if they are small.
-fn gather(slices: &[IoSlice<'_>]) -> Option<SmallVec<[u8; SMALL_BYTES]>> {
-    let total: usize = slices.iter().map(|slice| slice.len()).sum();
-    (total <= SMALL_BYTES).then(|| {
-        let mut piece = SmallVec::new();
-        for slice in slices {
-            piece.extend_from_slice(slice);
-        }
-        piece
-    })
-}
-
-/// A head and the body of an ordinary API answer.
-const SMALL_BYTES: usize = 4096;
-
 impl ClientStream {
     /// Watches `transport`.
     pub fn new(transport: Transport, activity: Rc<Activity>) -> Self {
         Self { transport, activity }
+    }
+
+    /// A head has begun: its bytes came with those of the request before it.
+    pub fn expect_more(&self) {
+        self.activity.received();
     }
 }
 
@@ -193,10 +182,6 @@ impl AsyncWrite for ClientStream {
         cx: &mut Context<'_>,
         slices: &[IoSlice<'_>],
     ) -> Poll<io::Result<usize>> {
-        // A small answer in one piece costs the kernel less than in two, and TLS one record instead of two.
-        if let Some(piece) = gather(slices) {
-            return self.poll_write(cx, &piece);
-        }
         let outcome = match &mut self.transport {
             Transport::Plain(tcp) => Pin::new(tcp).poll_write_vectored(cx, slices),
             Transport::Tls(tls) => Pin::new(tls).poll_write_vectored(cx, slices),

@@ -128,8 +128,8 @@ fn head_204_and_304_have_no_body() {
         ("HEAD", "/accounts", 200, Some("5"), ""),
         ("GET", "/accounts", 200, Some("5"), "hello"),
         ("GET", "/accounts/204", 204, None, ""),
-        // RFC 9110 §8.6: the length of what was not modified may be told; hyper does not.
-        ("GET", "/accounts/304", 304, None, ""),
+        // RFC 9110 §8.6: the length of what was not modified may be told.
+        ("GET", "/accounts/304", 304, Some("5"), ""),
         ("GET", "/accounts/205", 205, Some("0"), ""),
         ("HEAD", "/accounts/204", 204, None, ""),
         ("GET", "/accounts", 200, Some("5"), "hello"),

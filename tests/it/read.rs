@@ -80,19 +80,19 @@ fn every_spelling_of_a_traversal_is_refused() {
 
 /// CVE-2021-32779, CVE-2021-39156, CVE-2023-45539, CVE-2026-41059: a fragment is no part of a request target.
 #[test]
-fn a_fragment_changes_neither_rule_nor_path() {
+fn a_fragment_is_no_part_of_a_target() {
     let world = two_doors();
-    for target in ["/admin/a#/public", "/admin/a#", "/admin/a?x#/public/b", "/admin#/../public/a"] {
-        let answer = world.send(&Request::get(target));
-        assert_ne!(answer.status(), 200, "{target}");
+    for target in [
+        "/admin/a#/public",
+        "/admin/a#",
+        "/admin/a?x#/public/b",
+        "/admin#/../public/a",
+        "/public/a#/admin",
+        "/public/a#../admin/b",
+    ] {
+        assert_eq!(world.send(&Request::get(target)).status(), 400, "{target}");
     }
     assert_eq!(world.upstream.hits(), 0);
-    // hyper cuts the fragment off; what is decided on is what is forwarded.
-    for target in ["/public/a#/admin", "/public/a#../admin/b"] {
-        if world.send(&Request::get(target)).status() == 200 {
-            assert_eq!(world.upstream.last().target(), "/public/a", "{target}");
-        }
-    }
 }
 
 /// oauth2-proxy CVE-2025-54576, CVE-2020-8595: the query decides nothing.

@@ -1,11 +1,13 @@
 //! Bodies on their way through: streamed, bounded, counted, never held. Trailers are dropped on both ways.
 
-use super::codec::{self, Chunk, Framing};
+use super::super::http1::fields::Fields;
+use super::super::http1::framing::{Chunk, Framing};
+use super::super::http1::wire::{BodyFault, ClientBody};
 use super::connection::Connection;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::net::deadline::Deadline;
-use bytes::{Bytes, BytesMut};
-use hyper::body::{Body, Frame, Incoming, SizeHint};
+use bytes::Bytes;
+use hyper::body::{Body, Frame, SizeHint};
 use std::cell::Cell;
 use std::fmt;
 use std::pin::Pin;
@@ -15,7 +17,7 @@ use std::time::Duration;
 
 /// A request body from the client to the upstream.
 pub struct RequestBody {
-    incoming: Incoming,
+    client: ClientBody,
     bytes_left: u64,
     exchange: Option<Rc<Exchange>>,
 }
@@ -59,8 +61,8 @@ enum Party {
 pub struct Broken;
 
 /// A length that is declared is refused before anything is forwarded.
-pub fn check_length(body: &Incoming, bytes_max: u64) -> Result<(), Refusal> {
-    if body.size_hint().lower() > bytes_max { Err(Reason::BodyTooLarge.into()) } else { Ok(()) }
+pub fn check_length(body: &ClientBody, bytes_max: u64) -> Result<(), Refusal> {
+    if body.length().is_some_and(|length| length > bytes_max) { Err(Reason::BodyTooLarge.into()) } else { Ok(()) }
 }
 
 impl Exchange {
@@ -123,9 +125,9 @@ impl Exchange {
 }
 
 impl RequestBody {
-    /// At most `bytes_max` of `incoming`.
-    pub(super) fn new(incoming: Incoming, bytes_max: u64) -> Self {
-        Self { incoming, bytes_left: bytes_max, exchange: None }
+    /// At most `bytes_max` of `client`.
+    pub(super) fn new(client: ClientBody, bytes_max: u64) -> Self {
+        Self { client, bytes_left: bytes_max, exchange: None }
     }
 
     /// The exchange that this body is part of now.
@@ -133,10 +135,11 @@ impl RequestBody {
         self.exchange = Some(Rc::clone(exchange));
     }
 
-    fn fail(&self, reason: Reason) {
+    fn fail<T>(&self, reason: Reason) -> Poll<Option<Result<T, Broken>>> {
         if let Some(exchange) = &self.exchange {
             exchange.fault.set(Some(reason));
         }
+        Poll::Ready(Some(Err(Broken)))
     }
 
     fn moved(&self) {
@@ -146,56 +149,52 @@ impl RequestBody {
     }
 }
 
-impl Body for RequestBody {
-    type Data = Bytes;
-    type Error = Broken;
+impl RequestBody {
+    /// Whether there is nothing to come.
+    pub(super) fn is_over(&self) -> bool {
+        self.client.is_over()
+    }
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        match Pin::new(&mut self.incoming).poll_frame(cx) {
+    /// The declared length; `None` for a body without one.
+    pub(super) fn length(&self) -> Option<u64> {
+        self.client.length()
+    }
+
+    /// The next piece: `None` at the end. Trailers end a body; as fields they could alias a header that the upstream
+    /// trusts, and are dropped where chunks are read.
+    pub(super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        match self.client.poll_piece(cx) {
             Poll::Pending => {
                 if let Some(exchange) = &self.exchange {
                     exchange.wait_for_client();
                 }
                 Poll::Pending
             }
-            Poll::Ready(Some(Ok(frame))) => {
+            Poll::Ready(Ok(Some(data))) => {
                 self.moved();
-                let Ok(data) = frame.into_data() else {
-                    // Trailers end a body; as fields they could alias a header that the upstream trusts.
-                    return Poll::Ready(None);
-                };
                 match self.bytes_left.checked_sub(data.len() as u64) {
                     Some(left) => self.bytes_left = left,
-                    None => {
-                        self.fail(Reason::BodyTooLarge);
-                        return Poll::Ready(Some(Err(Broken)));
-                    }
+                    None => return self.fail(Reason::BodyTooLarge),
                 }
-                Poll::Ready(Some(Ok(Frame::data(data))))
+                Poll::Ready(Some(Ok(data)))
             }
-            Poll::Ready(Some(Err(_))) => {
-                self.fail(Reason::HeadMalformed);
-                Poll::Ready(Some(Err(Broken)))
-            }
-            Poll::Ready(None) => {
+            Poll::Ready(Ok(None)) => {
                 self.moved();
                 Poll::Ready(None)
             }
+            Poll::Ready(Err(BodyFault::Malformed | BodyFault::Gone)) => self.fail(Reason::HeadMalformed),
         }
-    }
-
-    fn is_end_stream(&self) -> bool {
-        self.incoming.is_end_stream()
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        self.incoming.size_hint()
     }
 }
 
 impl ResponseBody {
     pub(super) fn new(framing: Framing, connection: Box<Connection>) -> Self {
         Self { framing, connection: Some(connection) }
+    }
+
+    /// The fields of the response, until its last piece was taken.
+    pub fn fields(&self) -> Option<&Fields> {
+        self.connection.as_deref().map(Connection::fields)
     }
 
     /// The next piece: `None` at the end, which the framing tells and not the connection, unless it has no other.
@@ -227,32 +226,6 @@ impl ResponseBody {
     fn give_back(&mut self) {
         if let Some(connection) = self.connection.take() {
             connection.give_back();
-        }
-    }
-}
-
-impl Framing {
-    /// Takes what belongs to the body from the front of `received`.
-    fn take(&mut self, received: &mut BytesMut) -> Result<Chunk, codec::BadResponse> {
-        match self {
-            Self::Length(0) => Ok(Chunk::End),
-            Self::Length(left) => Ok(match codec::take_at_most(received, *left) {
-                Some(piece) => {
-                    *left -= piece.len() as u64;
-                    Chunk::Data(piece)
-                }
-                None => Chunk::Incomplete,
-            }),
-            Self::Chunked(chunks) => chunks.next(received),
-            Self::Close => Ok(codec::take_at_most(received, u64::MAX).map_or(Chunk::Incomplete, Chunk::Data)),
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        match self {
-            Self::Length(left) => *left == 0,
-            Self::Chunked(chunks) => chunks.is_over(),
-            Self::Close => false,
         }
     }
 }

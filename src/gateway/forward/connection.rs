@@ -3,16 +3,17 @@
 //! It has no task of its own: the request's task polls it, so that no wake-up or channel stands between the two. An
 //! idle one is polled once when it is checked out, which learns of its end from the reactor without a system call.
 
+use super::super::http1::fields::Fields;
+use super::super::http1::head::Persists;
 use super::body::{Exchange, RequestBody, ResponseBody};
-use super::codec::{self, Coding, Head, Persists};
+use super::codec::{self, Coding, Head};
 use super::headers::{self, About};
 use super::pool::Slot;
 use crate::gateway::authorize::permit::Permit;
 use crate::gateway::read;
 use crate::gateway::refusal::Reason;
 use bytes::BytesMut;
-use http::{HeaderMap, Method, Response, StatusCode, header};
-use hyper::body::Body as _;
+use http::{Method, Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::pin::{Pin, pin};
@@ -25,6 +26,8 @@ use tokio::net::TcpStream;
 pub(super) struct Connection {
     tcp: TcpStream,
     received: BytesMut,
+    /// Of the response at hand.
+    fields: Fields,
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
     sending: Sending,
@@ -44,7 +47,7 @@ struct Sending {
 
 /// A request on its way out.
 pub(super) struct Outgoing<'a> {
-    pub(super) head: &'a mut read::Head,
+    pub(super) head: &'a read::Head,
     /// Without it nothing is written.
     pub(super) permit: &'a Permit<'a>,
     pub(super) about: &'a About<'a>,
@@ -66,6 +69,7 @@ impl Connection {
         Box::new(Self {
             tcp,
             received: BytesMut::new(),
+            fields: Fields::default(),
             is_bulk: false,
             sending: Sending::default(),
             persists: Persists::Yes,
@@ -97,21 +101,17 @@ impl Connection {
             Ok(Err(_closed)) => return Err(SendFault::Unsent),
             Err(late) => return Err(SendFault::Refused(late)),
         }
-        if let Some(mut body) = outgoing.body.take_if(|body| !body.is_end_stream()) {
+        if let Some(mut body) = outgoing.body.take_if(|body| !body.is_over()) {
             body.join(&self.exchange);
             self.sending.body = Some((body, coding));
         }
-        // The request's fields have been written; their memory serves the response.
-        let mut fields = std::mem::take(&mut outgoing.head.parts.headers);
-        fields.clear();
         let method = &outgoing.head.parts.method;
-        match poll_fn(|cx| self.poll_head(cx, method, &mut fields)).await {
+        match poll_fn(|cx| self.poll_head(cx, method)).await {
             Ok(head) => {
                 self.exchange.rest();
                 self.persists = head.persists;
                 let mut response = Response::new(ResponseBody::new(head.framing, self));
                 *response.status_mut() = head.status;
-                *response.headers_mut() = head.headers;
                 Ok(response)
             }
             Err(reason) => Err(SendFault::Refused(reason)),
@@ -127,20 +127,15 @@ impl Connection {
     }
 
     /// Writes what there is to write and reads what there is to read, until there is the head of a final response.
-    fn poll_head(
-        &mut self,
-        cx: &mut Context<'_>,
-        method: &Method,
-        fields: &mut HeaderMap,
-    ) -> Poll<Result<Head, Reason>> {
+    fn poll_head(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<Head, Reason>> {
         self.poll_send(cx);
         loop {
-            match codec::read_head(&mut self.received, method, fields) {
+            match codec::read_head(&mut self.received, method, &mut self.fields) {
                 Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
                     // Nobody asked for it: `Upgrade` is not forwarded.
                     return Poll::Ready(Err(Reason::UpstreamInvalid));
                 }
-                Ok(Some(head)) if head.status.is_informational() => *fields = HeaderMap::new(),
+                Ok(Some(head)) if head.status.is_informational() => {}
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Err(_bad) => return Poll::Ready(Err(Reason::UpstreamInvalid)),
                 Ok(None) => match self.poll_receive(cx) {
@@ -184,6 +179,11 @@ impl Connection {
         read
     }
 
+    /// The fields of the response at hand.
+    pub(super) fn fields(&self) -> &Fields {
+        &self.fields
+    }
+
     /// What was received and not yet taken.
     pub(super) fn received(&mut self) -> &mut BytesMut {
         &mut self.received
@@ -214,11 +214,10 @@ impl Connection {
 }
 
 impl Sending {
-    /// Puts the head into `out`. A declared length was checked by hyper and goes on; a body without one is chunked.
+    /// Puts the head into `out`. A declared length goes on as it is; a body without one is chunked.
     fn begin(&mut self, outgoing: &Outgoing<'_>) -> Coding {
         let parts = &outgoing.head.parts;
-        let has_body = outgoing.body.as_ref().is_some_and(|body| !body.is_end_stream());
-        let is_chunked = has_body && !parts.headers.contains_key(header::CONTENT_LENGTH);
+        let is_chunked = outgoing.body.as_ref().is_some_and(|body| !body.is_over() && body.length().is_none());
         let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
         self.out.clear();
         codec::write_head(&mut self.out, (&parts.method, &parts.uri), coding, |out| {
@@ -246,12 +245,8 @@ impl Sending {
             let Some((body, coding)) = &mut self.body else {
                 return Poll::Ready(Ok(()));
             };
-            match ready!(Pin::new(body).poll_frame(cx)) {
-                Some(Ok(frame)) => {
-                    if let Some(data) = frame.data_ref() {
-                        codec::write_data(&mut self.out, data, *coding);
-                    }
-                }
+            match ready!(body.poll_piece(cx)) {
+                Some(Ok(data)) => codec::write_data(&mut self.out, &data, *coding),
                 Some(Err(broken)) => return Poll::Ready(Err(io::Error::other(broken))),
                 None => {
                     codec::write_end(&mut self.out, *coding);

@@ -2,6 +2,7 @@
 //! here, nobody's identity but ours gets through, and nothing else is touched.
 
 use super::super::authorize::permit::Permit;
+use super::super::http1::fields::{Fields, Line};
 use super::super::verify::token::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
@@ -41,14 +42,19 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
     out.extend_from_slice(b"\r\n");
 }
 
-/// Removes the hop-by-hop fields of a response (RFC 9110 §7.6.1) and gives it the correlation id.
-pub fn restore(headers: &mut HeaderMap, id: &HeaderValue) {
-    let mut gone = nominated(headers);
-    gone.extend(headers.keys().filter(|name| is_hop_by_hop(name.as_str())).cloned());
-    for name in gone {
-        headers.remove(name);
-    }
-    headers.insert(INTERACTION_ID, id.clone());
+/// The fields of a response that may go on to the client: not the hop-by-hop ones (RFC 9110 §7.6.1), and none that
+/// `ours` or the correlation id replaces.
+pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<Item = Line<'f>> {
+    let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
+    let nominated: SmallVec<[&[u8]; 2]> =
+        connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii).collect();
+    fields.lines().filter(move |line| {
+        let is = |name: &[u8]| name.eq_ignore_ascii_case(line.name);
+        !(HOP_BY_HOP.iter().any(|name| is(name.as_bytes()))
+            || is(INTERACTION_ID.as_str().as_bytes())
+            || nominated.iter().any(|name| is(name) && !is(b"content-length"))
+            || ours.keys().any(|name| is(name.as_str().as_bytes())))
+    })
 }
 
 type Names = SmallVec<[HeaderName; 2]>;
@@ -67,22 +73,8 @@ fn nominated(headers: &HeaderMap) -> Names {
         .collect()
 }
 
-/// RFC 9110 §7.6.1, and what belongs to the connection by older usage. `Expect` was answered here; the sending side
-/// writes its own framing.
 fn is_hop_by_hop(name: &str) -> bool {
-    matches!(
-        name,
-        "connection"
-            | "transfer-encoding"
-            | "te"
-            | "trailer"
-            | "upgrade"
-            | "expect"
-            | "proxy-authorization"
-            | "proxy-authenticate"
-            | "keep-alive"
-            | "proxy-connection"
-    )
+    HOP_BY_HOP.contains(&name)
 }
 
 /// Fields that only a gateway may set, in every spelling. Servers behind us fold `_` and `.` into `-`
@@ -105,6 +97,21 @@ fn is_override(name: &str) -> bool {
         "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url" | "x-rewrite-url"
     )
 }
+
+/// RFC 9110 §7.6.1, and what belongs to the connection by older usage. `Expect` was answered here; the sending side
+/// writes its own framing.
+const HOP_BY_HOP: [&str; 10] = [
+    "connection",
+    "transfer-encoding",
+    "te",
+    "trailer",
+    "upgrade",
+    "expect",
+    "proxy-authorization",
+    "proxy-authenticate",
+    "keep-alive",
+    "proxy-connection",
+];
 
 /// The correlation id of FAPI 1.0 §6.2.1, on every request and response.
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");

@@ -2,26 +2,26 @@
 //! A request is sent once: another connection is tried only where not a byte of it had left.
 
 pub mod body;
-mod codec;
+pub mod codec;
 mod connection;
 pub mod headers;
 pub mod pool;
 
 use super::authorize::permit::Permit;
+use super::http1::wire::ClientBody;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
 use body::{RequestBody, ResponseBody};
 use connection::{Outgoing, SendFault};
 use headers::About;
 use http::Response;
-use hyper::body::Incoming;
 use pool::Upstream;
 
 /// Sends a permitted request on its way and gives back the head of the answer, its body still to come.
 pub async fn send(
     permit: &Permit<'_>,
-    head: &mut Head,
-    body: Incoming,
+    head: &Head,
+    body: ClientBody,
     about: &About<'_>,
     upstream: &Upstream,
 ) -> Result<Response<ResponseBody>, Refusal> {

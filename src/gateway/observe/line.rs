@@ -13,7 +13,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     block.push(b'"');
     text(block, "id", record.id.as_bytes());
     block.extend_from_slice(&record.client);
-    text(block, "method", record.method.as_str().as_bytes());
+    if let Some(method) = &record.method {
+        text(block, "method", method.as_str().as_bytes());
+    }
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
     }

@@ -10,6 +10,7 @@ use super::line;
 use super::metrics::Outcome;
 use crate::clock::UnixSeconds;
 use crate::net::client::Activity;
+use http::request::Parts;
 use http::{HeaderValue, Method, StatusCode, Uri};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
@@ -23,8 +24,8 @@ pub struct Record {
     now_ms: u64,
     pub(super) client: Rc<[u8]>,
     pub(super) id: HeaderValue,
-    pub(super) method: Method,
-    uri: Uri,
+    pub(super) method: Option<Method>,
+    uri: Option<Uri>,
     route: Option<usize>,
     pub(super) token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
@@ -54,8 +55,8 @@ pub struct Origin<'a> {
 }
 
 impl Record {
-    /// A record of a request whose head is complete.
-    pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, parts: &http::request::Parts) -> Self {
+    /// A record of a request whose head is complete, or of bytes that are no head.
+    pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, parts: Option<&Parts>) -> Self {
         Self {
             worker: Rc::clone(worker),
             plan: Rc::clone(plan),
@@ -63,9 +64,9 @@ impl Record {
             started: worker.clock.instant(),
             now_ms: worker.clock.now_ms(),
             client: Rc::clone(origin.client),
-            id: worker.interaction_id(&parts.headers),
-            method: parts.method.clone(),
-            uri: parts.uri.clone(),
+            id: worker.interaction_id(parts.map(|parts| &parts.headers)),
+            method: parts.map(|parts| parts.method.clone()),
+            uri: parts.map(|parts| parts.uri.clone()),
             route: None,
             token: None,
             cache: None,
@@ -85,11 +86,6 @@ impl Record {
     /// When the request's head was complete.
     pub fn now(&self) -> UnixSeconds {
         UnixSeconds::from_ms(self.now_ms)
-    }
-
-    /// Whether the answer has no body because of the method.
-    pub fn is_head(&self) -> bool {
-        self.method == Method::HEAD
     }
 
     /// The route was found.
@@ -142,7 +138,7 @@ impl Record {
     pub(super) fn path(&self) -> Option<&str> {
         match self.outcome {
             Outcome::Refused(Reason::PathAmbiguous | Reason::HeadMalformed | Reason::TargetTooLong) => None,
-            Outcome::Refused(_) | Outcome::Passed(_) => Some(self.uri.path()),
+            Outcome::Refused(_) | Outcome::Passed(_) => self.uri.as_ref().map(Uri::path),
         }
     }
 }

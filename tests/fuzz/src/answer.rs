@@ -1,13 +1,15 @@
 //! Responses: what our codec makes of an upstream's bytes, beside what hyper's client makes of them. Ours may refuse
 //! more; what it accepts, hyper must accept as the same status, fields and body.
 
-use crate::codec::{self, Framing};
 use crate::dechunked;
 use bytes::{Bytes, BytesMut};
-use http::{HeaderMap, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, StatusCode};
 use http_body_util::{BodyExt as _, Empty};
 use hyper_util::rt::TokioIo;
 use scopegate::config::limits::HEADERS_MAX;
+use scopegate::gateway::forward::codec;
+use scopegate::gateway::http1::fields::Fields;
+use scopegate::gateway::http1::framing::Framing;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The first byte chooses the method; the others are what the upstream sends before it closes.
@@ -32,9 +34,9 @@ struct Answer {
 
 /// As `forward::connection` and `forward::body` do it. `None`: refused, or not all there.
 fn by_us(wire: &[u8], method: &Method) -> Option<Answer> {
-    let mut buffer = BytesMut::from(wire);
+    let (mut buffer, mut fields) = (BytesMut::from(wire), Fields::default());
     let head = loop {
-        let head = codec::read_head(&mut buffer, method, &mut HeaderMap::new()).ok()??;
+        let head = codec::read_head(&mut buffer, method, &mut fields).ok()??;
         match head.status {
             StatusCode::SWITCHING_PROTOCOLS => return None,
             status if status.is_informational() => {}
@@ -46,7 +48,15 @@ fn by_us(wire: &[u8], method: &Method) -> Option<Answer> {
         Framing::Chunked(_) => dechunked(std::iter::once(&buffer[..])).filter(|(_, is_over, _)| *is_over)?.0,
         Framing::Close => buffer.to_vec(),
     };
-    Some(Answer { status: head.status, headers: head.headers, body })
+    let field = |(name, value): (&[u8], &[u8])| {
+        Some((HeaderName::from_bytes(name).ok()?, HeaderValue::from_bytes(value).ok()?))
+    };
+    let headers = fields.iter().map(field).collect::<Option<Vec<_>>>().expect("every field is one to the library");
+    let headers = headers.into_iter().fold(HeaderMap::new(), |mut headers, (name, value)| {
+        headers.append(name, value);
+        headers
+    });
+    Some(Answer { status: head.status, headers, body })
 }
 
 async fn by_hyper(wire: &[u8], method: &Method) -> hyper::Result<Answer> {

@@ -3,21 +3,13 @@
 //! They are plain functions, so that `cargo test` runs them too, on the seeds and on mutations of them.
 
 mod answer;
-/// As `gateway::forward` has it, which shows it to nobody; what it reads of the crate is the bounds.
-#[allow(dead_code, unreachable_pub, reason = "the module is compiled here as it is there")]
-#[path = "../../../src/gateway/forward/codec.rs"]
-mod codec;
-mod config {
-    pub(crate) use scopegate::config::limits;
-}
-
 pub use answer::response;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
-use codec::{Chunk, Chunks};
 use scopegate::config::limits::JWKS_KEYS_MAX;
+use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
 use scopegate::gateway::verify::jwt::Jws;
 use scopegate::oauth::bearer::{self, Credentials};

@@ -1,0 +1,212 @@
+//! Sends an answer to the client: its head, and its body as it comes, no faster than the client takes it.
+
+use super::super::forward::headers::{self, INTERACTION_ID};
+use super::super::observe::record::End;
+use super::super::respond::AnswerBody;
+use super::head::Persists;
+use super::wire::{Gone, Wire};
+use crate::clock::UnixSeconds;
+use bytes::Bytes;
+use http::request::Parts;
+use http::{Method, Response, StatusCode, Version, header};
+use hyper::body::Body;
+use std::future::poll_fn;
+use std::pin::Pin;
+use std::task::{Context, Poll, ready};
+use std::time::{Duration, UNIX_EPOCH};
+
+/// What an answer has to know of its request.
+#[derive(Clone, Copy, Debug)]
+pub struct Asked {
+    is_head: bool,
+    version: Version,
+    persists: Persists,
+}
+
+/// How the end of an answer's body is told (RFC 9112 §6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coding {
+    /// There is no body.
+    Nothing,
+    /// By its length.
+    Length(u64),
+    /// In chunks.
+    Chunked,
+    /// By the connection's end: the client knows no chunks.
+    Close,
+}
+
+/// `Date` as it stands in a head (RFC 9110 §6.6.1); a worker makes it anew now and then.
+pub type DateLine = [u8; 37];
+
+/// The line for `now`.
+pub fn date_line(now: UnixSeconds) -> DateLine {
+    let since = Duration::from_secs(u64::try_from(now.0).unwrap_or_default().min(DATE_MAX));
+    let text = httpdate::fmt_http_date(UNIX_EPOCH + since);
+    let mut line = *b"date: Thu, 01 Jan 1970 00:00:00 GMT\r\n";
+    for (place, octet) in line.iter_mut().skip(b"date: ".len()).zip(text.as_bytes()) {
+        *place = *octet;
+    }
+    line
+}
+
+impl Asked {
+    /// Of a request that was read.
+    pub fn by(parts: &Parts, persists: Persists) -> Self {
+        Self { is_head: parts.method == Method::HEAD, version: parts.version, persists }
+    }
+
+    /// Of bytes that are no request: what is answered is the last word.
+    pub fn by_nobody() -> Self {
+        Self { is_head: false, version: Version::HTTP_11, persists: Persists::No }
+    }
+}
+
+/// Sends `answer`. Whether another request may follow is decided before its head is written, so that the client
+/// is told.
+pub async fn send(wire: &Wire, answer: Response<AnswerBody>, asked: Asked, date: &DateLine) -> Result<Persists, Gone> {
+    let coding = Coding::of(&answer, asked);
+    // A request body that nobody took stands where the next head should be.
+    let may_persist = asked.persists == Persists::Yes
+        && coding != Coding::Close
+        && !answer.headers().contains_key(header::CONNECTION)
+        && wire.skip_body();
+    let persists = if may_persist { Persists::Yes } else { Persists::No };
+    wire.queue(|out| write_head(out, &answer, (asked, coding, persists), date));
+    let mut body = Sending { body: answer.into_body(), coding, is_over: false };
+    poll_fn(|cx| body.poll(wire, cx)).await.map(|()| persists)
+}
+
+/// A body on its way.
+struct Sending {
+    body: AnswerBody,
+    coding: Coding,
+    is_over: bool,
+}
+
+impl Sending {
+    fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        if self.coding == Coding::Nothing && !self.is_over {
+            self.is_over = true;
+            self.body.end(End::Complete);
+        }
+        loop {
+            let mut is_waiting = false;
+            while !self.is_over && !is_waiting && wire.has_room() {
+                match Pin::new(&mut self.body).poll_frame(cx) {
+                    Poll::Ready(Some(Ok(frame))) => self.queue(wire, frame.into_data().unwrap_or_default()),
+                    Poll::Ready(None) => self.finish(wire),
+                    // The client must not take what it has for the whole: the connection ends without the body's end.
+                    Poll::Ready(Some(Err(_broken))) => return Poll::Ready(Err(Gone)),
+                    Poll::Pending => is_waiting = true,
+                }
+            }
+            ready!(wire.poll_flush(cx))?;
+            if self.is_over {
+                return Poll::Ready(Ok(()));
+            }
+            if is_waiting {
+                return wire.poll_gone(cx).map(Err);
+            }
+        }
+    }
+
+    fn queue(&mut self, wire: &Wire, data: Bytes) {
+        match self.coding {
+            Coding::Chunked if data.is_empty() => {}
+            Coding::Chunked => {
+                wire.queue(|out| out.extend_from_slice(format!("{:x}\r\n", data.len()).as_bytes()));
+                wire.queue_piece(data);
+                wire.queue_piece(Bytes::from_static(b"\r\n"));
+            }
+            Coding::Nothing | Coding::Length(_) | Coding::Close => wire.queue_piece(data),
+        }
+        if self.body.is_end_stream() {
+            self.finish(wire);
+        }
+    }
+
+    fn finish(&mut self, wire: &Wire) {
+        self.is_over = true;
+        if self.coding == Coding::Chunked {
+            wire.queue_piece(Bytes::from_static(b"0\r\n\r\n"));
+        }
+    }
+}
+
+impl Coding {
+    fn of(answer: &Response<AnswerBody>, asked: Asked) -> Self {
+        let has_none = matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
+        match answer.body().size_hint().exact() {
+            _ if asked.is_head || has_none => Self::Nothing,
+            Some(length) => Self::Length(length),
+            None if asked.version == Version::HTTP_11 => Self::Chunked,
+            None => Self::Close,
+        }
+    }
+}
+
+fn write_head(
+    out: &mut Vec<u8>,
+    answer: &Response<AnswerBody>,
+    (asked, coding, persists): (Asked, Coding, Persists),
+    date: &DateLine,
+) {
+    write_status(out, answer.status());
+    let body = answer.body();
+    let mut has_date = false;
+    let mut has_length = false;
+    if let Some(fields) = body.fields() {
+        let tells_length = answer.status() != StatusCode::NO_CONTENT;
+        for line in headers::returned(fields, answer.headers()) {
+            let is_length = line.name.eq_ignore_ascii_case(b"content-length");
+            has_date |= line.name.eq_ignore_ascii_case(b"date");
+            has_length |= is_length;
+            if !is_length || tells_length {
+                out.extend_from_slice(line.line);
+            }
+        }
+    }
+    for (name, value) in answer.headers() {
+        headers::field(out, name.as_str(), value);
+    }
+    if let Some(id) = body.id() {
+        headers::field(out, INTERACTION_ID.as_str(), id);
+    }
+    match coding {
+        // To a HEAD the length is that of the body which a GET would have had.
+        Coding::Nothing if asked.is_head && body.fields().is_none() => write_length(out, body.size_hint().lower()),
+        Coding::Length(length) if !has_length => write_length(out, length),
+        Coding::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Coding::Nothing | Coding::Length(_) | Coding::Close => {}
+    }
+    if !has_date {
+        out.extend_from_slice(date);
+    }
+    if persists == Persists::No && !answer.headers().contains_key(header::CONNECTION) {
+        out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// RFC 9112 §4: the reason phrase may be empty, the space before it may not be left out.
+fn write_status(out: &mut Vec<u8>, status: StatusCode) {
+    if status == StatusCode::OK {
+        out.extend_from_slice(b"HTTP/1.1 200 OK\r\n");
+        return;
+    }
+    out.extend_from_slice(b"HTTP/1.1 ");
+    out.extend_from_slice(status.as_str().as_bytes());
+    out.push(b' ');
+    out.extend_from_slice(status.canonical_reason().unwrap_or_default().as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+fn write_length(out: &mut Vec<u8>, length: u64) {
+    out.extend_from_slice(b"content-length: ");
+    out.extend_from_slice(itoa::Buffer::new().format(length).as_bytes());
+    out.extend_from_slice(b"\r\n");
+}
+
+/// The last second of the year 9999: later ones have no place in the format.
+const DATE_MAX: u64 = 253_402_300_799;

@@ -1,0 +1,269 @@
+//! Where a body ends (RFC 9112 §6), for requests and responses alike. A body whose end is not certain is a fault,
+//! never a guess.
+
+use crate::config::limits::HEADERS_MAX;
+use bytes::{Buf, Bytes, BytesMut};
+use http::{HeaderName, HeaderValue};
+
+/// Where a body ends.
+#[derive(Debug)]
+pub enum Framing {
+    /// After so many bytes.
+    Length(u64),
+    /// After the last chunk.
+    Chunked(Chunks),
+    /// Where the connection does; a response only.
+    Close,
+}
+
+/// The bytes are no body of this framing, or announce one in more than one way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct BadFraming;
+
+/// What a buffer held.
+#[derive(Debug, PartialEq, Eq)]
+pub enum Chunk {
+    /// A piece of the body.
+    Data(Bytes),
+    /// More bytes are needed.
+    Incomplete,
+    /// The body has ended.
+    End,
+}
+
+/// The fields that say where a body ends (RFC 9112 §6.3), collected while a head is read.
+#[derive(Debug, Default)]
+pub struct Announced<'h> {
+    length: Option<&'h [u8]>,
+    coding: Option<&'h [u8]>,
+    is_repeated: bool,
+}
+
+/// How a head announces its body.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Announcement {
+    /// Not at all.
+    Nothing,
+    /// By `Content-Length`.
+    Length(u64),
+    /// By `Transfer-Encoding: chunked`.
+    Chunked,
+}
+
+impl<'h> Announced<'h> {
+    /// A `Content-Length` field.
+    pub fn length(&mut self, value: &'h [u8]) {
+        self.is_repeated |= self.length.replace(value).is_some();
+    }
+
+    /// A `Transfer-Encoding` field.
+    pub fn coding(&mut self, value: &'h [u8]) {
+        self.is_repeated |= self.coding.replace(value).is_some();
+    }
+
+    /// What they say together. Two of a kind, both kinds at once, another coding than `chunked` and anything but digits
+    /// are how requests are smuggled and responses split (§6.1, §6.3): refused.
+    pub fn reading(&self) -> Result<Announcement, BadFraming> {
+        match (self.length, self.coding) {
+            _ if self.is_repeated => Err(BadFraming),
+            (None, None) => Ok(Announcement::Nothing),
+            (Some(digits), None) => length(digits).map(Announcement::Length),
+            (None, Some(coding)) if coding.eq_ignore_ascii_case(b"chunked") => Ok(Announcement::Chunked),
+            (_, Some(_)) => Err(BadFraming),
+        }
+    }
+}
+
+fn length(digits: &[u8]) -> Result<u64, BadFraming> {
+    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    text.and_then(|text| text.parse().ok()).ok_or(BadFraming)
+}
+
+impl Framing {
+    /// Takes what belongs to the body from the front of `received`.
+    pub fn take(&mut self, received: &mut BytesMut) -> Result<Chunk, BadFraming> {
+        match self {
+            Self::Length(0) => Ok(Chunk::End),
+            Self::Length(left) => Ok(match take_at_most(received, *left) {
+                Some(piece) => {
+                    *left -= piece.len() as u64;
+                    Chunk::Data(piece)
+                }
+                None => Chunk::Incomplete,
+            }),
+            Self::Chunked(chunks) => chunks.next(received),
+            Self::Close => Ok(take_at_most(received, u64::MAX).map_or(Chunk::Incomplete, Chunk::Data)),
+        }
+    }
+
+    /// Whether the body is known to have ended.
+    pub fn is_over(&self) -> bool {
+        match self {
+            Self::Length(left) => *left == 0,
+            Self::Chunked(chunks) => chunks.is_over(),
+            Self::Close => false,
+        }
+    }
+}
+
+/// Reads the chunked coding (RFC 9112 §7.1). Extensions and trailers are dropped, and bounded.
+#[derive(Debug, Default)]
+pub struct Chunks {
+    part: Part,
+    trailer_bytes: usize,
+    trailers: usize,
+}
+
+/// What comes next.
+#[derive(Debug, Default)]
+enum Part {
+    #[default]
+    Size,
+    Data(u64),
+    DataEnd,
+    Trailer,
+    Over,
+}
+
+impl Chunks {
+    /// Whether the body has ended.
+    pub fn is_over(&self) -> bool {
+        matches!(self.part, Part::Over)
+    }
+
+    /// Takes what can be taken from the front of `buffer`.
+    pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Chunk, BadFraming> {
+        loop {
+            match self.part {
+                Part::Size => match take_line(buffer)? {
+                    Some(line) => self.part = after_size(&line)?,
+                    None => return Ok(Chunk::Incomplete),
+                },
+                Part::Data(left) => {
+                    let Some(taken) = take_at_most(buffer, left) else { return Ok(Chunk::Incomplete) };
+                    let left = left - taken.len() as u64;
+                    self.part = if left == 0 { Part::DataEnd } else { Part::Data(left) };
+                    return Ok(Chunk::Data(taken));
+                }
+                Part::DataEnd => match buffer.get(..2) {
+                    Some(b"\r\n") => {
+                        buffer.advance(2);
+                        self.part = Part::Size;
+                    }
+                    Some(_) => return Err(BadFraming),
+                    None => return Ok(Chunk::Incomplete),
+                },
+                Part::Trailer => match take_line(buffer)? {
+                    Some(line) if line.is_empty() => self.part = Part::Over,
+                    Some(line) => {
+                        self.trailer_bytes += line.len();
+                        self.trailers += 1;
+                        let is_within = self.trailer_bytes <= TRAILER_BYTES_MAX && self.trailers <= HEADERS_MAX;
+                        // Dropped all the same, but what is no field is another message, or nothing we know.
+                        if !is_within || !is_field(&line) {
+                            return Err(BadFraming);
+                        }
+                    }
+                    None => return Ok(Chunk::Incomplete),
+                },
+                Part::Over => return Ok(Chunk::End),
+            }
+        }
+    }
+}
+
+/// At most `most` bytes from the front; `None` where there is nothing.
+fn take_at_most(buffer: &mut BytesMut, most: u64) -> Option<Bytes> {
+    let length = buffer.len().min(usize::try_from(most).unwrap_or(usize::MAX));
+    (length > 0).then(|| buffer.split_to(length).freeze())
+}
+
+/// `field-name ":" OWS field-value OWS`
+fn is_field(line: &[u8]) -> bool {
+    memchr::memchr(b':', line).and_then(|end| line.split_at_checked(end)).is_some_and(|(name, value)| {
+        HeaderName::from_bytes(name).is_ok() && HeaderValue::from_bytes(value.trim_ascii()).is_ok()
+    })
+}
+
+/// A line without its CRLF. A bare LF is no line end, a bare CR stands nowhere, and a line has a bound.
+fn take_line(buffer: &mut BytesMut) -> Result<Option<Bytes>, BadFraming> {
+    match memchr::memchr(b'\n', buffer) {
+        Some(end) if end <= LINE_BYTES_MAX => {
+            let line = buffer.split_to(end + 1).freeze();
+            let text = line.strip_suffix(b"\r\n").filter(|text| memchr::memchr(b'\r', text).is_none());
+            text.map(|text| Some(line.slice_ref(text))).ok_or(BadFraming)
+        }
+        None if buffer.len() <= LINE_BYTES_MAX => Ok(None),
+        Some(_) | None => Err(BadFraming),
+    }
+}
+
+/// `chunk-size [ chunk-ext ]`: hexadecimal digits and nothing before an extension's semicolon.
+fn after_size(line: &[u8]) -> Result<Part, BadFraming> {
+    let size = line.split(|b| *b == b';').next().unwrap_or_default();
+    // Only SP and HTAB are white space here (RFC 9112 §7.1.1, `BWS`).
+    let end = size.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |last| last + 1);
+    let digits = size.get(..end).unwrap_or_default();
+    let is_size = (1..=SIZE_DIGITS_MAX).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
+    let size = std::str::from_utf8(digits).ok().filter(|_| is_size);
+    match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
+        Some(0) => Ok(Part::Trailer),
+        Some(size) => Ok(Part::Data(size)),
+        None => Err(BadFraming),
+    }
+}
+
+/// A chunk-size line with its extensions, or a trailer field.
+const LINE_BYTES_MAX: usize = 4096;
+/// All trailers of one body.
+const TRAILER_BYTES_MAX: usize = 16 * 1024;
+/// 2^60 bytes; no sum of it can overflow.
+const SIZE_DIGITS_MAX: usize = 15;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn body(bytes: &str) -> Result<(Vec<u8>, bool), BadFraming> {
+        let (mut buffer, mut chunks, mut data) = (BytesMut::from(bytes), Chunks::default(), Vec::new());
+        loop {
+            match chunks.next(&mut buffer)? {
+                Chunk::Data(piece) => data.extend_from_slice(&piece),
+                Chunk::Incomplete => return Ok((data, false)),
+                Chunk::End => return Ok((data, true)),
+            }
+        }
+    }
+
+    #[test]
+    fn chunks_are_read_and_their_trailers_dropped() {
+        assert_eq!(body("5;ext=1\r\nhello\r\n1 \r\n!\r\n0\r\nx: y\r\n\r\n").unwrap(), (b"hello!".to_vec(), true));
+        assert_eq!(body("5\r\nhel").unwrap(), (b"hel".to_vec(), false));
+        for bad in [
+            "x\r\n",
+            "\r\n",
+            "5\n",
+            "0x5\r\n",
+            "-5\r\n",
+            "5_0\r\n",
+            "1\r\nab\r\n",
+            "1\r\na\n\n",
+            "fffffffffffffffff\r\n",
+            ";\r\n",
+            " 5\r\n",
+            "5\x0c\r\n",
+            "5\r\r\n",
+            "5;a\rb\r\n",
+            "0\r\nHTTP/1.1 200 OK\r\n",
+            "0\r\nno field\r\n\r\n",
+            "0\r\na b: c\r\n\r\n",
+            "0\r\n folded: x\r\n\r\n",
+        ] {
+            assert!(body(bad).is_err(), "{bad:?}");
+        }
+        assert!(body(&format!("5;{}\r\n", "x".repeat(LINE_BYTES_MAX))).is_err());
+        assert!(body(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX))).is_ok());
+        assert!(body(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1))).is_err());
+        assert!(body(&format!("0\r\n{}\r\n", format!("a: {}\r\n", "x".repeat(4000)).repeat(5))).is_err());
+    }
+}

@@ -1,0 +1,294 @@
+//! One client connection: bytes received and not yet taken, bytes to be sent, and the body of the request at hand.
+//!
+//! The connection's task owns it together with the request body that it hands out; both run on that one task, so a
+//! borrow never meets another.
+
+use super::framing::{BadFraming, Chunk, Framing};
+use super::head::{BadHead, Progress, RequestHead};
+use crate::net::client::ClientStream;
+use bytes::{Bytes, BytesMut};
+use std::cell::RefCell;
+use std::future::poll_fn;
+use std::io::{self, IoSlice};
+use std::pin::{Pin, pin};
+use std::rc::Rc;
+use std::task::{Context, Poll, ready};
+use tokio::io::{AsyncReadExt, AsyncWrite};
+
+/// A connection's bytes in both directions.
+pub struct Wire(RefCell<State>);
+
+struct State {
+    stream: ClientStream,
+    head_bytes_max: usize,
+    received: BytesMut,
+    /// The last read filled its room: there is more to come.
+    is_bulk: bool,
+    progress: Progress,
+    body: Framing,
+    /// The client waits for `100 Continue` before it sends the body.
+    owes_continue: bool,
+    out: Vec<u8>,
+    /// A large piece of a body, sent after `out` without a copy.
+    piece: Bytes,
+    /// What follows the piece.
+    after: Vec<u8>,
+    written: usize,
+}
+
+/// The body of the request at hand, as far as it has arrived.
+pub struct ClientBody {
+    wire: Option<Rc<Wire>>,
+    length: Option<u64>,
+}
+
+/// Why a request body has no end.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum BodyFault {
+    /// Its framing is broken.
+    Malformed,
+    /// The client has left.
+    Gone,
+}
+
+/// What came instead of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum NoHead {
+    /// The client has left, in the middle of a head or before one.
+    Gone,
+    /// Something that is no head.
+    Bad(BadHead),
+}
+
+/// The client has left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Gone;
+
+impl Wire {
+    /// A connection on which nothing has happened. A head may have `head_bytes_max` bytes.
+    pub fn new(stream: ClientStream, head_bytes_max: usize) -> Rc<Self> {
+        Rc::new(Self(RefCell::new(State {
+            stream,
+            head_bytes_max,
+            received: BytesMut::new(),
+            is_bulk: false,
+            progress: Progress::default(),
+            body: Framing::Length(0),
+            owes_continue: false,
+            out: Vec::new(),
+            piece: Bytes::new(),
+            after: Vec::new(),
+            written: 0,
+        })))
+    }
+
+    /// Waits for the next head. The body that belongs to it is handed out with it.
+    pub async fn next(self: &Rc<Self>) -> Result<(RequestHead, ClientBody), NoHead> {
+        let mut head = poll_fn(|cx| self.0.borrow_mut().poll_head(cx)).await?;
+        let framing = std::mem::replace(&mut head.framing, Framing::Length(0));
+        let body = match &framing {
+            framing if framing.is_over() => ClientBody { wire: None, length: Some(0) },
+            Framing::Length(length) => ClientBody { wire: Some(Rc::clone(self)), length: Some(*length) },
+            Framing::Chunked(_) | Framing::Close => ClientBody { wire: Some(Rc::clone(self)), length: None },
+        };
+        let mut state = self.0.borrow_mut();
+        state.body = framing;
+        state.owes_continue = head.expects_continue;
+        Ok((head, body))
+    }
+
+    /// Ready once the client has left while its request is being answered. What it sends meanwhile is kept, up to the
+    /// size of a head.
+    pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
+        let mut state = self.0.borrow_mut();
+        while state.body.is_over() && state.received.len() < state.head_bytes_max {
+            match ready!(state.poll_receive(cx)) {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => return Poll::Ready(Gone),
+            }
+        }
+        Poll::Pending
+    }
+
+    /// Whether all of the request's body was taken. What has arrived of it is thrown away: nobody wants it any more.
+    pub fn skip_body(&self) -> bool {
+        let mut state = self.0.borrow_mut();
+        state.owes_continue = false;
+        let State { body, received, .. } = &mut *state;
+        while matches!(body.take(received), Ok(Chunk::Data(_))) {}
+        body.is_over()
+    }
+
+    /// Whether so little waits to be sent that more may be added.
+    pub fn has_room(&self) -> bool {
+        let state = self.0.borrow();
+        state.piece.is_empty() && state.out.len() < OUT_BYTES_MAX
+    }
+
+    /// Adds bytes to what waits to be sent.
+    pub fn queue(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        let mut state = self.0.borrow_mut();
+        state.owes_continue = false;
+        write(state.tail());
+    }
+
+    /// Adds a piece of a body: a small one is copied, so that head and body leave together.
+    pub fn queue_piece(&self, piece: Bytes) {
+        let mut state = self.0.borrow_mut();
+        if piece.len() <= COPIED_BYTES_MAX || !state.piece.is_empty() {
+            state.tail().extend_from_slice(&piece);
+        } else {
+            state.piece = piece;
+        }
+    }
+
+    /// Ready once everything that waited was handed to the kernel.
+    pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
+        self.0.borrow_mut().poll_send(cx).map_err(|_| Gone)
+    }
+
+    /// Ends our direction and waits for the client to end its own, taking what it still sends: closing at once would
+    /// make the kernel reset the connection, and the answer could be lost with it (RFC 9112 §9.6). Bounded in bytes here
+    /// and in time by the connection's deadline.
+    pub async fn close(&self) {
+        let mut left = LINGER_BYTES_MAX;
+        let closed = poll_fn(|cx| {
+            let mut state = self.0.borrow_mut();
+            ready!(state.poll_send(cx)).ok();
+            Pin::new(&mut state.stream).poll_shutdown(cx)
+        });
+        if closed.await.is_err() {
+            return;
+        }
+        while left > 0 {
+            let received = poll_fn(|cx| {
+                let mut state = self.0.borrow_mut();
+                state.received.clear();
+                state.poll_receive(cx)
+            });
+            match received.await {
+                Ok(received) if received > 0 => left = left.saturating_sub(received),
+                Ok(_) | Err(_) => return,
+            }
+        }
+    }
+}
+
+impl State {
+    fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
+        loop {
+            let taken = self.progress.take(&mut self.received, self.head_bytes_max);
+            if let Some(head) = taken.map_err(NoHead::Bad)? {
+                return Poll::Ready(Ok(head));
+            }
+            if self.progress.has_begun() {
+                self.stream.expect_more();
+            } else {
+                // The memory that was freed last is still in the processor's cache; an idle connection holds none.
+                self.received = BytesMut::new();
+            }
+            match ready!(self.poll_receive(cx)) {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => return Poll::Ready(Err(NoHead::Gone)),
+            }
+        }
+    }
+
+    fn poll_body(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
+        if std::mem::take(&mut self.owes_continue) {
+            self.out.extend_from_slice(b"HTTP/1.1 100 Continue\r\n\r\n");
+        }
+        if !self.out.is_empty() && matches!(self.poll_send(cx), Poll::Ready(Err(_))) {
+            return Poll::Ready(Err(BodyFault::Gone));
+        }
+        loop {
+            match self.body.take(&mut self.received) {
+                Ok(Chunk::Data(piece)) => return Poll::Ready(Ok(Some(piece))),
+                Ok(Chunk::End) => return Poll::Ready(Ok(None)),
+                Ok(Chunk::Incomplete) => {}
+                Err(BadFraming) => return Poll::Ready(Err(BodyFault::Malformed)),
+            }
+            match ready!(self.poll_receive(cx)) {
+                Ok(received) if received > 0 => {}
+                Ok(_) | Err(_) => return Poll::Ready(Err(BodyFault::Gone)),
+            }
+        }
+    }
+
+    /// Reads once; the count is 0 at the end of the stream.
+    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        if self.received.capacity() - self.received.len() < READ_BYTES_MIN {
+            self.received.reserve(if self.is_bulk { BULK_BYTES } else { READ_BYTES });
+        }
+        let room = self.received.capacity() - self.received.len();
+        let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
+        if let Poll::Ready(Ok(bytes)) = read {
+            self.is_bulk = bytes == room;
+        }
+        read
+    }
+
+    /// Where what comes next has to stand.
+    fn tail(&mut self) -> &mut Vec<u8> {
+        if self.piece.is_empty() { &mut self.out } else { &mut self.after }
+    }
+
+    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        while self.written < self.out.len() || !self.piece.is_empty() {
+            let rest = self.out.get(self.written..).unwrap_or_default();
+            let stream = Pin::new(&mut self.stream);
+            let written = if self.piece.is_empty() {
+                ready!(stream.poll_write(cx, rest))?
+            } else {
+                ready!(stream.poll_write_vectored(cx, &[IoSlice::new(rest), IoSlice::new(&self.piece)]))?
+            };
+            if written == 0 {
+                return Poll::Ready(Err(io::ErrorKind::WriteZero.into()));
+            }
+            let of_piece = written.saturating_sub(rest.len());
+            self.written += written - of_piece;
+            drop(self.piece.split_to(of_piece));
+            if self.written == self.out.len() && self.piece.is_empty() && !self.after.is_empty() {
+                self.out = std::mem::take(&mut self.after);
+                self.written = 0;
+            }
+        }
+        self.out.clear();
+        self.written = 0;
+        // TLS keeps bytes of its own back.
+        Pin::new(&mut self.stream).poll_flush(cx)
+    }
+}
+
+impl ClientBody {
+    /// Whether there is nothing to come.
+    pub fn is_over(&self) -> bool {
+        self.wire.as_ref().is_none_or(|wire| wire.0.borrow().body.is_over())
+    }
+
+    /// The declared length; `None` for a chunked body.
+    pub fn length(&self) -> Option<u64> {
+        self.length
+    }
+
+    /// The next piece: `None` at the end. Asking for the first lets a client go on that waits for `100 Continue`.
+    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
+        match &self.wire {
+            Some(wire) => wire.0.borrow_mut().poll_body(cx),
+            None => Poll::Ready(Ok(None)),
+        }
+    }
+}
+
+/// With less room than this more is asked for.
+const READ_BYTES_MIN: usize = 2 * 1024;
+/// Room for an ordinary request, head and all.
+const READ_BYTES: usize = 4 * 1024;
+/// Room for a piece of a large body.
+const BULK_BYTES: usize = 64 * 1024;
+/// With more than this waiting to be sent, an answer's body is not asked for more.
+const OUT_BYTES_MAX: usize = 16 * 1024;
+/// A piece of a body up to this size is copied behind what waits already: one write, one packet, one TLS record.
+const COPIED_BYTES_MAX: usize = 4 * 1024;
+/// What a client may still send after an answer that ends the connection.
+const LINGER_BYTES_MAX: usize = 1024 * 1024;
