@@ -72,7 +72,7 @@ fn finding_credentials(c: &mut Criterion) {
     let bank = Bank::open(0, 16);
     let head = head(PATH, &bank.issuer.token("RS256", 0));
     c.bench_function("credentials: find", |b| {
-        b.iter(|| credentials::find(black_box(&head)).unwrap().token().len());
+        b.iter(|| credentials::find(black_box(&head), &Memo::default()).unwrap().token().len());
     });
 }
 
@@ -190,7 +190,7 @@ impl Bank {
     }
 
     fn verify(&self, head: &Head, memo: &Memo) -> (VerifiedToken, CacheUse) {
-        let bearer = credentials::find(head).unwrap();
+        let bearer = credentials::find(head, memo).unwrap();
         let (verdict, cache) = self.policy.verifier.verify(&bearer, memo, self.now);
         (verdict.unwrap(), cache)
     }

@@ -3,6 +3,7 @@
 use super::percent;
 use super::read::Head;
 use super::refusal::{Reason, Refusal};
+use super::verify::memo::Memo;
 use crate::config::limits::TOKEN_BYTES_MAX;
 use crate::oauth::bearer::{self, Credentials};
 use http::header;
@@ -29,8 +30,9 @@ pub fn refuse_query_token(head: &Head) -> Result<(), Refusal> {
     }
 }
 
-/// Finds the token. It is not forwarded: `forward::headers` leaves the field out (RFC 9700 §4.9.3).
-pub fn find(head: &Head) -> Result<Bearer<'_>, Refusal> {
+/// Finds the token. It is not forwarded: `forward::headers` leaves the field out (RFC 9700 §4.9.3). The one that
+/// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest.
+pub fn find<'h>(head: &'h Head, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
     let mut fields = head.headers().get_all(header::AUTHORIZATION).iter();
     let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Reason::TokenMissing.into()),
@@ -38,10 +40,14 @@ pub fn find(head: &Head) -> Result<Bearer<'_>, Refusal> {
         (Some(_), Some(_)) => return Err(Reason::TokenTwice.into()),
     };
     match bearer::parse(field.as_bytes()) {
-        Credentials::Bearer(token) if token.len() <= TOKEN_BYTES_MAX => Ok(Bearer(token)),
+        Credentials::Bearer(token) if memo.holds(token) || is_token(token) => Ok(Bearer(token)),
         Credentials::Bearer(_) | Credentials::Malformed => Err(Reason::TokenMalformed.into()),
         Credentials::OtherScheme => Err(Reason::TokenMissing.into()),
     }
+}
+
+fn is_token(text: &[u8]) -> bool {
+    text.len() <= TOKEN_BYTES_MAX && bearer::is_b64token(text)
 }
 
 /// Whether a parameter's name decodes to `access_token` (RFC 6750 §2.3). `;` separates parameters for some
@@ -122,13 +128,13 @@ mod tests {
     #[test]
     fn the_one_token_is_found() {
         let head = head("/a", &[("authorization", "bearer  abc.def")]);
-        assert_eq!(find(&head).ok().unwrap().token(), b"abc.def");
+        assert_eq!(find(&head, &Memo::default()).ok().unwrap().token(), b"abc.def");
     }
 
     #[test]
     fn anything_but_one_token_is_refused() {
         let longest = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX));
-        assert!(find(&head("/a", &[("authorization", &longest)])).is_ok());
+        assert!(find(&head("/a", &[("authorization", &longest)]), &Memo::default()).is_ok());
         let too_long = format!("{longest}a");
         for (fields, reason) in [
             (&[][..], Reason::TokenMissing),
@@ -140,7 +146,7 @@ mod tests {
             (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Reason::TokenTwice),
             (&[("authorization", "Basic a"), ("authorization", "Bearer b")], Reason::TokenTwice),
         ] {
-            assert_eq!(find(&head("/a", fields)).err().unwrap().reason(), reason, "{fields:?}");
+            assert_eq!(find(&head("/a", fields), &Memo::default()).err().unwrap().reason(), reason, "{fields:?}");
         }
     }
 }

@@ -2,7 +2,6 @@
 
 use super::Worker;
 use super::forward::headers::INTERACTION_ID;
-use bytes::{BufMut, BytesMut};
 use http::{HeaderMap, HeaderValue};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
@@ -23,14 +22,13 @@ impl InteractionIds {
         let mut octets = self.0.borrow_mut().u128(..).to_be_bytes();
         octets[6] = octets[6] & 0x0f | 0x40;
         octets[8] = octets[8] & 0x3f | 0x80;
-        let mut text = BytesMut::with_capacity(UUID_BYTES);
-        for octet in octets {
-            if HYPHENS.contains(&text.len()) {
-                text.put_u8(b'-');
-            }
-            text.put_slice(&[hex_digit(octet >> 4), hex_digit(octet & 15)]);
+        let mut text = [b'-'; UUID_BYTES];
+        let digits = text.iter_mut().enumerate().filter(|(place, _)| !HYPHENS.contains(place));
+        let nibbles = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
+        for ((_, place), nibble) in digits.zip(nibbles) {
+            *place = hex_digit(nibble);
         }
-        HeaderValue::from_maybe_shared(text.freeze()).expect("hex digits and hyphens are visible ASCII")
+        HeaderValue::from_bytes(&text).expect("hex digits and hyphens are visible ASCII")
     }
 }
 

@@ -61,7 +61,7 @@ impl Worker {
         let permit = match permit::open(route) {
             Some(permit) => permit,
             None => {
-                let bearer = credentials::find(&head)?;
+                let bearer = credentials::find(&head, &peer.memo)?;
                 let (verdict, cache) = policy.verifier.verify(&bearer, &peer.memo, record.now());
                 record.verified(cache);
                 let token = verdict?;

@@ -3,15 +3,16 @@
 /// What an `Authorization` value holds, as far as a bearer gateway cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credentials<'a> {
-    /// The Bearer scheme, in any case, with one well-formed token.
+    /// The Bearer scheme, in any case, and what should be one token.
     Bearer(&'a [u8]),
-    /// The Bearer scheme with something that is not exactly one `b64token`.
+    /// The Bearer scheme without a token.
     Malformed,
     /// Another scheme: the request carries no bearer token.
     OtherScheme,
 }
 
-/// Splits scheme and token: `"Bearer" 1*SP b64token`.
+/// Splits scheme and token: `"Bearer" 1*SP b64token`. Whether the token is one is for `is_b64token` to say: a caller may
+/// know it from before.
 pub fn parse(value: &[u8]) -> Credentials<'_> {
     let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
         return Credentials::OtherScheme;
@@ -19,13 +20,12 @@ pub fn parse(value: &[u8]) -> Credentials<'_> {
     if !scheme.eq_ignore_ascii_case(SCHEME) {
         return Credentials::OtherScheme;
     }
-    let token = match rest {
-        [b' ', ..] => skip_spaces(rest),
+    match rest {
+        [b' ', ..] => Credentials::Bearer(skip_spaces(rest)),
         // Nothing follows, or a tab, which is no separator here. `Bearerx` is another scheme.
-        [] | [b'\t', ..] => return Credentials::Malformed,
-        _ => return Credentials::OtherScheme,
-    };
-    if is_b64token(token) { Credentials::Bearer(token) } else { Credentials::Malformed }
+        [] | [b'\t', ..] => Credentials::Malformed,
+        _ => Credentials::OtherScheme,
+    }
 }
 
 /// `b64token = 1*( ALPHA / DIGIT / "-" / "." / "_" / "~" / "+" / "/" ) *"="`
@@ -53,6 +53,14 @@ const SCHEME: &[u8] = b"bearer";
 mod tests {
     use super::*;
 
+    fn checked(value: &str) -> Credentials<'_> {
+        match parse(value.as_bytes()) {
+            Credentials::Bearer(token) if is_b64token(token) => Credentials::Bearer(token),
+            Credentials::Bearer(_) | Credentials::Malformed => Credentials::Malformed,
+            Credentials::OtherScheme => Credentials::OtherScheme,
+        }
+    }
+
     #[test]
     fn one_token_in_any_case_of_the_scheme() {
         for (value, expected) in [
@@ -61,7 +69,7 @@ mod tests {
             ("bEaReR  abc==", Credentials::Bearer(b"abc==")),
             ("Bearer a-._~+/9", Credentials::Bearer(b"a-._~+/9")),
         ] {
-            assert_eq!(parse(value.as_bytes()), expected, "{value:?}");
+            assert_eq!(checked(value), expected, "{value:?}");
         }
     }
 
@@ -81,7 +89,7 @@ mod tests {
             "Bearer ab\u{e7}",
             "Bearer \"abc\"",
         ] {
-            assert_eq!(parse(value.as_bytes()), Credentials::Malformed, "{value:?}");
+            assert_eq!(checked(value), Credentials::Malformed, "{value:?}");
         }
         for value in ["", "Basic abc", "Bear", "Bearerx abc", "DPoP abc", "Negotiate"] {
             assert_eq!(parse(value.as_bytes()), Credentials::OtherScheme, "{value:?}");

@@ -17,6 +17,11 @@ struct Kept {
 }
 
 impl Memo {
+    /// Whether `token` came last.
+    pub fn holds(&self, token: &[u8]) -> bool {
+        self.0.borrow().as_ref().is_some_and(|kept| kept.token == token)
+    }
+
     pub(super) fn find(&self, token: &[u8], verifier: u64) -> Option<Arc<Verdict>> {
         let kept = self.0.borrow();
         let kept = kept.as_ref().filter(|kept| kept.verifier == verifier && kept.token == token)?;

@@ -74,7 +74,7 @@ fn percent_decoded(path: &[u8]) -> Vec<u8> {
 /// What is found is what the grammar of RFC 6750 §2.1 says, written down a second time.
 pub fn bearer(data: &[u8]) {
     let found = match bearer::parse(data) {
-        Credentials::Bearer(token) => Some(token),
+        Credentials::Bearer(token) => Some(token).filter(|token| bearer::is_b64token(token)),
         Credentials::Malformed | Credentials::OtherScheme => None,
     };
     let expected = data.split_at_checked(6).and_then(|(scheme, rest)| {
