@@ -6,7 +6,7 @@ use super::names::Names;
 use super::reader::{Value, distinct};
 use super::{ClaimNames, Issuer, KeySource, TokenType};
 use super::{file, limits, listeners, quantity};
-use crate::oauth::jwk::Algorithm;
+use crate::oauth::algorithm::Algorithm;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;

@@ -14,9 +14,9 @@ mod template;
 mod tree;
 mod upstreams;
 
+use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
 use crate::oauth::grant::Grant;
-use crate::oauth::jwk::Algorithm;
 use crate::oauth::scope::ScopeToken;
 use fault::{Faults, Problem};
 use http::{Method, Uri};

@@ -1,91 +1,14 @@
 //! JWK sets (RFC 7517) reduced to what may verify an access token: public signature keys, each pinned
 //! to the algorithms that fit it. Symmetric, private, weak and foreign keys are left out, each with its reason.
 
+use super::algorithm::{Algorithm, Method, UnknownAlgorithm};
 use aws_lc_rs::digest;
+use aws_lc_rs::rsa::PublicKeyComponents;
+use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
-use jsonwebtoken::DecodingKey;
 use serde::Deserialize;
 use std::fmt;
-use std::str::FromStr;
-
-/// The signature algorithms that can be allowed (RFC 7518 §3.1, RFC 8037). No `none`, no shared secrets.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Algorithm {
-    /// RSASSA-PKCS1-v1_5 with SHA-256.
-    Rs256,
-    /// RSASSA-PKCS1-v1_5 with SHA-384.
-    Rs384,
-    /// RSASSA-PKCS1-v1_5 with SHA-512.
-    Rs512,
-    /// RSASSA-PSS with SHA-256.
-    Ps256,
-    /// RSASSA-PSS with SHA-384.
-    Ps384,
-    /// RSASSA-PSS with SHA-512.
-    Ps512,
-    /// ECDSA on P-256 with SHA-256.
-    Es256,
-    /// ECDSA on P-384 with SHA-384.
-    Es384,
-    /// Ed25519.
-    EdDsa,
-}
-
-impl Algorithm {
-    /// Every algorithm, in the order of RFC 7518.
-    pub const ALL: [Self; 9] = [
-        Self::Rs256,
-        Self::Rs384,
-        Self::Rs512,
-        Self::Ps256,
-        Self::Ps384,
-        Self::Ps512,
-        Self::Es256,
-        Self::Es384,
-        Self::EdDsa,
-    ];
-
-    /// The registered name.
-    pub fn as_str(self) -> &'static str {
-        match self {
-            Self::Rs256 => "RS256",
-            Self::Rs384 => "RS384",
-            Self::Rs512 => "RS512",
-            Self::Ps256 => "PS256",
-            Self::Ps384 => "PS384",
-            Self::Ps512 => "PS512",
-            Self::Es256 => "ES256",
-            Self::Es384 => "ES384",
-            Self::EdDsa => "EdDSA",
-        }
-    }
-}
-
-impl From<Algorithm> for jsonwebtoken::Algorithm {
-    fn from(algorithm: Algorithm) -> Self {
-        match algorithm {
-            Algorithm::Rs256 => Self::RS256,
-            Algorithm::Rs384 => Self::RS384,
-            Algorithm::Rs512 => Self::RS512,
-            Algorithm::Ps256 => Self::PS256,
-            Algorithm::Ps384 => Self::PS384,
-            Algorithm::Ps512 => Self::PS512,
-            Algorithm::Es256 => Self::ES256,
-            Algorithm::Es384 => Self::ES384,
-            Algorithm::EdDsa => Self::EdDSA,
-        }
-    }
-}
-
-impl FromStr for Algorithm {
-    type Err = UnknownAlgorithm;
-
-    /// Names are compared as they are: `rs256` and `None` are unknown (RFC 8725 §3.1).
-    fn from_str(text: &str) -> Result<Self, UnknownAlgorithm> {
-        Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnknownAlgorithm)
-    }
-}
 
 /// The keys of a set that may verify, and what became of the others.
 #[derive(Debug)]
@@ -96,12 +19,12 @@ pub struct KeySet {
     pub left_out: Vec<LeftOut>,
 }
 
-/// A public key with the algorithms that it may verify.
+/// A public key with the algorithms that it may verify. It is parsed once for each of them: parsing it for every
+/// token, as JWT libraries do, takes as long as a third of the verification.
 #[derive(Clone)]
 pub struct Key {
     kid: Option<Box<str>>,
-    algorithms: Vec<Algorithm>,
-    public: DecodingKey,
+    verifiers: Vec<(Algorithm, ParsedPublicKey)>,
     fingerprint: [u8; 32],
 }
 
@@ -152,12 +75,13 @@ impl Key {
 
     /// Whether a signature by `algorithm` may be verified with this key.
     pub fn fits(&self, algorithm: Algorithm) -> bool {
-        self.algorithms.contains(&algorithm)
+        self.verifiers.iter().any(|(fitting, _)| *fitting == algorithm)
     }
 
-    /// The key itself.
-    pub fn public(&self) -> &DecodingKey {
-        &self.public
+    /// Whether `signature` is this key's over `message` by `algorithm`: never, where they do not fit.
+    pub fn has_signed(&self, algorithm: Algorithm, message: &[u8], signature: &[u8]) -> bool {
+        let mut fitting = self.verifiers.iter().filter(|(fitting, _)| *fitting == algorithm);
+        fitting.any(|(_, key)| key.verify_sig(message, signature).is_ok())
     }
 
     /// SHA-256 over id, algorithms and key: equal for equal keys.
@@ -181,13 +105,15 @@ impl Key {
         };
         let mut fingerprint = [0; 32];
         fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
-        Ok(Self { kid: jwk.kid.map(Into::into), algorithms, public, fingerprint })
+        let verifiers = algorithms.into_iter().map(|algorithm| Ok((algorithm, public.parse(algorithm)?)));
+        Ok(Self { verifiers: verifiers.collect::<Result<_, _>>()?, kid: jwk.kid.map(Into::into), fingerprint })
     }
 }
 
 impl fmt::Debug for Key {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Key").field("kid", &self.kid).field("algorithms", &self.algorithms).finish_non_exhaustive()
+        let algorithms: Vec<_> = self.verifiers.iter().map(|(algorithm, _)| algorithm).collect();
+        f.debug_struct("Key").field("kid", &self.kid).field("algorithms", &algorithms).finish_non_exhaustive()
     }
 }
 
@@ -228,33 +154,42 @@ impl Jwk {
         if signs && verifies { Ok(()) } else { Err(LeftOut::OtherUse) }
     }
 
-    /// The library checks none of lengths, curve and exponent: it would take a coordinate of 31 octets beside
-    /// one of 33.
-    fn public(&self) -> Result<(&'static [Algorithm], DecodingKey), LeftOut> {
+    fn public(&self) -> Result<(&'static [Algorithm], Public), LeftOut> {
         match (self.kty.as_str(), self.crv.as_deref()) {
             ("RSA", _) => {
                 let (n, e) = (octets(self.n.as_deref())?, octets(self.e.as_deref())?);
                 check_rsa(&n, &e)?;
-                Ok((RSA, DecodingKey::from_rsa_raw_components(&n, &e)))
+                Ok((RSA, Public::Rsa(PublicKeyComponents { n, e })))
             }
             ("EC", Some("P-256")) => Ok((P256, self.ec(32)?)),
             ("EC", Some("P-384")) => Ok((P384, self.ec(48)?)),
-            ("OKP", Some("Ed25519")) => {
-                let x = self.x.as_deref().ok_or(LeftOut::Unreadable)?;
-                check_length(x, 32)?;
-                Ok((ED25519, DecodingKey::from_ed_components(x).map_err(|_| LeftOut::Unreadable)?))
-            }
+            ("OKP", Some("Ed25519")) => Ok((ED25519, Public::Point(coordinate(self.x.as_deref(), 32)?))),
             _ => Err(LeftOut::Unsupported),
         }
     }
 
-    fn ec(&self, coordinate_bytes: usize) -> Result<DecodingKey, LeftOut> {
-        let (Some(x), Some(y)) = (self.x.as_deref(), self.y.as_deref()) else {
-            return Err(LeftOut::Unreadable);
+    /// An uncompressed point (SEC 1 §2.3.3). Whether it lies on the curve is seen when it is parsed.
+    fn ec(&self, coordinate_bytes: usize) -> Result<Public, LeftOut> {
+        let x = coordinate(self.x.as_deref(), coordinate_bytes)?;
+        let y = coordinate(self.y.as_deref(), coordinate_bytes)?;
+        Ok(Public::Point([&[0x04], &*x, &*y].concat()))
+    }
+}
+
+/// A public key as its set writes it, in octets.
+enum Public {
+    Rsa(PublicKeyComponents<Vec<u8>>),
+    Point(Vec<u8>),
+}
+
+impl Public {
+    fn parse(&self, algorithm: Algorithm) -> Result<ParsedPublicKey, LeftOut> {
+        let parsed = match (self, algorithm.method()) {
+            (Self::Rsa(components), Method::Rsa(parameters)) => components.to_parsed_public_key(parameters),
+            (Self::Point(point), Method::Curve(curve)) => ParsedPublicKey::new(curve, point),
+            (Self::Rsa(_), Method::Curve(_)) | (Self::Point(_), Method::Rsa(_)) => return Err(LeftOut::Unsupported),
         };
-        check_length(x, coordinate_bytes)?;
-        check_length(y, coordinate_bytes)?;
-        DecodingKey::from_ec_components(x, y).map_err(|_| LeftOut::Unreadable)
+        parsed.map_err(|_| LeftOut::Unreadable)
     }
 }
 
@@ -262,8 +197,10 @@ fn octets(base64url: Option<&str>) -> Result<Vec<u8>, LeftOut> {
     base64url.and_then(|text| URL_SAFE_NO_PAD.decode(text).ok()).ok_or(LeftOut::Unreadable)
 }
 
-fn check_length(base64url: &str, expected: usize) -> Result<(), LeftOut> {
-    if octets(Some(base64url))?.len() == expected { Ok(()) } else { Err(LeftOut::Weak) }
+/// RFC 7518 §6.2.1.2: as long as the curve's, leading zeros and all.
+fn coordinate(base64url: Option<&str>, length: usize) -> Result<Vec<u8>, LeftOut> {
+    let octets = octets(base64url)?;
+    if octets.len() == length { Ok(octets) } else { Err(LeftOut::Weak) }
 }
 
 /// RFC 7518 §3.3: 2,048 bits at least; more than 8,192 makes each verification a denial of service.
@@ -306,18 +243,6 @@ impl fmt::Display for BadKeySet {
 }
 
 impl std::error::Error for BadKeySet {}
-
-/// The text names no algorithm that can be allowed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct UnknownAlgorithm;
-
-impl fmt::Display for UnknownAlgorithm {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("not an accepted algorithm: RS256, RS384, RS512, PS256, PS384, PS512, ES256, ES384 or EdDSA")
-    }
-}
-
-impl std::error::Error for UnknownAlgorithm {}
 
 #[cfg(test)]
 mod tests {

@@ -1,5 +1,6 @@
 //! The words of the OAuth RFCs as types. Pure: no IO, no clock, no runtime.
 
+pub mod algorithm;
 pub mod bearer;
 pub mod challenge;
 pub mod claims;

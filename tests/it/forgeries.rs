@@ -263,8 +263,7 @@ fn keys_that_may_not_verify_do_not() {
         keys::ec().jwk(),
     ]});
     let world = Setup::default().with_files(&[("jwks.json", set.to_string())]);
-    let mut rows: Vec<_> = bad[..4].iter().map(|key| (key.kid(), good().by(key).mint(), "key_unknown")).collect();
-    rows.push(("off-curve", good().by(&bad[4]).mint(), "signature_wrong"));
+    let mut rows: Vec<_> = bad.iter().map(|key| (key.kid(), good().by(key).mint(), "key_unknown")).collect();
     rows.push(("oct", hs256(&[7; 32], "oct"), "algorithm_refused"));
     world.refuses(&rows);
     world.accepts(&[("the good one", good().mint())]);

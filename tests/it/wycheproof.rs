@@ -2,7 +2,8 @@
 //! same code that verifies tokens. The file is not ours to ship: the variable `SCOPEGATE_WYCHEPROOF` says where it is.
 
 use scopegate::gateway::verify::jwt::Jws;
-use scopegate::oauth::jwk::{Algorithm, KeySet};
+use scopegate::oauth::algorithm::Algorithm;
+use scopegate::oauth::jwk::KeySet;
 use serde_json::{Value, json};
 
 #[test]

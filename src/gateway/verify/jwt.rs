@@ -1,13 +1,14 @@
-//! Verifies a JWT access token (RFC 7515, 7519, 8725, 9068). The signature is the library's work; what the library
-//! forgives (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
+//! Verifies a JWT access token (RFC 7515, 7519, 8725, 9068). The mathematics is aws-lc's; what JWT libraries forgive
+//! (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
 
 use super::token::{Verdict, is_early};
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
 use crate::config::TokenType;
 use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::algorithm::Algorithm;
 use crate::oauth::claims::{self, Claims, Names};
-use crate::oauth::jwk::{Algorithm, Key};
+use crate::oauth::jwk::Key;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
@@ -61,10 +62,10 @@ impl<'t> Jws<'t> {
         if header.is_extended { Err(Reason::ExtensionCritical.into()) } else { Ok(header) }
     }
 
-    /// Whether the signature is `key`'s by `algorithm`. The caller has checked that they fit.
+    /// Whether the signature is `key`'s by `algorithm`: never, where they do not fit.
     pub fn is_signed_by(&self, key: &Key, algorithm: Algorithm) -> bool {
-        jsonwebtoken::crypto::verify(self.signature, self.signed.as_bytes(), key.public(), algorithm.into())
-            .is_ok_and(|good| good)
+        let signature = URL_SAFE_NO_PAD.decode(self.signature);
+        signature.is_ok_and(|signature| key.has_signed(algorithm, self.signed.as_bytes(), &signature))
     }
 
     fn payload(&self) -> Result<String, Refusal> {
