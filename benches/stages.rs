@@ -106,13 +106,15 @@ fn authorizing(c: &mut Criterion) {
     let route = route::find(&bank.policy.router, &head).unwrap();
     let token = bank.verify(&head, &Memo::default()).0;
     c.bench_function("authorize: grant", |b| {
-        b.iter_batched(|| token.clone(), |token| permit::grant(route, token).is_ok(), BatchSize::SmallInput);
+        b.iter_batched(
+            || token.clone(),
+            |token| permit::grant(route, token, &head, bank.now).is_ok(),
+            BatchSize::SmallInput,
+        );
     });
-    let Access::Token { all, any, .. } = &bank.settings.routes[route.place].access else {
-        panic!("the route wants a token")
-    };
-    let check = scopes::Scopes::compile(all, any, &Realm::new("bank").unwrap()).unwrap();
-    let facts = Facts { token: &token };
+    let Access::Token(demands) = &bank.settings.routes[route.place].access else { panic!("the route wants a token") };
+    let check = scopes::Scopes::compile(&demands.all, &demands.any, &Realm::new("bank").unwrap()).unwrap();
+    let facts = Facts { token: &token, head: &head, now: bank.now };
     c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
 }
 

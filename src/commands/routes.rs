@@ -1,5 +1,6 @@
 //! `scopegate routes FILE`: what a configuration lets through, one line per method and path.
 
+use crate::config::demands::{Demands, StepUp};
 use crate::config::{self, Access, Route, Settings};
 use crate::oauth::scope::ScopeToken;
 use serde::Serialize;
@@ -50,6 +51,10 @@ struct Row<'s> {
     grants: Vec<&'static str>,
     /// Empty: every issuer.
     issuers: Vec<&'s str>,
+    /// Empty: every one of the issuer's.
+    audience: Vec<&'s str>,
+    /// Which further checks there are.
+    further: Vec<&'static str>,
     upstream: &'s str,
     body_bytes_max: u64,
 }
@@ -65,25 +70,39 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             any_scope: Vec::new(),
             grants: Vec::new(),
             issuers: Vec::new(),
+            audience: Vec::new(),
+            further: Vec::new(),
             upstream: settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name),
             body_bytes_max: route.body_bytes_max,
         };
         match &route.access {
             Access::Open => row,
-            Access::Token { all, any, grants, issuers } => Row {
+            Access::Token(demands) => Row {
                 access: "token",
-                scopes: all.iter().map(ScopeToken::as_str).collect(),
-                any_scope: any.iter().map(ScopeToken::as_str).collect(),
-                grants: grants.iter().map(|grant| grant.as_str()).collect(),
-                issuers: issuers
+                scopes: demands.all.iter().map(ScopeToken::as_str).collect(),
+                any_scope: demands.any.iter().map(ScopeToken::as_str).collect(),
+                grants: demands.grants.iter().map(|grant| grant.as_str()).collect(),
+                issuers: demands
+                    .issuers
                     .iter()
                     .filter_map(|index| settings.issuers.get(*index))
                     .map(|issuer| issuer.name.as_ref())
                     .collect(),
+                audience: demands.audiences.iter().map(AsRef::as_ref).collect(),
+                further: further(demands),
                 ..row
             },
         }
     })
+}
+
+fn further(demands: &Demands) -> Vec<&'static str> {
+    let checks = [
+        ("authorization_details", demands.details.is_some()),
+        ("consent", demands.consent.is_some()),
+        ("step_up", demands.step_up != StepUp::default()),
+    ];
+    checks.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect()
 }
 
 fn table(rows: &[Row<'_>], output: &mut impl Write) -> io::Result<()> {
@@ -113,15 +132,18 @@ fn cells(row: &Row<'_>) -> [String; 6] {
     ]
 }
 
-/// `open`, `a b`, `a|b`, `a b (c|d)`.
+/// `open`, `a b`, `a|b`, `a b (c|d)`, each with the names of further checks: `a +consent`.
 fn demand(row: &Row<'_>) -> String {
     let (all, any) = (row.scopes.join(" "), row.any_scope.join("|"));
-    match (all.is_empty(), any.is_empty()) {
-        (true, true) => "open".to_owned(),
+    let scopes = match (all.is_empty(), any.is_empty()) {
+        (true, true) if row.access == "open" => row.access.to_owned(),
+        (true, true) => String::new(),
         (false, true) => all,
         (true, false) => any,
         (false, false) => format!("{all} ({any})"),
-    }
+    };
+    let further = row.further.iter().map(|check| format!("+{check}"));
+    [scopes].into_iter().filter(|scopes| !scopes.is_empty()).chain(further).collect::<Vec<_>>().join(" ")
 }
 
 fn listed(items: &[impl Display], none: &str) -> String {
@@ -144,12 +166,14 @@ mod tests {
     #[test]
     fn the_table_is_aligned() {
         let expected = "\
-METHOD  PATH                             HOST                                  SCOPES                   GRANTS              UPSTREAM
-GET     /accounts                        any                                   accounts                 authorization_code  accounts
-GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                 authorization_code  accounts
-POST    /payments                        any                                   payments|payments:write  any                 payments
-GET     /health                          any                                   open                     -                   accounts
-HEAD    /health                          any                                   open                     -                   accounts
+METHOD  PATH                             HOST                                  SCOPES                      GRANTS              UPSTREAM
+GET     /accounts                        any                                   accounts                    authorization_code  accounts
+GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                    authorization_code  accounts
+GET     /consents/{consent_id}/balances  any                                   accounts +consent +step_up  any                 accounts
+POST    /standing-orders                 any                                   +authorization_details      any                 payments
+POST    /payments                        any                                   payments|payments:write     any                 payments
+GET     /health                          any                                   open                        -                   accounts
+HEAD    /health                          any                                   open                        -                   accounts
 ";
         assert_eq!(said(Form::Table), expected);
     }
@@ -166,9 +190,11 @@ HEAD    /health                          any                                   o
             "any_scope": [],
             "grants": ["authorization_code"],
             "issuers": ["bank"],
+            "audience": [],
+            "further": [],
             "upstream": "accounts",
             "body_bytes_max": 1_048_576,
         });
-        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (5, &expected));
+        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (7, &expected));
     }
 }

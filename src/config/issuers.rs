@@ -38,8 +38,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
     let issuer = section.need("issuer").and_then(|value| identifier(&value, seen));
-    let audiences =
-        section.need("audiences").and_then(|value| distinct(value.list()?, |item| item.parse(string_or_uri)));
+    let audiences = section.need("audiences").and_then(|value| audiences(&value));
     let algorithms = section.need("algorithms").and_then(|value| distinct(value.list()?, |item| item.parse(algorithm)));
     let keys = section.need("jwks").and_then(|value| key_source(&value));
     let typ = section.read_or("typ", TokenType::AccessToken, |value| value.parse(token_type));
@@ -75,6 +74,16 @@ fn identifier(value: &Value<'_>, seen: &mut HashMap<Arc<str>, u64>) -> Option<Ar
     }
     seen.insert(identifier.clone(), value.line());
     Some(identifier)
+}
+
+fn audiences(value: &Value<'_>) -> Option<Vec<Box<str>>> {
+    let audiences = distinct(value.list()?, |item| item.parse(string_or_uri))?;
+    if audiences.len() > limits::AUDIENCES_MAX {
+        let problem = Problem::new(format!("has more than {} audiences", limits::AUDIENCES_MAX));
+        value.refuse(problem.hint("an audience names an API, not a resource within it"));
+        return None;
+    }
+    Some(audiences)
 }
 
 /// A `StringOrURI` of RFC 7519 §2 that an operator can have meant: it is compared character by character.

@@ -165,6 +165,10 @@ pub const PEM_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Any timeout or interval that an operator may set; beyond a day it is no bound any more.
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(24);
+/// Audiences of one issuer: a verdict remembers which of them a token has in as many bits.
+pub const AUDIENCES_MAX: usize = 64;
+/// The longest `max_age` of a route: an authentication of last year is none.
+pub const AGE_MAX: Duration = Duration::from_hours(366 * 24);
 /// What an operator may lower `head` to: hyper's parser takes no smaller buffer.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
 /// What an operator may raise `head` and `target` to.

@@ -1,6 +1,7 @@
 //! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
 
 mod address;
+pub mod demands;
 pub mod fault;
 mod file;
 mod issuers;
@@ -16,8 +17,7 @@ mod upstreams;
 
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
-use crate::oauth::grant::Grant;
-use crate::oauth::scope::ScopeToken;
+use demands::Demands;
 use fault::{Faults, Problem};
 use http::{Method, Uri};
 use limits::Limits;
@@ -85,8 +85,12 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         None => (names::Names::unreadable(upstreams::NOUN), None),
     };
     let fallback = Limits::default();
+    let audiences: Option<Vec<&str>> = issuers
+        .as_ref()
+        .map(|issuers| issuers.iter().flat_map(|issuer| &issuer.audiences).map(AsRef::as_ref).collect());
     let known = routes::Known {
         issuers: &issuer_names,
+        audiences: audiences.as_deref(),
         upstreams: &upstream_names,
         limits: limits.as_ref().unwrap_or(&fallback),
     };
@@ -267,17 +271,8 @@ pub struct Route {
 pub enum Access {
     /// Everybody, without a token.
     Open,
-    /// Holders of a token.
-    Token {
-        /// All of these scopes.
-        all: Vec<ScopeToken>,
-        /// At least one of these; empty: no further demand.
-        any: Vec<ScopeToken>,
-        /// Obtained by one of these grants; empty: by any.
-        grants: Vec<Grant>,
-        /// Indexes into `Settings::issuers`; empty: every issuer.
-        issuers: Vec<usize>,
-    },
+    /// Holders of a token that meets these demands.
+    Token(Box<Demands>),
 }
 
 #[cfg(test)]

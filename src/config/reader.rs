@@ -99,6 +99,11 @@ impl<'c> Value<'c> {
         Some(Section { at: self.clone(), entries })
     }
 
+    /// Whether this is a mapping with `key`: for questions across keys, without noting anything.
+    pub(super) fn has(&self, key: &str) -> bool {
+        matches!(&self.node.kind, Kind::Mapping(entries) if entries.iter().any(|(known, _)| known.name.as_ref() == key))
+    }
+
     /// A list with at least one item.
     pub(super) fn list(&self) -> Option<Vec<Self>> {
         let items = self.list_or_empty()?;

@@ -5,15 +5,15 @@ use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
-use super::{Access, Route, address};
-use crate::oauth::grant::Grant;
-use crate::oauth::scope::ScopeToken;
+use super::{Access, Route, address, demands};
 use http::Method;
 use std::collections::HashMap;
 
 /// What routes refer to.
 pub(super) struct Known<'n> {
     pub(super) issuers: &'n Names,
+    /// Of all issuers; `None` where those were not readable.
+    pub(super) audiences: Option<&'n [&'n str]>,
     pub(super) upstreams: &'n Names,
     pub(super) limits: &'n Limits,
 }
@@ -31,8 +31,8 @@ pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
         if section.find("access").is_none() && asks_for_tokens.is_none() {
             asks_for_tokens = Some(item.clone());
         }
-        let terms = terms(&section, known);
         let matcher = matcher(&section);
+        let terms = terms(&section, matcher.as_ref().map(|matcher| &matcher.template), known);
         routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| route(matcher, terms)));
         if let Some(matcher) = matcher {
             let alike = by_shape.entry(matcher.template.shape.clone()).or_default();
@@ -84,18 +84,18 @@ fn matcher<'c>(section: &Section<'c>) -> Option<Matcher<'c>> {
     Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })
 }
 
-fn terms(section: &Section<'_>, known: &Known<'_>) -> Option<Terms> {
+fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) -> Option<Terms> {
     let upstream = section.need("upstream").and_then(|value| known.upstreams.find(&value));
     let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
     let access = match section.find("access") {
         Some(value) => open(section, &value),
-        None => token(section, known.issuers),
+        None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
     };
     Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max? })
 }
 
 fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
-    for rule in TOKEN_RULES.iter().filter_map(|key| section.find(key)) {
+    for rule in demands::KEYS.iter().filter_map(|key| section.find(key)) {
         rule.refuse(Problem::new("is never asked, since `access` lets everybody pass").hint("remove one of the two"));
     }
     value.parse(|text| match text {
@@ -104,22 +104,6 @@ fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
             "`open` lets everybody pass without a token; leave the key out and name `scopes` for everything else",
         )),
     })
-}
-
-fn token(section: &Section<'_>, issuers: &Names) -> Option<Access> {
-    let scopes = |key| section.read_or(key, Vec::new(), |value| distinct(value.list()?, |item| item.parse(scope)));
-    let (all, any) = (scopes("scopes"), scopes("any_scope"));
-    let grants = section.read_or("grants", Vec::new(), |value| distinct(value.list()?, |item| item.parse(grant)));
-    let issuers = section.read_or("issuers", Vec::new(), |value| distinct(value.list()?, |item| issuers.find(item)));
-    // A token alone proves no more than that somebody is registered with the bank.
-    if section.find("scopes").is_none() && section.find("any_scope").is_none() {
-        let problem = Problem::new("no rule says who may pass");
-        section
-            .whole()
-            .refuse(problem.hint("name `scopes` or `any_scope`, or write `access: open` if no token is needed"));
-        return None;
-    }
-    Some(Access::Token { all: all?, any: any?, grants: grants?, issuers: issuers? })
 }
 
 /// Which of two such routes answers would depend on their order, and so would who may pass.
@@ -166,24 +150,19 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-fn scope(text: &str) -> Result<ScopeToken, Problem> {
-    text.parse().map_err(|_| {
-        let problem = Problem::new("is not a scope");
-        if text.contains(' ') {
-            problem.hint("one scope is one word: write each as an item of the list")
-        } else {
-            problem.hint("visible ASCII characters other than `\"` and `\\` (RFC 6749 §3.3)")
-        }
-    })
-}
-
-fn grant(text: &str) -> Result<Grant, Problem> {
-    let known = [Grant::AuthorizationCode, Grant::ClientCredentials].map(Grant::as_str);
-    text.parse()
-        .map_err(|_| Problem::new("is not a grant that a route can ask for").did_you_mean(text, known.into_iter()))
-}
-
-const KEYS: [&str; 10] =
-    ["path", "methods", "hosts", "access", "scopes", "any_scope", "grants", "issuers", "upstream", "body"];
-/// The keys that only mean something where a token is needed.
-const TOKEN_RULES: [&str; 4] = ["scopes", "any_scope", "grants", "issuers"];
+const KEYS: [&str; 14] = [
+    "path",
+    "methods",
+    "hosts",
+    "access",
+    "scopes",
+    "any_scope",
+    "grants",
+    "issuers",
+    "audience",
+    "consent",
+    "step_up",
+    "authorization_details",
+    "upstream",
+    "body",
+];

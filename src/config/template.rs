@@ -12,6 +12,14 @@ pub(super) struct Template {
     pub(super) shape: String,
 }
 
+impl Template {
+    /// Which segment, from 0, the parameter `name` stands for. `{*rest}` is not one segment.
+    pub(super) fn segment_of(&self, name: &str) -> Option<usize> {
+        let is_it = |segment: &str| segment.strip_prefix('{').and_then(|rest| rest.strip_suffix('}')) == Some(name);
+        self.text.split('/').skip(1).position(is_it)
+    }
+}
+
 /// Checks `text`. No message quotes it: it may have come out of the environment.
 pub(super) fn parse(text: &str) -> Result<Template, Problem> {
     let Some(rest) = text.strip_prefix('/') else {

@@ -2,6 +2,8 @@
 
 use super::fault::Faults;
 use super::*;
+use crate::oauth::grant::Grant;
+use crate::oauth::scope::ScopeToken;
 use proptest::prelude::*;
 use std::fs;
 
@@ -141,12 +143,13 @@ routes:
         path: "/x/{id}".into(),
         methods: vec![Method::GET],
         hosts: vec!["api.example".into()],
-        access: Access::Token {
+        access: Access::Token(Box::new(Demands {
             all: vec![scope("p")],
             any: vec![scope("q"), scope("r")],
             grants: vec![Grant::ClientCredentials],
             issuers: vec![1],
-        },
+            ..Demands::default()
+        })),
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
     };

@@ -66,7 +66,7 @@ impl Worker {
                 record.verified(cache);
                 let token = verdict?;
                 record.holder(&token);
-                permit::grant(route, token)?
+                permit::grant(route, token, &head, record.now())?
             }
         };
         let about = About { forwarded: &peer.forwarded, id: record.id(), via: policy.texts.via(head.version()) };

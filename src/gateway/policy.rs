@@ -96,7 +96,7 @@ impl Route {
     fn compile(place: usize, route: &config::Route, settings: &Settings, metrics: &Metrics) -> Self {
         let entry = match &route.access {
             Access::Open => Entry::Open,
-            Access::Token { .. } => Entry::Token(Check::compile(route, settings, &settings.server.realm)),
+            Access::Token(_) => Entry::Token(Check::compile(route, settings, &settings.server.realm)),
         };
         let upstream = settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name);
         Self {

@@ -92,6 +92,12 @@ pub enum Reason {
     ScopeMissing,
     /// The route needs a token obtained by another grant.
     GrantWrong,
+    /// The route needs details that were not granted.
+    DetailsMissing,
+    /// The request names another consent than the token holds, or none.
+    ConsentMismatch,
+    /// The customer's authentication is too weak or too long ago.
+    StepUp,
 
     // --- the upstream
     /// The upstream refused the connection.
@@ -114,6 +120,11 @@ impl Refusal {
     /// A refusal for want of a scope; `challenge` names the scopes that the route needs.
     pub(super) fn scope_missing(challenge: HeaderValue) -> Self {
         Self { reason: Reason::ScopeMissing, extra: Extra::Challenge(challenge) }
+    }
+
+    /// A refusal for want of a better authentication; `challenge` says of which.
+    pub(super) fn step_up(challenge: HeaderValue) -> Self {
+        Self { reason: Reason::StepUp, extra: Extra::Challenge(challenge) }
     }
 
     /// A refusal of the method; `allow` lists those of the route (RFC 9110 §15.5.6).
@@ -159,7 +170,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 35] = [
+    pub const ALL: [Self; 38] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -189,6 +200,9 @@ impl Reason {
         Self::SenderUnproven,
         Self::ScopeMissing,
         Self::GrantWrong,
+        Self::DetailsMissing,
+        Self::ConsentMismatch,
+        Self::StepUp,
         Self::UpstreamRefused,
         Self::UpstreamInvalid,
         Self::UpstreamDown,
@@ -262,6 +276,9 @@ impl Reason {
             Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
+            Self::DetailsMissing => refuse(StatusCode::FORBIDDEN, "details_missing", "The access token was not granted what this resource needs"),
+            Self::ConsentMismatch => refuse(StatusCode::FORBIDDEN, "consent_mismatch", "The access token belongs to another consent than the request"),
+            Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
             Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
             Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
             Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
@@ -326,7 +343,7 @@ mod tests {
         for reason in Reason::ALL {
             let expected = match reason.code() {
                 Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
-                Some(ErrorCode::InvalidToken) => StatusCode::UNAUTHORIZED,
+                Some(ErrorCode::InvalidToken | ErrorCode::InsufficientUserAuthentication) => StatusCode::UNAUTHORIZED,
                 Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
                 None => continue,
             };

@@ -3,8 +3,9 @@
 use super::scope::ScopeToken;
 use http::HeaderValue;
 use std::fmt::Write as _;
+use std::time::Duration;
 
-/// The `error` codes of RFC 6750 §3.1.
+/// The `error` codes of RFC 6750 §3.1 and RFC 9470 §3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// The request is malformed; 400.
@@ -13,6 +14,8 @@ pub enum ErrorCode {
     InvalidToken,
     /// The token lacks a scope that would help; 403.
     InsufficientScope,
+    /// The customer must authenticate anew (RFC 9470 §3); 401.
+    InsufficientUserAuthentication,
 }
 
 impl ErrorCode {
@@ -22,6 +25,7 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InsufficientUserAuthentication => "insufficient_user_authentication",
         }
     }
 }
@@ -76,12 +80,31 @@ pub fn insufficient_scope<'a>(
     finish(&value)
 }
 
+/// As `with_error` for an authentication that is too weak or too old (RFC 9470 §3), naming what the route needs.
+pub fn step_up(
+    realm: &Realm,
+    description: &'static str,
+    acr_values: &[Box<str>],
+    max_age: Option<Duration>,
+) -> HeaderValue {
+    let mut value = start(realm);
+    push(&mut value, "error", ErrorCode::InsufficientUserAuthentication.as_str());
+    push(&mut value, "error_description", description);
+    if !acr_values.is_empty() {
+        push(&mut value, "acr_values", &acr_values.join(" "));
+    }
+    if let Some(max_age) = max_age {
+        push(&mut value, "max_age", &max_age.as_secs().to_string());
+    }
+    finish(&value)
+}
+
 fn start(realm: &Realm) -> String {
     format!("Bearer realm=\"{}\"", realm.as_str())
 }
 
 fn push(value: &mut String, name: &str, text: &str) {
-    // Every text is a constant of ours, a realm or a scope: none can hold `"` or `\`.
+    // Every text is a constant of ours, a realm, a scope or another checked word: none can hold `"` or `\`.
     write!(value, ", {name}=\"{text}\"").expect("writing to a String does not fail");
 }
 

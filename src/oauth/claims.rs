@@ -3,6 +3,7 @@
 
 use super::scope::ScopeSet;
 use crate::clock::UnixSeconds;
+use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
 use std::borrow::Cow;
 use std::fmt;
@@ -32,6 +33,12 @@ pub struct Claims {
     pub grant: Option<String>,
     /// The issuer's claim for the consent.
     pub consent: Option<String>,
+    /// `acr`: how strongly the customer authenticated (RFC 9068 §2.2.1).
+    pub acr: Option<String>,
+    /// `auth_time`: when.
+    pub authenticated: Option<UnixSeconds>,
+    /// `authorization_details` (RFC 9396 §9.1).
+    pub details: Vec<Detail>,
     /// `cnf` is there, whatever it holds (RFC 7800).
     pub sender_bound: bool,
     /// Names of all members, to check for required ones.
@@ -45,6 +52,20 @@ pub struct Names<'n> {
     pub grant: Option<&'n str>,
     /// The claim that holds the consent's id.
     pub consent: Option<&'n str>,
+}
+
+/// One of the `authorization_details`, as far as a rule can ask for it.
+#[derive(Clone, Debug, PartialEq, Eq, Deserialize)]
+pub struct Detail {
+    /// What kind of access it is.
+    #[serde(rename = "type")]
+    pub kind: String,
+    /// What may be done.
+    #[serde(default)]
+    pub actions: Vec<String>,
+    /// Where.
+    #[serde(default)]
+    pub locations: Vec<String>,
 }
 
 /// Reads a claims set. The error says which member, never its value.
@@ -99,6 +120,9 @@ impl Names<'_> {
             "jti" => claims.token_id = Some(members.next_value()?),
             "client_id" => claims.client_id = Some(members.next_value()?),
             "scope" => claims.scope = members.next_value::<String>()?.parse().map_err(de::Error::custom)?,
+            "acr" => claims.acr = Some(members.next_value()?),
+            "auth_time" => claims.authenticated = Some(members.next_value::<NumericDate>()?.0),
+            "authorization_details" => claims.details = members.next_value()?,
             "cnf" => {
                 members.next_value::<IgnoredAny>()?;
                 claims.sender_bound = true;
@@ -116,7 +140,7 @@ impl Names<'_> {
 /// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
 struct NumericDate(UnixSeconds);
 
-impl<'de> de::Deserialize<'de> for NumericDate {
+impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(NumericDateVisitor)
     }
@@ -157,7 +181,7 @@ impl Visitor<'_> for NumericDateVisitor {
 /// `aud` (RFC 7519 §4.1.3): a string or an array of strings.
 struct OneOrMany(Vec<String>);
 
-impl<'de> de::Deserialize<'de> for OneOrMany {
+impl<'de> Deserialize<'de> for OneOrMany {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OneOrManyVisitor)
     }
@@ -204,7 +228,7 @@ mod tests {
         assert_eq!(claims.issuer.as_deref(), Some("i"));
         assert_eq!(claims.audiences, ["a", "b"]);
         assert_eq!(claims.expires, Some(UnixSeconds(2)));
-        assert_eq!(claims.scope.iter().collect::<Vec<_>>(), ["x", "y"]);
+        assert_eq!(claims.scope.scopes().iter().collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!((claims.grant.as_deref(), claims.consent.as_deref()), (Some("g"), Some("c")));
         assert!(!claims.sender_bound);
         assert!(read(r#"{"cnf":{"jkt":"x"}}"#).unwrap().sender_bound);
@@ -235,6 +259,13 @@ mod tests {
             r#"{"scope":"a\"b"}"#,
             r#"{"sub":null}"#,
             r#"{"gty":1}"#,
+            r#"{"acr":["a"]}"#,
+            r#"{"auth_time":"1"}"#,
+            r#"{"authorization_details":{"type":"a"}}"#,
+            r#"{"authorization_details":[{"actions":["a"]}]}"#,
+            r#"{"authorization_details":[{"type":"a","actions":"b"}]}"#,
+            r#"{"authorization_details":["a"]}"#,
+            r#"{"authorization_details":null}"#,
             r#"{"exp":1,"exp":2}"#,
             r#"{"x":1,"x":1}"#,
             r#"{"a":1,"\u0061":1}"#,

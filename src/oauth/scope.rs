@@ -37,19 +37,35 @@ impl fmt::Display for ScopeToken {
 }
 
 impl ScopeSet {
-    /// Whether `wanted` is one of the set. A prefix, a suffix or another case is another scope.
-    pub fn contains(&self, wanted: &ScopeToken) -> bool {
+    /// The scopes.
+    pub fn scopes(&self) -> Scopes<'_> {
+        Scopes(&self.0)
+    }
+}
+
+/// The scopes of a token, borrowed from where they stand.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Scopes<'s>(&'s str);
+
+impl<'s> Scopes<'s> {
+    /// Of a scope string that was checked before: a part of another text, for instance.
+    pub(crate) fn of_checked(text: &'s str) -> Self {
+        Self(text)
+    }
+
+    /// Whether `wanted` is one of them. A prefix, a suffix or another case is another scope.
+    pub fn contains(self, wanted: &ScopeToken) -> bool {
         self.0.as_bytes().split(|b| *b == b' ').any(|held| held == wanted.as_str().as_bytes())
     }
 
-    /// Every token of the set in the issuer's order, duplicates included.
-    pub fn iter(&self) -> impl Iterator<Item = &str> {
+    /// Every token in the issuer's order, duplicates included.
+    pub fn iter(self) -> impl Iterator<Item = &'s str> {
         self.0.split(' ').filter(|token| !token.is_empty())
     }
 
     /// The scope string: tokens separated by one space.
-    pub fn as_str(&self) -> &str {
-        &self.0
+    pub fn as_str(self) -> &'s str {
+        self.0
     }
 }
 
@@ -100,7 +116,7 @@ mod tests {
             ("account", false),
             ("accountss", false),
         ] {
-            assert_eq!(held.contains(&wanted.parse().unwrap()), is_held, "{wanted}");
+            assert_eq!(held.scopes().contains(&wanted.parse().unwrap()), is_held, "{wanted}");
         }
     }
 
@@ -109,6 +125,6 @@ mod tests {
         for bad in [" a", "a ", "a  b", "a\tb", "a\u{a0}b"] {
             assert!(bad.parse::<ScopeSet>().is_err(), "{bad:?}");
         }
-        assert!("".parse::<ScopeSet>().unwrap().iter().next().is_none());
+        assert!("".parse::<ScopeSet>().unwrap().scopes().iter().next().is_none());
     }
 }

@@ -59,7 +59,7 @@ impl Scopes {
     /// Reads a scope string; the empty one is no scope at all, and no request can mean that.
     pub(super) fn parse(text: &str) -> Result<Self, UnknownScope> {
         let set: ScopeSet = text.parse().map_err(|_| UnknownScope)?;
-        let scopes: BTreeSet<_> = set.iter().map(Api::of_scope).collect::<Option<_>>().ok_or(UnknownScope)?;
+        let scopes: BTreeSet<_> = set.scopes().iter().map(Api::of_scope).collect::<Option<_>>().ok_or(UnknownScope)?;
         if scopes.is_empty() { Err(UnknownScope) } else { Ok(Self(scopes)) }
     }
 

@@ -17,9 +17,13 @@ const GATEWAY: [&str; 4] = ["net", "oauth", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 10] = [
+const KNOW_SETTINGS: [&str; 14] = [
+    "src/gateway/authorize/audience.rs",
+    "src/gateway/authorize/consent.rs",
+    "src/gateway/authorize/details.rs",
     "src/gateway/authorize/issuer.rs",
     "src/gateway/authorize/mod.rs",
+    "src/gateway/authorize/step_up.rs",
     "src/gateway/forward/pool.rs",
     "src/gateway/mod.rs",
     "src/gateway/observe/access_log.rs",
@@ -45,12 +49,10 @@ const STAGES: [&str; 9] = [
 
 /// Lines of a file without its tests; longer ones have their reason here.
 const LINES_MAX: usize = 300;
-const LONGER: [(&str, usize); 4] = [
+const LONGER: [(&str, usize); 2] = [
     // One table: every reason with its status, code and text side by side.
-    ("src/gateway/refusal.rs", 310),
+    ("src/gateway/refusal.rs", 330),
     ("src/oauth/jwk.rs", 330),
-    ("src/gateway/forward/body.rs", 305),
-    ("src/gateway/forward/codec.rs", 335),
 ];
 
 struct Source {

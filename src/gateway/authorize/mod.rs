@@ -1,13 +1,19 @@
 //! AUTHORIZE: whether this token may use this route, now. One check, one file. To add one: write
 //! `authorize/<name>.rs` with a struct and its `check`, name it in `Check` below, and give it a key in `config/routes.rs`.
 
+pub mod audience;
+pub mod consent;
+pub mod details;
 pub mod grant;
 pub mod issuer;
 pub mod permit;
 pub mod scopes;
+pub mod step_up;
 
+use super::read::Head;
 use super::refusal::Refusal;
 use super::verify::token::VerifiedToken;
+use crate::clock::UnixSeconds;
 use crate::config;
 use crate::oauth::challenge::Realm;
 
@@ -16,6 +22,10 @@ use crate::oauth::challenge::Realm;
 pub struct Facts<'a> {
     /// The verified token.
     pub token: &'a VerifiedToken,
+    /// The request's head.
+    pub head: &'a Head,
+    /// When the request's head was complete.
+    pub now: UnixSeconds,
 }
 
 /// The checks of one route, compiled. They run in the order in which they stand here; the first refusal counts.
@@ -25,8 +35,16 @@ pub enum Check {
     Issuer(issuer::Issuer),
     /// The route accepts only tokens obtained by some grants.
     Grant(grant::GrantType),
+    /// The route is for some audiences.
+    Audience(audience::Audience),
     /// The route needs scopes.
     Scopes(scopes::Scopes),
+    /// The route needs details.
+    Details(details::Details),
+    /// The request names a consent.
+    Consent(consent::Consent),
+    /// The route needs the customer to have authenticated well and lately.
+    StepUp(step_up::StepUp),
 }
 
 impl Check {
@@ -34,10 +52,14 @@ impl Check {
     pub fn compile(route: &config::Route, settings: &config::Settings, realm: &Realm) -> Vec<Self> {
         match &route.access {
             config::Access::Open => Vec::new(),
-            config::Access::Token { all, any, grants, issuers } => [
-                issuer::Issuer::compile(issuers, settings).map(Self::Issuer),
-                grant::GrantType::compile(grants).map(Self::Grant),
-                scopes::Scopes::compile(all, any, realm).map(Self::Scopes),
+            config::Access::Token(demands) => [
+                issuer::Issuer::compile(&demands.issuers, settings).map(Self::Issuer),
+                grant::GrantType::compile(&demands.grants).map(Self::Grant),
+                audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
+                scopes::Scopes::compile(&demands.all, &demands.any, realm).map(Self::Scopes),
+                details::Details::compile(demands.details.as_ref()).map(Self::Details),
+                consent::Consent::compile(demands.consent.as_ref()).map(Self::Consent),
+                step_up::StepUp::compile(&demands.step_up, realm).map(Self::StepUp),
             ]
             .into_iter()
             .flatten()
@@ -49,7 +71,11 @@ impl Check {
         match self {
             Self::Issuer(check) => check.check(facts),
             Self::Grant(check) => check.check(facts),
+            Self::Audience(check) => check.check(facts),
             Self::Scopes(check) => check.check(facts),
+            Self::Details(check) => check.check(facts),
+            Self::Consent(check) => check.check(facts),
+            Self::StepUp(check) => check.check(facts),
         }
     }
 }

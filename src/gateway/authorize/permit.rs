@@ -2,7 +2,9 @@
 //! its route, by `open` for a route that says so.
 
 use super::Facts;
+use crate::clock::UnixSeconds;
 use crate::gateway::policy::{Entry, Route};
+use crate::gateway::read::Head;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::gateway::verify::token::VerifiedToken;
 
@@ -13,13 +15,13 @@ pub struct Permit<'p> {
     token: Option<VerifiedToken>,
 }
 
-/// Runs the route's checks in their order.
-pub fn grant(route: &Route, token: VerifiedToken) -> Result<Permit<'_>, Refusal> {
+/// Runs the route's checks in their order, as of `now`.
+pub fn grant<'p>(route: &'p Route, token: VerifiedToken, head: &Head, now: UnixSeconds) -> Result<Permit<'p>, Refusal> {
     let Entry::Token(checks) = &route.entry else {
         // An open route asks for no token, so none was verified for it.
         return Err(Reason::Internal.into());
     };
-    let facts = Facts { token: &token };
+    let facts = Facts { token: &token, head, now };
     for check in checks {
         check.check(&facts)?;
     }

@@ -2,12 +2,13 @@
 
 use super::Issuer;
 use crate::clock::UnixSeconds;
+use crate::config::limits::AUDIENCES_MAX;
 use crate::gateway::forward::headers;
 use crate::gateway::observe::line;
 use crate::gateway::refusal::{Reason, Refusal};
-use crate::oauth::claims::Claims;
+use crate::oauth::claims::{Claims, Detail};
 use crate::oauth::grant::Grant;
-use crate::oauth::scope::ScopeSet;
+use crate::oauth::scope::Scopes;
 use http::HeaderValue;
 use std::sync::Arc;
 use std::time::Duration;
@@ -23,10 +24,67 @@ pub struct Verdict {
     key_generation: u64,
     expires: UnixSeconds,
     not_before: Option<UnixSeconds>,
-    scope: ScopeSet,
+    audiences: Audiences,
     holder: Holder,
-    identity: Box<[u8]>,
-    line: Box<[u8]>,
+    texts: Texts,
+    /// What few tokens have, so that the others have no room for it.
+    rare: Option<Box<Rare>>,
+}
+
+/// What is written on every request, in one piece of memory: with many tokens, each further piece is one more that the
+/// processor does not have at hand.
+#[derive(Debug)]
+struct Texts {
+    all: Box<str>,
+    /// Where the identity headers end, from the start.
+    identity_end: usize,
+    /// Where the log's fields end, from there.
+    line_end: usize,
+}
+
+impl Texts {
+    fn new(identity: &str, line: &str, scope: &str) -> Self {
+        let line_end = identity.len() + line.len();
+        Self { all: [identity, line, scope].concat().into(), identity_end: identity.len(), line_end }
+    }
+
+    fn identity(&self) -> &str {
+        self.all.get(..self.identity_end).unwrap_or_default()
+    }
+
+    fn line(&self) -> &str {
+        self.all.get(self.identity_end..self.line_end).unwrap_or_default()
+    }
+
+    fn scope(&self) -> &str {
+        self.all.get(self.line_end..).unwrap_or_default()
+    }
+}
+
+#[derive(Debug)]
+struct Rare {
+    consent: Option<String>,
+    acr: Option<String>,
+    authenticated: Option<UnixSeconds>,
+    details: Vec<Detail>,
+}
+
+/// Some of an issuer's audiences, by their places in its list. One for another resource server is in no list of ours.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Audiences(u64);
+
+impl Audiences {
+    /// Which of `all` are `wanted`. Only the first 64 count, which is as many as a configuration may have.
+    pub fn among(wanted: &[impl AsRef<str>], all: &[Box<str>]) -> Self {
+        let is_wanted = |one: &str| wanted.iter().any(|wanted| wanted.as_ref() == one);
+        let places = all.iter().take(AUDIENCES_MAX).enumerate().filter(|(_, one)| is_wanted(one));
+        Self(places.fold(0, |set, (place, _)| set | 1 << place))
+    }
+
+    /// Whether they have one in common.
+    pub fn overlap(self, other: Self) -> bool {
+        self.0 & other.0 != 0
+    }
 }
 
 /// Who the token speaks for, and how it came to be.
@@ -52,8 +110,33 @@ impl VerifiedToken {
     }
 
     /// The scopes granted.
-    pub fn scope(&self) -> &ScopeSet {
-        &self.0.scope
+    pub fn scope(&self) -> Scopes<'_> {
+        Scopes::of_checked(self.0.texts.scope())
+    }
+
+    /// Which of its issuer's audiences it is meant for.
+    pub fn audiences(&self) -> Audiences {
+        self.0.audiences
+    }
+
+    /// The consent that it was made under, where the issuer says so.
+    pub fn consent(&self) -> Option<&str> {
+        self.0.rare.as_ref()?.consent.as_deref()
+    }
+
+    /// How strongly the customer authenticated.
+    pub fn acr(&self) -> Option<&str> {
+        self.0.rare.as_ref()?.acr.as_deref()
+    }
+
+    /// When the customer authenticated.
+    pub fn authenticated(&self) -> Option<UnixSeconds> {
+        self.0.rare.as_ref()?.authenticated
+    }
+
+    /// What was granted in detail.
+    pub fn details(&self) -> &[Detail] {
+        self.0.rare.as_ref().map_or(&[], |rare| &rare.details)
     }
 
     /// Who holds it.
@@ -68,12 +151,12 @@ impl VerifiedToken {
 
     /// The issuer's name and the client, as fields of the log.
     pub fn line(&self) -> &[u8] {
-        &self.0.line
+        self.0.texts.line().as_bytes()
     }
 
     /// The identity headers for the upstream, as they stand in a request.
     pub fn identity(&self) -> &[u8] {
-        &self.0.identity
+        self.0.texts.identity().as_bytes()
     }
 }
 
@@ -93,16 +176,30 @@ impl Verdict {
             line.extend(line::field("client_id", client_id.as_bytes()));
         }
         let identity = identity(&issuer, &claims, holder)?;
+        let text = |octets: Vec<u8>| String::from_utf8(octets).map_err(|_| Reason::Internal);
+        let texts = Texts::new(&text(identity)?, &text(line)?, claims.scope.scopes().as_str());
         Ok(Self {
+            audiences: Audiences::among(&claims.audiences, &issuer.settings.audiences),
             issuer,
             key_generation,
             expires,
             not_before: claims.not_before,
-            scope: claims.scope,
             holder,
-            line: line.into(),
-            identity,
+            texts,
+            rare: Rare::of(claims.consent, claims.acr, claims.authenticated, claims.details),
         })
+    }
+}
+
+impl Rare {
+    fn of(
+        consent: Option<String>,
+        acr: Option<String>,
+        authenticated: Option<UnixSeconds>,
+        details: Vec<Detail>,
+    ) -> Option<Box<Self>> {
+        let is_there = consent.is_some() || acr.is_some() || authenticated.is_some() || !details.is_empty();
+        is_there.then(|| Box::new(Self { consent, acr, authenticated, details }))
     }
 }
 
@@ -131,13 +228,13 @@ impl Holder {
     }
 }
 
-fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Box<[u8]>, Refusal> {
+fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<u8>, Refusal> {
     let (subject, subject_type) = match holder {
         Holder::Customer(_) => (claims.subject.as_deref(), "user"),
         // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.
         Holder::Client => (None, "client"),
     };
-    let scope = Some(claims.scope.as_str()).filter(|scope| !scope.is_empty());
+    let scope = Some(claims.scope.scopes().as_str()).filter(|scope| !scope.is_empty());
     let mut block = Vec::new();
     for (name, value) in [
         (CLIENT_ID, claims.client_id.as_deref()),
@@ -153,7 +250,7 @@ fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Box<[u8]
             headers::field(&mut block, name, &field(value)?);
         }
     }
-    Ok(block.into())
+    Ok(block)
 }
 
 /// Visible ASCII and inner spaces only: what every HTTP library reads alike.

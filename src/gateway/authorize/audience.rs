@@ -1,0 +1,33 @@
+//! A token for one API must not open another behind the same gateway (RFC 9700 §2.3).
+
+use super::Facts;
+use crate::config;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::verify::Issuer;
+use crate::gateway::verify::token::Audiences;
+use std::sync::Arc;
+
+/// The audiences that a route accepts.
+#[derive(Debug)]
+pub struct Audience {
+    /// By the issuer's name: which of its audiences they are.
+    accepted: Vec<(Arc<str>, Audiences)>,
+}
+
+impl Audience {
+    /// `None` where the route accepts every audience of the issuer.
+    pub fn compile(accepted: &[Box<str>], settings: &config::Settings) -> Option<Self> {
+        let of = |issuer: &config::Issuer| (Arc::clone(&issuer.name), Audiences::among(accepted, &issuer.audiences));
+        (!accepted.is_empty()).then(|| Self { accepted: settings.issuers.iter().map(of).collect() })
+    }
+
+    /// Refuses a token that is meant for none of them.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let issuer: &Issuer = facts.token.issuer();
+        let accepted = self.accepted.iter().find(|(name, _)| *name == issuer.settings.name);
+        match accepted {
+            Some((_, accepted)) if accepted.overlap(facts.token.audiences()) => Ok(()),
+            Some(_) | None => Err(Reason::AudienceWrong.into()),
+        }
+    }
+}

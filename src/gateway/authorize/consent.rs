@@ -1,0 +1,48 @@
+//! The consent that a request names must be the one that the customer gave (Berlin Group `Consent-ID`, Open Finance
+//! Brasil `consent:<id>`): a token for one consent must not read another's accounts.
+
+use super::Facts;
+use crate::config::demands::{ConsentGiven, ConsentHeld, ConsentRule};
+use crate::gateway::read::Head;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::verify::token::VerifiedToken;
+use http::HeaderValue;
+
+/// Where the request names its consent, and where the token holds it.
+#[derive(Debug)]
+pub struct Consent(ConsentRule);
+
+impl Consent {
+    /// `None` where the route binds no consent.
+    pub fn compile(rule: Option<&ConsentRule>) -> Option<Self> {
+        rule.cloned().map(Self)
+    }
+
+    /// Refuses another consent, and a request or a token that names none.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        match self.given(facts.head) {
+            Some(given) if !given.is_empty() && self.is_held(facts.token, given) => Ok(()),
+            Some(_) | None => Err(Reason::ConsentMismatch.into()),
+        }
+    }
+
+    /// Exactly one field, or one segment as it was sent: an id that needs percent-encoding equals no claim.
+    fn given<'h>(&self, head: &'h Head) -> Option<&'h [u8]> {
+        match &self.0.given {
+            ConsentGiven::Header(name) => {
+                let mut values = head.headers().get_all(name).iter();
+                values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
+            }
+            ConsentGiven::Segment(place) => head.path().split('/').nth(place + 1).map(str::as_bytes),
+        }
+    }
+
+    fn is_held(&self, token: &VerifiedToken, given: &[u8]) -> bool {
+        match &self.0.held {
+            ConsentHeld::Claim => token.consent().is_some_and(|consent| consent.as_bytes() == given),
+            ConsentHeld::Scope(prefix) => {
+                token.scope().iter().any(|scope| scope.strip_prefix(&**prefix).is_some_and(|id| id.as_bytes() == given))
+            }
+        }
+    }
+}

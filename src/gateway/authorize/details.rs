@@ -1,0 +1,35 @@
+//! What was granted in detail (RFC 9396 §9): one of the token's `authorization_details` must be of the route's type and
+//! grant what the route needs.
+
+use super::Facts;
+use crate::config::demands::DetailsRule;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::claims::Detail;
+
+/// What a route needs to have been granted.
+#[derive(Debug)]
+pub struct Details(DetailsRule);
+
+impl Details {
+    /// `None` where the route asks for no details.
+    pub fn compile(rule: Option<&DetailsRule>) -> Option<Self> {
+        rule.cloned().map(Self)
+    }
+
+    /// Refuses a token none of whose details grants it. Two halves in two details are not one grant.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        if facts.token.details().iter().any(|detail| self.is_granted_by(detail)) {
+            Ok(())
+        } else {
+            Err(Reason::DetailsMissing.into())
+        }
+    }
+
+    fn is_granted_by(&self, detail: &Detail) -> bool {
+        let DetailsRule { kind, actions, locations } = &self.0;
+        let holds = |held: &[String], wanted: &str| held.iter().any(|one| one == wanted);
+        detail.kind == **kind
+            && actions.iter().all(|action| holds(&detail.actions, action))
+            && (locations.is_empty() || locations.iter().any(|location| holds(&detail.locations, location)))
+    }
+}

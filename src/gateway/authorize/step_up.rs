@@ -1,0 +1,43 @@
+//! How strongly, and how recently, the customer authenticated (RFC 9470). Checked on every request: a token that was
+//! fresh enough a minute ago may not be now.
+
+use super::Facts;
+use crate::config::demands;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::challenge::{self, Realm};
+use http::HeaderValue;
+use std::time::Duration;
+
+/// What a route demands of the customer's authentication.
+#[derive(Debug)]
+pub struct StepUp {
+    acr_values: Vec<Box<str>>,
+    max_age: Option<Duration>,
+    challenge: HeaderValue,
+}
+
+impl StepUp {
+    /// `None` where any authentication will do.
+    pub fn compile(wanted: &demands::StepUp, realm: &Realm) -> Option<Self> {
+        (*wanted != demands::StepUp::default()).then(|| Self {
+            acr_values: wanted.acr_values.clone(),
+            max_age: wanted.max_age,
+            challenge: challenge::step_up(realm, Reason::StepUp.description(), &wanted.acr_values, wanted.max_age),
+        })
+    }
+
+    /// Refuses a token whose `acr` is another or whose `auth_time` is too long ago; one that says nothing of it too.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let acr = facts.token.acr();
+        let is_strong =
+            self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.iter().any(|one| **one == *acr));
+        let is_fresh = self.max_age.is_none_or(|max_age| {
+            let age = facts.token.authenticated().map(|at| facts.now.0.saturating_sub(at.0));
+            // Before it happened is no age: a clock difference is forgiven, as everywhere, for the issuer's leeway.
+            let leeway = i64::try_from(facts.token.issuer().settings.leeway.as_secs()).unwrap_or_default();
+            let most = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
+            age.is_some_and(|age| (-leeway..=most).contains(&age))
+        });
+        if is_strong && is_fresh { Ok(()) } else { Err(Refusal::step_up(self.challenge.clone())) }
+    }
+}
