@@ -27,8 +27,9 @@ use scopegate::gateway::read::{self, Head};
 use scopegate::gateway::verify::cache::CacheUse;
 use scopegate::gateway::verify::keys::KeyStore;
 use scopegate::gateway::verify::memo::Memo;
+use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::token::VerifiedToken;
-use scopegate::gateway::verify::{Issuer, Verifier};
+use scopegate::gateway::verify::{Issuer, Verification, Verifier};
 use scopegate::gateway::{credentials, route};
 use scopegate::oauth::challenge::Realm;
 use std::hint::black_box;
@@ -180,7 +181,7 @@ impl Bank {
         let known = &settings.issuers[0];
         let store = KeyStore::new(&known.keys);
         store.take_over(KeyStore::read_file(&keys).unwrap(), Clock::System.instant());
-        let issuers = vec![Arc::new(Issuer { settings: known.clone(), keys: Arc::new(store) })];
+        let issuers = vec![Arc::new(Issuer::new(known.clone(), Arc::new(store), &Clock::System))];
         let verifier = Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Clock::System));
         let policy = Policy::compile(&settings, 1, verifier, &Metrics::new(1));
         Self { issuer, settings, policy, now: Clock::System.now() }
@@ -193,8 +194,10 @@ impl Bank {
 
     fn verify(&self, head: &Head, memo: &Memo) -> (VerifiedToken, CacheUse) {
         let bearer = credentials::find(head, memo).unwrap();
-        let (verdict, cache) = self.policy.verifier.verify(&bearer, memo, self.now);
-        (verdict.unwrap(), cache)
+        match self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) {
+            Verification::Decided(verdict, cache) => (verdict.unwrap(), cache),
+            Verification::Ask(_) => panic!("nobody is asked"),
+        }
     }
 }
 

@@ -1,7 +1,7 @@
 //! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
 //! closed sets: route templates, reasons, statuses, issuer names.
 
-use super::State;
+use super::{State, introspection};
 use crate::gateway::Shared;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
 use prometheus::core::Collector;
@@ -18,6 +18,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     let mut families = workers(shared);
     families.extend(routes(shared));
     families.extend(issuers(shared));
+    families.extend(introspection::families(shared));
     families.extend(process(shared, state));
     families.extend(ProcessCollector::for_self().collect());
     // The encoder takes a family without a line for a fault; ours are empty until there is traffic, or keys.
@@ -108,7 +109,7 @@ fn issuers(shared: &Shared) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let now = shared.clock.instant();
     let (mut keys, mut ages, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
-    for issuer in policy.verifier.issuers() {
+    for issuer in policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys()) {
         let name = || label("issuer", &issuer.settings.name);
         keys.push(gauge(float(issuer.keys.len() as u64), vec![name()]));
         if let Some(fetched) = issuer.keys.last_good() {
@@ -148,7 +149,7 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     families
 }
 
-fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
+pub(super) fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> MetricFamily {
     let mut family = MetricFamily::default();
     family.set_name(format!("scopegate_{name}"));
     family.set_help(help.to_owned());
@@ -157,7 +158,7 @@ fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metric>) -> Met
     family
 }
 
-fn counter(value: u64, labels: Vec<LabelPair>) -> Metric {
+pub(super) fn counter(value: u64, labels: Vec<LabelPair>) -> Metric {
     let mut counter = Counter::default();
     counter.set_value(float(value));
     let mut metric = Metric::default();
@@ -166,7 +167,7 @@ fn counter(value: u64, labels: Vec<LabelPair>) -> Metric {
     metric
 }
 
-fn gauge(value: f64, labels: Vec<LabelPair>) -> Metric {
+pub(super) fn gauge(value: f64, labels: Vec<LabelPair>) -> Metric {
     let mut gauge = Gauge::default();
     gauge.set_value(value);
     let mut metric = Metric::default();
@@ -175,18 +176,18 @@ fn gauge(value: f64, labels: Vec<LabelPair>) -> Metric {
     metric
 }
 
-fn label(name: &str, value: &str) -> LabelPair {
+pub(super) fn label(name: &str, value: &str) -> LabelPair {
     let mut label = LabelPair::default();
     label.set_name(name.to_owned());
     label.set_value(value.to_owned());
     label
 }
 
-fn seconds(us: u64) -> f64 {
+pub(super) fn seconds(us: u64) -> f64 {
     float(us) / 1e6
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the exposition format has only floats")]
-fn float(value: u64) -> f64 {
+pub(super) fn float(value: u64) -> f64 {
     value as f64
 }

@@ -2,6 +2,7 @@
 //! listen on loopback only.
 
 pub mod exposition;
+mod introspection;
 
 use crate::gateway::Shared;
 use bytes::Bytes;
@@ -76,7 +77,7 @@ impl Admin {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
         let policy = self.shared.policy.load();
-        let cold = policy.verifier.issuers().iter().filter(|issuer| !issuer.keys.is_warm());
+        let cold = policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys() && !issuer.keys.is_warm());
         let missing: Vec<_> = cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect();
         if missing.is_empty() {
             text(StatusCode::OK, "ready\n".to_owned())

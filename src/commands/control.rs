@@ -4,12 +4,14 @@ use super::gateway::Stage;
 use crate::admin::Admin;
 use crate::config::KeySource;
 use crate::gateway::verify::Issuer;
+use crate::gateway::verify::introspect::call::Client;
 use crate::gateway::verify::keys::FetchPlan;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
 use std::net::TcpListener;
+use std::rc::Rc;
 use std::sync::Arc;
-use tokio::sync::{Notify, watch};
+use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
 /// What the control thread works on.
@@ -68,10 +70,37 @@ async fn keep_keys(control: &Control) {
             {
                 kept.push((Arc::clone(issuer), task));
             }
+            ask(control, issuer);
         }
         drop(policy);
         control.changed.notified().await;
     }
+}
+
+/// Makes the calls about an issuer's opaque tokens, until no policy asks any more.
+fn ask(control: &Control, issuer: &Arc<Issuer>) {
+    let Some(mut calls) = issuer.introspector.as_ref().and_then(|introspector| introspector.take_calls()) else {
+        return;
+    };
+    let client = match Client::new(issuer, control.admin.shared.clock.clone()) {
+        Ok(Some(client)) => Rc::new(client),
+        Ok(None) => return,
+        Err(fault) => {
+            tracing::error!(issuer = &*issuer.settings.name, %fault, "the issuer cannot be asked about tokens");
+            return;
+        }
+    };
+    thread::beside(async move {
+        let slots = Arc::new(Semaphore::new(client.calls_max()));
+        while let Some(call) = calls.recv().await {
+            let Ok(slot) = Arc::clone(&slots).acquire_owned().await else { return };
+            let client = Rc::clone(&client);
+            thread::beside(async move {
+                client.answer(call).await;
+                drop(slot);
+            });
+        }
+    });
 }
 
 fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>> {

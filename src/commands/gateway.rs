@@ -200,7 +200,7 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
     let mut read = Vec::new();
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
-        let issuer = issuer(wanted, old);
+        let issuer = issuer(wanted, old, &clock);
         if let KeySource::File(path) = &wanted.keys {
             let set = KeyStore::read_file(path)
                 .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
@@ -222,12 +222,12 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
 
 /// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another
 /// audience is no reason to be without keys.
-fn issuer(wanted: &config::Issuer, old: Option<&Arc<Verifier>>) -> Arc<Issuer> {
+fn issuer(wanted: &config::Issuer, old: Option<&Arc<Verifier>>, clock: &Clock) -> Arc<Issuer> {
     let same_keys = |known: &&Arc<Issuer>| known.settings.issuer == wanted.issuer && known.settings.keys == wanted.keys;
     match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
         Some(known) if known.settings == *wanted => Arc::clone(known),
-        Some(known) => Arc::new(Issuer { settings: wanted.clone(), keys: Arc::clone(&known.keys) }),
-        None => Arc::new(Issuer { settings: wanted.clone(), keys: Arc::new(KeyStore::new(&wanted.keys)) }),
+        Some(known) => Arc::new(Issuer::new(wanted.clone(), Arc::clone(&known.keys), clock)),
+        None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::new(&wanted.keys)), clock)),
     }
 }
 

@@ -1,6 +1,7 @@
 //! What a route demands of a token: scopes, grants, issuers, audience, consent, freshness, details.
 
 use super::fault::Problem;
+use super::introspection::{self, Introspect};
 use super::reader::{Section, Value, distinct};
 use super::routes::Known;
 use super::template::Template;
@@ -21,6 +22,8 @@ pub struct Demands {
     pub grants: Vec<Grant>,
     /// Indexes into `Settings::issuers`; empty: every issuer.
     pub issuers: Vec<usize>,
+    /// How often the issuer is asked about an opaque token.
+    pub introspect: Introspect,
     /// Meant for one of these; empty: for any of the issuer's.
     pub audiences: Vec<Box<str>>,
     /// Bound to the consent that the request names.
@@ -79,8 +82,17 @@ pub struct DetailsRule {
 }
 
 /// The keys that only mean something where a token is needed.
-pub(super) const KEYS: [&str; 8] =
-    ["scopes", "any_scope", "grants", "issuers", "audience", "consent", "step_up", "authorization_details"];
+pub(super) const KEYS: [&str; 9] = [
+    "scopes",
+    "any_scope",
+    "grants",
+    "issuers",
+    "introspect",
+    "audience",
+    "consent",
+    "step_up",
+    "authorization_details",
+];
 
 /// The demands of one route, whose path is `template` if that was readable.
 pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) -> Option<Demands> {
@@ -89,6 +101,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
     let grants = section.read_or("grants", Vec::new(), |value| distinct(value.list()?, |item| item.parse(grant)));
     let issuers =
         section.read_or("issuers", Vec::new(), |value| distinct(value.list()?, |item| known.issuers.find(item)));
+    let introspect = introspection::of_route(section, known, issuers.as_deref().unwrap_or_default());
     let audiences =
         section.read_or("audience", Vec::new(), |value| distinct(value.one_or_list()?, |item| known.audience(item)));
     let consent = section.read_or("consent", None, |value| consent(&value, template).map(Some));
@@ -109,6 +122,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
         any: any?,
         grants: grants?,
         issuers: issuers?,
+        introspect: introspect?,
         audiences: audiences?,
         consent: consent?,
         step_up: step_up?,

@@ -2,6 +2,7 @@
 
 use super::address::{self, Transport};
 use super::fault::Problem;
+use super::introspection::{self, Answers};
 use super::names::Names;
 use super::reader::{Value, distinct};
 use super::{ClaimNames, Issuer, KeySource, TokenType};
@@ -30,6 +31,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         "audiences",
         "algorithms",
         "jwks",
+        "introspection",
         "typ",
         "required_claims",
         "claims",
@@ -38,15 +40,34 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
     let issuer = section.need("issuer").and_then(|value| identifier(&value, seen));
-    let audiences = section.need("audiences").and_then(|value| audiences(&value));
-    let algorithms = section.need("algorithms").and_then(|value| distinct(value.list()?, |item| item.parse(algorithm)));
-    let keys = section.need("jwks").and_then(|value| key_source(&value));
+    let introspection = section.read_or("introspection", None, |value| introspection::read(&value).map(Some));
+    let is_asked = section.find("introspection").is_some();
+    // Without keys every token is opaque, and the issuer judges what a JWT would have to prove.
+    let is_opaque = is_asked && section.find("jwks").is_none();
+    let needed = |key| if is_opaque { section.find(key) } else { section.need(key) };
+    let audiences = match needed("audiences") {
+        Some(value) => audiences(&value),
+        None => is_opaque.then(Vec::new),
+    };
+    let algorithms = match needed("algorithms") {
+        Some(value) => value.list().and_then(|items| distinct(items, |item| item.parse(algorithm))),
+        None => is_opaque.then(Vec::new),
+    };
+    let keys = match needed("jwks") {
+        Some(value) => key_source(&value),
+        None => is_opaque.then_some(KeySource::None),
+    };
     let typ = section.read_or("typ", TokenType::AccessToken, |value| value.parse(token_type));
     let required_claims = section.find("required_claims").map_or_else(
-        || Some(REQUIRED_CLAIMS.map(Box::from).to_vec()),
+        || Some(if is_asked { Vec::new() } else { REQUIRED_CLAIMS.map(Box::from).to_vec() }),
         // An empty list is an answer here: nothing beside `iss`, `exp` and `aud`.
         |value| distinct(value.list_or_empty()?, |item| item.parse(|text| Ok(Box::from(text)))),
     );
+    if is_opaque && introspection.iter().flatten().any(|asked| asked.answers == Answers::Signed) {
+        let problem = Problem::new("signed answers need `jwks` and `algorithms`");
+        section.whole().refuse(problem.hint("they are the keys that the issuer signs its answers with"));
+        return None;
+    }
     let claims = section.read_or("claims", ClaimNames::default(), |value| claim_names(&value));
     let leeway = section.read_or("leeway", LEEWAY_DEFAULT, |value| {
         value.parse(|text| limits::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
@@ -57,6 +78,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         audiences: audiences?,
         algorithms: algorithms?,
         keys: keys?,
+        introspection: introspection?,
         typ: typ?,
         required_claims: required_claims?,
         claims: claims?,

@@ -142,6 +142,28 @@ pub const JWKS_REFRESH_MIN: Duration = Duration::from_secs(1);
 pub const JWKS_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
 /// Between two tries while the issuer does not answer.
 pub const JWKS_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// The longest that an introspection answer may hold: a revocation that takes longer is none.
+pub const INTROSPECTION_CACHE_MAX: Duration = Duration::from_mins(10);
+/// The longest that a refusal by introspection may be remembered.
+pub const INTROSPECTION_NEGATIVE_CACHE_MAX: Duration = Duration::from_secs(10);
+/// Refusals remembered per issuer, apart from the verdicts: random tokens evict no good one.
+pub const INTROSPECTION_REFUSALS_MAX: usize = 16 * 1024;
+/// The longest that a request may wait for an introspection answer.
+pub const INTROSPECTION_TIMEOUT_MAX: Duration = Duration::from_secs(30);
+/// What an operator may raise `introspection.calls` to.
+pub const INTROSPECTION_CALLS_MOST: usize = 256;
+/// Questions to one issuer that wait for a free call; one more is answered 503.
+pub const INTROSPECTION_QUEUE_MAX: usize = 1024;
+/// Requests that wait for one issuer's answers; one more is answered 503.
+pub const INTROSPECTION_WAITERS_MAX: usize = 8 * 1024;
+/// An introspection answer; the richest consents stay far below it.
+pub const INTROSPECTION_BYTES_MAX: usize = 64 * 1024;
+/// The oldest signed introspection answer that is believed (RFC 9701 §5, `iat`).
+pub const INTROSPECTION_AGE_MAX: Duration = Duration::from_mins(1);
+/// Failures in a row after which an issuer is left alone.
+pub const BREAKER_FAILURES: u32 = 5;
+/// How long it is left alone before one question probes it again.
+pub const BREAKER_PAUSE: Duration = Duration::from_secs(2);
 /// Clock difference that an operator may forgive; RFC 9068 issuers and we both keep time.
 pub const LEEWAY_MAX: Duration = Duration::from_mins(1);
 /// Idle connections kept to one server by one worker.

@@ -111,14 +111,22 @@ fn pseudonym(text: &str) -> Result<Box<str>, Problem> {
 
 fn server_tls(value: &Value<'_>) -> Option<ServerTls> {
     let section = value.section(&["certificate", "key"])?;
-    let certificate = section.need("certificate");
-    let key_value = section.need("key");
-    let chain = certificate.as_ref().and_then(certificates);
-    let key = key_value.as_ref().and_then(private_key);
+    let (chain, key) = certificate_and_key(section.need("certificate").as_ref(), section.need("key").as_ref())?;
+    Some(ServerTls { chain, key })
+}
+
+/// The chain and the key that belongs to its leaf.
+pub(super) fn certificate_and_key(
+    certificate: Option<&Value<'_>>,
+    key: Option<&Value<'_>>,
+) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let chain = certificate.and_then(certificates);
+    let key_value = key;
+    let key = key_value.and_then(private_key);
     let (chain, key, key_value) = (chain?, key?, key_value?);
     // The same check that rustls makes on start, made here so that `check` says what `serve` would.
     match CertifiedKey::from_der(chain.clone(), key.clone_key(), &aws_lc_rs::default_provider()) {
-        Ok(_) => Some(ServerTls { chain, key }),
+        Ok(_) => Some((chain, key)),
         Err(rustls::Error::InconsistentKeys(_)) => {
             key_value.refuse(
                 Problem::new("the key does not belong to the certificate")

@@ -4,6 +4,7 @@ mod address;
 pub mod demands;
 pub mod fault;
 mod file;
+pub mod introspection;
 mod issuers;
 pub mod limits;
 mod listeners;
@@ -20,6 +21,7 @@ use crate::oauth::challenge::Realm;
 use demands::Demands;
 use fault::{Faults, Problem};
 use http::{Method, Uri};
+use introspection::Introspection;
 use limits::Limits;
 use reader::{Context, Value};
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
@@ -91,6 +93,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let known = routes::Known {
         issuers: &issuer_names,
         audiences: audiences.as_deref(),
+        asked: issuers.as_deref(),
         upstreams: &upstream_names,
         limits: limits.as_ref().unwrap_or(&fallback),
     };
@@ -174,12 +177,14 @@ pub struct Issuer {
     pub name: Arc<str>,
     /// Compared with `iss` character by character (RFC 7519 §2).
     pub issuer: Arc<str>,
-    /// One of these must stand in `aud`; at least one.
+    /// One of these must stand in `aud`; at least one, unless all its tokens are opaque.
     pub audiences: Vec<Box<str>>,
-    /// The only algorithms accepted from it; at least one.
+    /// The only algorithms accepted from it; at least one, unless it has no keys.
     pub algorithms: Vec<Algorithm>,
     /// Where its public keys are.
     pub keys: KeySource,
+    /// How it is asked about opaque tokens.
+    pub introspection: Option<Introspection>,
     /// Which `typ` its tokens carry.
     pub typ: TokenType,
     /// Claims that must be present beside `iss`, `exp` and `aud`.
@@ -193,6 +198,8 @@ pub struct Issuer {
 /// Where an issuer's public keys are.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum KeySource {
+    /// Nowhere: it is asked about its tokens.
+    None,
     /// A JWK set in a file, read again on reload.
     File(PathBuf),
     /// A JWK set behind `https:`, or `http:` on loopback.

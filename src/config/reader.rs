@@ -169,6 +169,22 @@ impl<'c> Value<'c> {
         }
     }
 
+    /// Whether this is a string and no mapping or list.
+    pub(super) fn is_text(&self) -> bool {
+        matches!(self.node.kind, Kind::Text(_) | Kind::Number(_))
+    }
+
+    /// `true` or `false`.
+    pub(super) fn truth(&self) -> Option<bool> {
+        match &self.node.kind {
+            Kind::Bool(truth) => Some(*truth),
+            Kind::Null | Kind::Number(_) | Kind::Text(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
+                self.wrong_type("`true` or `false`");
+                None
+            }
+        }
+    }
+
     /// A whole number between the bounds, both included.
     pub(super) fn whole_number(&self, least: usize, most: usize) -> Option<usize> {
         let numeric = match &self.node.kind {

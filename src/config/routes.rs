@@ -5,7 +5,7 @@ use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
-use super::{Access, Route, address, demands};
+use super::{Access, Issuer, Route, address, demands};
 use http::Method;
 use std::collections::HashMap;
 
@@ -14,6 +14,8 @@ pub(super) struct Known<'n> {
     pub(super) issuers: &'n Names,
     /// Of all issuers; `None` where those were not readable.
     pub(super) audiences: Option<&'n [&'n str]>,
+    /// `None` where they could not be read.
+    pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
     pub(super) limits: &'n Limits,
 }
@@ -150,7 +152,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "path",
     "methods",
     "hosts",
@@ -159,6 +161,7 @@ const KEYS: [&str; 14] = [
     "any_scope",
     "grants",
     "issuers",
+    "introspect",
     "audience",
     "consent",
     "step_up",

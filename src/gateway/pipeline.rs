@@ -9,6 +9,8 @@ use super::http1::wire::ClientBody;
 use super::observe::record::Record;
 use super::refusal::{Reason, Refusal};
 use super::respond::{self, AnswerBody, Content};
+use super::verify::Verification;
+use super::verify::cache::CacheUse;
 use super::{Plan, Worker, credentials, read, route};
 use http::request::Parts;
 use http::{Response, header};
@@ -62,7 +64,11 @@ impl Worker {
             Some(permit) => permit,
             None => {
                 let bearer = credentials::find(&head, &peer.memo)?;
-                let (verdict, cache) = policy.verifier.verify(&bearer, &peer.memo, record.now());
+                let (verdict, cache) = match policy.verifier.verify(&bearer, &peer.memo, &route.asks, record.now()) {
+                    Verification::Decided(verdict, cache) => (verdict, cache),
+                    // Boxed, so that the many requests that need not wait carry no room for it.
+                    Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
+                };
                 record.verified(cache);
                 let token = verdict?;
                 record.holder(&token);

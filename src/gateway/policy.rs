@@ -6,6 +6,7 @@ use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
+use super::verify::opaque::Asks;
 use crate::config::{self, Access, Settings};
 use crate::oauth::challenge::{self, Realm};
 use http::{HeaderValue, Version};
@@ -42,6 +43,8 @@ pub struct Route {
     pub path: Box<str>,
     /// Who may pass.
     pub entry: Entry,
+    /// Whom to ask about opaque tokens.
+    pub asks: Asks,
     /// Place in `Policy::upstreams`.
     pub upstream: usize,
     /// Longest request body, in bytes.
@@ -77,7 +80,7 @@ pub struct Texts {
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
     pub fn compile(settings: &Settings, generation: u64, verifier: Arc<Verifier>, metrics: &Metrics) -> Self {
-        let compile = |(place, route)| (Route::compile(place, route, settings, metrics), route);
+        let compile = |(place, route)| (Route::compile(place, route, settings, (&verifier, metrics)), route);
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
             generation,
@@ -93,10 +96,18 @@ impl Policy {
 }
 
 impl Route {
-    fn compile(place: usize, route: &config::Route, settings: &Settings, metrics: &Metrics) -> Self {
-        let entry = match &route.access {
-            Access::Open => Entry::Open,
-            Access::Token(_) => Entry::Token(Check::compile(route, settings, &settings.server.realm)),
+    fn compile(
+        place: usize,
+        route: &config::Route,
+        settings: &Settings,
+        (verifier, metrics): (&Verifier, &Metrics),
+    ) -> Self {
+        let (entry, asks) = match &route.access {
+            Access::Open => (Entry::Open, Asks::Nobody),
+            Access::Token(demands) => {
+                let checks = Check::compile(route, settings, &settings.server.realm);
+                (Entry::Token(checks), verifier.asks(&demands.issuers, demands.introspect))
+            }
         };
         let upstream = settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name);
         Self {
@@ -105,6 +116,7 @@ impl Route {
             upstream_line: line::field("upstream", upstream.as_bytes()).into(),
             path: route.path.clone(),
             entry,
+            asks,
             upstream: route.upstream,
             body_bytes_max: route.body_bytes_max,
             metrics: metrics.route(&route.path),

@@ -84,6 +84,8 @@ pub enum Reason {
     TokenExpired,
     /// Before its `nbf`, or issued in the future.
     TokenEarly,
+    /// The issuer says that it is expired, revoked or unknown.
+    TokenInactive,
     /// Bound to a key or certificate whose proof is not checked here.
     SenderUnproven,
 
@@ -112,6 +114,10 @@ pub enum Reason {
     // --- us
     /// The issuer's keys cannot be had now: the token may be good.
     IssuerUnreachable,
+    /// The issuer refuses our own credentials: somebody must act.
+    IntrospectionRefused,
+    /// Too many requests wait for the issuer's answers.
+    IssuerBusy,
     /// A fault of the gateway.
     Internal,
 }
@@ -134,7 +140,12 @@ impl Refusal {
 
     /// A refusal for lack of the issuer's keys, with the seconds until they are asked for again.
     pub(super) fn issuer_unreachable(retry_after: u32) -> Self {
-        Self { reason: Reason::IssuerUnreachable, extra: Extra::RetryAfter(retry_after.max(1)) }
+        Self::unavailable(Reason::IssuerUnreachable, retry_after)
+    }
+
+    /// A refusal that a retry after some seconds may undo.
+    pub(super) fn unavailable(reason: Reason, retry_after: u32) -> Self {
+        Self { reason, extra: Extra::RetryAfter(retry_after.max(1)) }
     }
 
     /// A refusal because no server of the upstream may be asked.
@@ -170,7 +181,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 38] = [
+    pub const ALL: [Self; 41] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -197,6 +208,7 @@ impl Reason {
         Self::AudienceWrong,
         Self::TokenExpired,
         Self::TokenEarly,
+        Self::TokenInactive,
         Self::SenderUnproven,
         Self::ScopeMissing,
         Self::GrantWrong,
@@ -208,6 +220,8 @@ impl Reason {
         Self::UpstreamDown,
         Self::UpstreamLate,
         Self::IssuerUnreachable,
+        Self::IntrospectionRefused,
+        Self::IssuerBusy,
         Self::Internal,
     ];
 
@@ -273,6 +287,7 @@ impl Reason {
             Self::AudienceWrong => bad_token("audience_wrong", "The access token is meant for another resource"),
             Self::TokenExpired => bad_token("token_expired", "The access token expired"),
             Self::TokenEarly => bad_token("token_early", "The access token is not valid yet"),
+            Self::TokenInactive => bad_token("token_inactive", "The access token is not active"),
             Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
@@ -284,6 +299,8 @@ impl Reason {
             Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
             Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
             Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
+            Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment"),
+            Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
         }
     }

@@ -1,9 +1,11 @@
 //! A small HTTP client for what is not on the data path: key sets, and the sandbox's own calls.
 //! One connection a call, a bound on everything, no redirects followed.
 
+use super::thread;
 use bytes::Bytes;
 use http::{HeaderValue, Request, Response, Uri, header};
 use http_body_util::{BodyExt, Full, LengthLimitError, Limited};
+use hyper::client::conn::http1::SendRequest;
 use hyper_util::rt::TokioIo;
 use rustls::pki_types::ServerName;
 use std::fmt;
@@ -11,6 +13,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
+use tokio_rustls::client::TlsStream;
 
 /// The bounds of one call.
 #[derive(Clone, Copy, Debug)]
@@ -59,15 +62,28 @@ impl Fetcher {
 
     async fn exchange(&self, request: Request<Bytes>, body_bytes_max: usize) -> Result<Response<Bytes>, FetchError> {
         let target = Target::of(request.uri())?;
-        let tcp = TcpStream::connect((target.host, target.port)).await.map_err(FetchError::Connect)?;
-        tcp.set_nodelay(true).map_err(FetchError::Connect)?;
+        let tcp = target.connect().await?;
         if target.tls {
-            let name = ServerName::try_from(target.host.to_owned()).map_err(|_| FetchError::BadAddress)?;
-            let stream = self.tls.connect(name, tcp).await.map_err(FetchError::Tls)?;
-            over(TokioIo::new(stream), request, body_bytes_max).await
+            over(TokioIo::new(self.shake(&target, tcp).await?), request, body_bytes_max).await
         } else {
             over(TokioIo::new(tcp), request, body_bytes_max).await
         }
+    }
+
+    /// A connection to where `uri` leads, to be used more than once. It is driven by a task of this thread.
+    pub(super) async fn open(&self, uri: &Uri) -> Result<SendRequest<Full<Bytes>>, FetchError> {
+        let target = Target::of(uri)?;
+        let tcp = target.connect().await?;
+        if target.tls {
+            drive(TokioIo::new(self.shake(&target, tcp).await?)).await
+        } else {
+            drive(TokioIo::new(tcp)).await
+        }
+    }
+
+    async fn shake(&self, target: &Target<'_>, tcp: TcpStream) -> Result<TlsStream<TcpStream>, FetchError> {
+        let name = ServerName::try_from(target.host.to_owned()).map_err(|_| FetchError::BadAddress)?;
+        self.tls.connect(name, tcp).await.map_err(FetchError::Tls)
     }
 }
 
@@ -95,6 +111,24 @@ impl<'a> Target<'a> {
         let host = host.trim_start_matches('[').trim_end_matches(']');
         Ok(Self { host, port: uri.port_u16().unwrap_or(if tls { 443 } else { 80 }), tls })
     }
+
+    async fn connect(&self) -> Result<TcpStream, FetchError> {
+        let tcp = TcpStream::connect((self.host, self.port)).await.map_err(FetchError::Connect)?;
+        tcp.set_nodelay(true).map_err(FetchError::Connect)?;
+        Ok(tcp)
+    }
+}
+
+async fn drive<T>(io: T) -> Result<SendRequest<Full<Bytes>>, FetchError>
+where
+    T: hyper::rt::Read + hyper::rt::Write + Unpin + 'static,
+{
+    let (sender, connection) = hyper::client::conn::http1::handshake(io).await.map_err(FetchError::Http)?;
+    thread::beside(async move {
+        // What went wrong is told to whoever sends the next request.
+        let _ended = connection.await;
+    });
+    Ok(sender)
 }
 
 async fn over<T>(io: T, request: Request<Bytes>, body_bytes_max: usize) -> Result<Response<Bytes>, FetchError>
@@ -120,7 +154,7 @@ where
 }
 
 /// RFC 9112 §3.2.1: path and query in the request line, the authority in `Host`.
-fn origin_form(request: Request<Bytes>) -> Result<Request<Full<Bytes>>, FetchError> {
+pub(super) fn origin_form(request: Request<Bytes>) -> Result<Request<Full<Bytes>>, FetchError> {
     let (mut head, body) = request.into_parts();
     let authority = head.uri.authority().ok_or(FetchError::BadAddress)?;
     let host = HeaderValue::from_str(authority.as_str()).map_err(|_| FetchError::BadAddress)?;

@@ -1,5 +1,6 @@
 //! Sockets: what the gateway, the admin listener and the sandbox share.
 
+pub mod caller;
 pub mod client;
 pub mod deadline;
 pub mod fetch;

@@ -1,9 +1,10 @@
 //! TLS settings for both sides: one provider, versions 1.2 and 1.3, nothing insecure to switch on.
 
+use rustls::client::WantsClientCert;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, RootCertStore, ServerConfig};
+use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -30,16 +31,28 @@ pub fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) 
 
 /// Our side as a client: the roots in `ca_file`, or the system's.
 pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsFault> {
+    Ok(Arc::new(trusting(ca_file)?.with_no_client_auth()))
+}
+
+/// Like `client`, and who asks for our certificate gets this one.
+pub fn client_as(
+    ca_file: Option<&Path>,
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+) -> Result<Arc<ClientConfig>, TlsFault> {
+    let config = trusting(ca_file)?.with_client_auth_cert(chain, key);
+    config.map(Arc::new).map_err(|fault| TlsFault(fault.to_string()))
+}
+
+fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
     let roots = match ca_file {
         Some(path) => roots_in(path)?,
         None => system_roots(),
     };
-    let config = ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
+    Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
         .map_err(|fault| TlsFault(fault.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(Arc::new(config))
+        .with_root_certificates(roots))
 }
 
 fn roots_in(path: &Path) -> Result<RootCertStore, TlsFault> {

@@ -29,6 +29,8 @@ pub struct Claims {
     pub client_id: Option<String>,
     /// `scope`; absent is the empty set.
     pub scope: ScopeSet,
+    /// `token_type`, which only introspection answers have (RFC 7662 §2.2).
+    pub token_type: Option<String>,
     /// The issuer's claim for the grant.
     pub grant: Option<String>,
     /// The issuer's claim for the consent.
@@ -123,6 +125,7 @@ impl Names<'_> {
             "acr" => claims.acr = Some(members.next_value()?),
             "auth_time" => claims.authenticated = Some(members.next_value::<NumericDate>()?.0),
             "authorization_details" => claims.details = members.next_value()?,
+            "token_type" => claims.token_type = Some(members.next_value()?),
             "cnf" => {
                 members.next_value::<IgnoredAny>()?;
                 claims.sender_bound = true;

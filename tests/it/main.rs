@@ -23,6 +23,8 @@ mod drain;
 mod forgeries;
 mod forward;
 mod identity;
+mod introspection;
+mod introspection_cache;
 mod keys;
 mod limits;
 mod observe;

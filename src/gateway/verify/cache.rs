@@ -36,6 +36,10 @@ impl VerdictCache {
         self.verdicts.insert(digest, verdict);
     }
 
+    pub(super) fn forget(&self, digest: &Digest) {
+        self.verdicts.remove(digest);
+    }
+
     pub(super) fn len(&self) -> usize {
         self.verdicts.len()
     }

@@ -15,6 +15,7 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
 use std::fmt;
 use std::sync::Arc;
+use std::time::Instant;
 
 /// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
 pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Result<Verdict, Refusal> {
@@ -29,8 +30,8 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     check_type(header.typ.as_deref(), issuer.settings.typ)?;
     let claims = read_claims(&payload, issuer)?;
     check_claims(&claims, issuer, now)?;
-    let key_generation = check_signature(&jws, &header, algorithm, issuer, verifier)?;
-    Verdict::new(Arc::clone(issuer), key_generation, claims)
+    let key_generation = check_signature(&jws, &header, algorithm, issuer, verifier.clock.instant())?;
+    Verdict::signed(Arc::clone(issuer), key_generation, claims)
 }
 
 /// The three parts of a JWS in compact form, still encoded (RFC 7515 §7.1).
@@ -142,9 +143,37 @@ fn claimed_issuer(payload: &str) -> Result<String, Refusal> {
 }
 
 fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
+    claims::parse(payload, names(issuer)).map_err(|_| Reason::ClaimInvalid.into())
+}
+
+/// The issuer's names for its own claims.
+pub(super) fn names(issuer: &Issuer) -> Names<'_> {
     let own = &issuer.settings.claims;
-    let names = Names { grant: own.grant.as_deref(), consent: own.consent.as_deref() };
-    claims::parse(payload, names).map_err(|_| Reason::ClaimInvalid.into())
+    Names { grant: own.grant.as_deref(), consent: own.consent.as_deref() }
+}
+
+/// The issuer that a token claims to be of, if it is a JWT at all. Nothing of it is verified.
+pub(super) fn named_issuer(token: &[u8]) -> Option<String> {
+    claimed_issuer(&Jws::split(token).ok()?.payload().ok()?).ok()
+}
+
+/// The payload of another JWT than an access token: of this type, signed by this issuer.
+pub(super) fn signed_by_issuer(jwt: &[u8], typ: &str, issuer: &Issuer, now: Instant) -> Result<String, Refusal> {
+    let jws = Jws::split(jwt)?;
+    let header = jws.header()?;
+    let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
+    if !issuer.settings.algorithms.contains(&algorithm) {
+        return Err(Reason::AlgorithmRefused.into());
+    }
+    let is_typ = |text: &str| {
+        let bare = text.split_once('/').filter(|(kind, _)| kind.eq_ignore_ascii_case("application"));
+        bare.map_or(text, |(_, bare)| bare).eq_ignore_ascii_case(typ)
+    };
+    if !header.typ.as_deref().is_some_and(is_typ) {
+        return Err(Reason::TypeWrong.into());
+    }
+    check_signature(&jws, &header, algorithm, issuer, now)?;
+    jws.payload()
 }
 
 /// RFC 9068 §4: an ID token, a logout token or a client assertion by the same issuer is no access token.
@@ -161,16 +190,34 @@ fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
 }
 
 fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+    check_required(claims, issuer, &["exp", "aud"])?;
+    check_audience(claims, issuer)?;
+    check_use(claims, issuer, now)
+}
+
+/// The same of an introspection answer, where no standard demands a claim. An issuer without configured audiences has
+/// judged by our client id.
+pub(super) fn check_answer(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+    check_required(claims, issuer, &[])?;
+    if !issuer.settings.audiences.is_empty() {
+        check_audience(claims, issuer)?;
+    }
+    check_use(claims, issuer, now)
+}
+
+fn check_required(claims: &Claims, issuer: &Issuer, always: &[&str]) -> Result<(), Refusal> {
     let is_there = |name: &str| claims.names.iter().any(|member| member == name);
     let required = issuer.settings.required_claims.iter().map(AsRef::as_ref);
-    if !["exp", "aud"].into_iter().chain(required).all(is_there) {
-        return Err(Reason::ClaimMissing.into());
-    }
-    // RFC 8725 §3.9, exact: no prefix, no folding, no trailing slash.
+    if always.iter().copied().chain(required).all(is_there) { Ok(()) } else { Err(Reason::ClaimMissing.into()) }
+}
+
+/// RFC 8725 §3.9, exact: no prefix, no folding, no trailing slash.
+fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), Refusal> {
     let is_ours = |audience: &String| issuer.settings.audiences.iter().any(|ours| **ours == **audience);
-    if !claims.audiences.iter().any(is_ours) {
-        return Err(Reason::AudienceWrong.into());
-    }
+    if claims.audiences.iter().any(is_ours) { Ok(()) } else { Err(Reason::AudienceWrong.into()) }
+}
+
+fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
     if claims.issued.is_some_and(|date| is_early(date, now, issuer.settings.leeway)) {
         return Err(Reason::TokenEarly.into());
     }
@@ -184,7 +231,7 @@ fn check_signature(
     header: &Header,
     algorithm: Algorithm,
     issuer: &Issuer,
-    verifier: &Verifier,
+    now: Instant,
 ) -> Result<u64, Refusal> {
     let keys = issuer.keys.current();
     let mut named = false;
@@ -198,7 +245,7 @@ fn check_signature(
     if named && !keys.is_empty() {
         Err(Reason::SignatureWrong.into())
     } else {
-        Err(issuer.keys.unknown(header.kid.as_deref(), verifier.clock.instant()))
+        Err(issuer.keys.unknown(header.kid.as_deref(), now))
     }
 }
 

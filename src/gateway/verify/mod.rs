@@ -2,9 +2,11 @@
 //! claims, signature; then on every request, cached or not: dates and key generation.
 
 pub mod cache;
+pub mod introspect;
 pub mod jwt;
 pub mod keys;
 pub mod memo;
+pub mod opaque;
 pub mod token;
 
 use super::credentials::Bearer;
@@ -12,8 +14,10 @@ use super::refusal::{Reason, Refusal};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
 use cache::{CacheUse, VerdictCache};
+use introspect::Introspector;
 use keys::KeyStore;
 use memo::Memo;
+use opaque::{Asks, Inquiry};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use token::VerifiedToken;
@@ -22,7 +26,7 @@ use token::VerifiedToken;
 /// no verdict outlives the settings that made it.
 pub struct Verifier {
     issuers: Vec<Arc<Issuer>>,
-    cache: VerdictCache,
+    cache: Arc<VerdictCache>,
     /// Of no other verifier of this process.
     id: u64,
     clock: Clock,
@@ -35,12 +39,37 @@ pub struct Issuer {
     pub settings: config::Issuer,
     /// Its public keys, as they are now.
     pub keys: Arc<KeyStore>,
+    /// Questions about its opaque tokens, where it takes any.
+    pub introspector: Option<Arc<Introspector>>,
+}
+
+/// What can be said about a token at once.
+pub enum Verification<'v> {
+    /// The verdict.
+    Decided(Result<VerifiedToken, Refusal>, CacheUse),
+    /// Only its issuer knows.
+    Ask(Inquiry<'v>),
+}
+
+impl Issuer {
+    /// An issuer with these keys of which nothing was asked yet.
+    pub fn new(settings: config::Issuer, keys: Arc<KeyStore>, clock: &Clock) -> Self {
+        let asked = settings.introspection.clone();
+        let introspector = asked.map(|asked| Arc::new(Introspector::new(asked, clock.clone())));
+        Self { settings, keys, introspector }
+    }
+
+    /// Whether there are keys to verify with, now or once they are fetched.
+    pub fn has_keys(&self) -> bool {
+        self.settings.keys != config::KeySource::None
+    }
 }
 
 impl Verifier {
     /// A verifier with an empty cache of `verdicts_max` entries.
     pub fn new(issuers: Vec<Arc<Issuer>>, verdicts_max: usize, clock: Clock) -> Self {
-        Self { issuers, cache: VerdictCache::new(verdicts_max), id: NEXT_ID.fetch_add(1, Ordering::Relaxed), clock }
+        let cache = Arc::new(VerdictCache::new(verdicts_max));
+        Self { issuers, cache, id: NEXT_ID.fetch_add(1, Ordering::Relaxed), clock }
     }
 
     /// In the order of the configuration.
@@ -53,21 +82,29 @@ impl Verifier {
         self.cache.len()
     }
 
-    /// The token's verdict as of `now`. A remembered verdict saves the signature, never the dates or the
-    /// generation of the keys. `memo` is the connection's.
-    pub fn verify(
-        &self,
-        bearer: &Bearer<'_>,
+    /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates or
+    /// the generation of the keys. `memo` is the connection's, `asks` the route's. Never waits: that is for whoever
+    /// gets an `Inquiry`.
+    pub fn verify<'v>(
+        &'v self,
+        bearer: &Bearer<'v>,
         memo: &Memo,
+        asks: &'v Asks,
         now: UnixSeconds,
-    ) -> (Result<VerifiedToken, Refusal>, CacheUse) {
-        if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.has_current_keys()) {
-            return (VerifiedToken::check(verdict, now), CacheUse::Hit);
+    ) -> Verification<'v> {
+        if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.holds(asks, now)) {
+            return Verification::Decided(VerifiedToken::check(verdict, now), CacheUse::Hit);
         }
         let digest = cache::digest(bearer.token());
-        if let Some(verdict) = self.cache.find(&digest).filter(|verdict| verdict.has_current_keys()) {
+        if let Some(verdict) = self.cache.find(&digest).filter(|verdict| verdict.holds(asks, now)) {
             memo.keep(bearer.token(), self.id, &verdict);
-            return (VerifiedToken::check(verdict, now), CacheUse::Hit);
+            return Verification::Decided(VerifiedToken::check(verdict, now), CacheUse::Hit);
+        }
+        if let Some(inquiry) = Inquiry::about(bearer.token(), digest, self, asks, now) {
+            return match inquiry.refused() {
+                Some(refusal) => Verification::Decided(Err(refusal), CacheUse::Hit),
+                None => Verification::Ask(inquiry),
+            };
         }
         let fresh = jwt::verify(bearer.token(), self, now).and_then(|verdict| {
             let verdict = Arc::new(verdict);
@@ -75,7 +112,21 @@ impl Verifier {
             self.cache.store(digest, verdict);
             Ok(token)
         });
-        (fresh, CacheUse::Miss)
+        Verification::Decided(fresh, CacheUse::Miss)
+    }
+
+    /// Whom a route that accepts the tokens of these issuers, all if there is none in the list, asks about opaque ones.
+    /// The configuration has seen to it that there is one such issuer at most.
+    pub fn asks(&self, issuers: &[usize], introspect: config::introspection::Introspect) -> Asks {
+        let asked =
+            self.issuers.iter().enumerate().find(|(place, issuer)| {
+                issuer.introspector.is_some() && (issuers.is_empty() || issuers.contains(place))
+            });
+        match (asked, introspect) {
+            (None, _) => Asks::Nobody,
+            (Some((_, issuer)), config::introspection::Introspect::Once) => Asks::Once(Arc::clone(issuer)),
+            (Some((_, issuer)), config::introspection::Introspect::Always) => Asks::Always(Arc::clone(issuer)),
+        }
     }
 
     /// The issuer whose identifier is `iss`, code point by code point (RFC 7519 §2, `StringOrURI`).

@@ -1,6 +1,7 @@
 //! The value that proves a token was verified. Made only here, and only for the moment it was asked about.
 
 use super::Issuer;
+use super::opaque::Asks;
 use crate::clock::UnixSeconds;
 use crate::config::limits::AUDIENCES_MAX;
 use crate::gateway::forward::headers;
@@ -22,6 +23,7 @@ pub struct VerifiedToken(Arc<Verdict>);
 pub struct Verdict {
     issuer: Arc<Issuer>,
     key_generation: u64,
+    source: Source,
     expires: UnixSeconds,
     not_before: Option<UnixSeconds>,
     audiences: Audiences,
@@ -85,6 +87,18 @@ impl Audiences {
     pub fn overlap(self, other: Self) -> bool {
         self.0 & other.0 != 0
     }
+}
+
+/// How we know.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Source {
+    /// By the signature: for as long as its key is there.
+    Signature,
+    /// From the issuer's mouth: until it must be asked again.
+    Answer {
+        /// Never later than `expires`.
+        until: UnixSeconds,
+    },
 }
 
 /// Who the token speaks for, and how it came to be.
@@ -161,15 +175,46 @@ impl VerifiedToken {
 }
 
 impl Verdict {
-    /// Whether no key was removed or replaced since; the one that verified it may be gone.
-    pub(super) fn has_current_keys(&self) -> bool {
+    /// Whether it still holds and may be used on a route that asks so. A key that was removed or replaced since may be
+    /// the one that verified it; an answer grows old, and is worth nothing where another issuer is asked.
+    pub(super) fn holds(&self, asks: &Asks, now: UnixSeconds) -> bool {
         self.key_generation == self.issuer.keys.generation()
+            && match self.source {
+                Source::Signature => !asks.always_ask(&self.issuer),
+                Source::Answer { until } => now < until && asks.accept_answer_of(&self.issuer),
+            }
+    }
+
+    /// Whether it is an answer of this issuer that may be remembered.
+    pub(super) fn is_answer_of(&self, issuer: &Arc<Issuer>, now: UnixSeconds) -> bool {
+        let is_young = matches!(self.source, Source::Answer { until } if now < until);
+        is_young && Arc::ptr_eq(&self.issuer, issuer)
+    }
+
+    /// From the claims of a token whose signature was verified.
+    pub(super) fn signed(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
+        let expires = claims.expires.ok_or(Reason::ClaimMissing)?;
+        Self::new(issuer, (key_generation, Source::Signature), expires, claims)
+    }
+
+    /// From what the issuer said about a token when it was `asked`. An answer without `exp` holds until the issuer is
+    /// asked again.
+    pub(super) fn answered(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) -> Result<Self, Refusal> {
+        let cache = issuer.settings.introspection.as_ref().map_or(Duration::ZERO, |settings| settings.cache);
+        let until = UnixSeconds(asked.0.saturating_add(seconds(cache)));
+        let expires = claims.expires.unwrap_or(UnixSeconds(until.0.saturating_add(1)));
+        let source = Source::Answer { until: until.min(expires) };
+        Self::new(Arc::clone(issuer), (issuer.keys.generation(), source), expires, claims)
     }
 
     /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
     /// token invalid: encoding it would give the API another identity than the issuer named.
-    pub(super) fn new(issuer: Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
-        let expires = claims.expires.ok_or(Reason::ClaimMissing)?;
+    fn new(
+        issuer: Arc<Issuer>,
+        (key_generation, source): (u64, Source),
+        expires: UnixSeconds,
+        claims: Claims,
+    ) -> Result<Self, Refusal> {
         let holder = holder(&claims);
         let mut line = line::field("issuer", issuer.settings.name.as_bytes());
         if let Some(client_id) = &claims.client_id {
@@ -182,6 +227,7 @@ impl Verdict {
             audiences: Audiences::among(&claims.audiences, &issuer.settings.audiences),
             issuer,
             key_generation,
+            source,
             expires,
             not_before: claims.not_before,
             holder,

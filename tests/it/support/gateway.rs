@@ -277,6 +277,7 @@ fn description(reason: &str) -> &'static str {
         "claim_invalid" => "The access token has an invalid claim",
         "audience_wrong" => "The access token is meant for another resource",
         "token_expired" => "The access token expired",
+        "token_inactive" => "The access token is not active",
         "token_early" => "The access token is not valid yet",
         "sender_unproven" => "The access token is bound to a sender whose proof is not accepted here",
         other => panic!("{other} is no reason to refuse a token"),

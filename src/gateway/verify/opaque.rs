@@ -1,0 +1,108 @@
+//! Opaque tokens (RFC 7662): which issuer is asked, whether to wait at all, and what an active answer must say before
+//! we believe it. The asking itself is in `introspect`.
+
+use super::cache::{Digest, VerdictCache};
+use super::introspect::{Finding, Question};
+use super::token::{Verdict, VerifiedToken};
+use super::{Issuer, Verifier, jwt};
+use crate::clock::UnixSeconds;
+use crate::gateway::refusal::{Reason, Refusal};
+use crate::oauth::claims::Claims;
+use crate::oauth::introspection;
+use std::sync::Arc;
+
+/// Whom a route asks about opaque tokens.
+#[derive(Clone, Debug, Default)]
+pub enum Asks {
+    /// Nobody: every token must be a JWT.
+    #[default]
+    Nobody,
+    /// This issuer, whose answer may be remembered.
+    Once(Arc<Issuer>),
+    /// This issuer, for every request.
+    Always(Arc<Issuer>),
+}
+
+/// What is left to be asked about one request's token.
+pub struct Inquiry<'v> {
+    issuer: &'v Arc<Issuer>,
+    cache: &'v Arc<VerdictCache>,
+    token: &'v [u8],
+    digest: Digest,
+    is_anew: bool,
+    now: UnixSeconds,
+}
+
+impl Asks {
+    /// The issuer to ask about `token`; `None` where it is verified here, or refused.
+    fn about(&self, token: &[u8], verifier: &Verifier) -> Option<&Arc<Issuer>> {
+        let (issuer, is_always) = match self {
+            Self::Nobody => return None,
+            Self::Once(issuer) => (issuer, false),
+            Self::Always(issuer) => (issuer, true),
+        };
+        // A JWT of an issuer whose keys we have is verified here, unless this route always asks that issuer.
+        let signer = jwt::named_issuer(token).and_then(|iss| verifier.issuer(&iss).ok());
+        let is_local = signer.is_some_and(|signer| signer.has_keys() && !(is_always && Arc::ptr_eq(signer, issuer)));
+        (!is_local).then_some(issuer)
+    }
+
+    /// Whether a remembered verdict may be used on this route.
+    pub(super) fn accept_answer_of(&self, issuer: &Arc<Issuer>) -> bool {
+        matches!(self, Self::Once(asked) if Arc::ptr_eq(asked, issuer))
+    }
+
+    /// Whether this route asks `issuer` for every request.
+    pub(super) fn always_ask(&self, issuer: &Arc<Issuer>) -> bool {
+        matches!(self, Self::Always(asked) if Arc::ptr_eq(asked, issuer))
+    }
+}
+
+impl<'v> Inquiry<'v> {
+    /// What must be asked before anything can be said about `token`; `None` where nothing must.
+    pub(super) fn about(
+        token: &'v [u8],
+        digest: Digest,
+        verifier: &'v Verifier,
+        asks: &'v Asks,
+        now: UnixSeconds,
+    ) -> Option<Self> {
+        let issuer = asks.about(token, verifier)?;
+        let is_anew = matches!(asks, Asks::Always(_));
+        Some(Self { issuer, cache: &verifier.cache, token, digest, is_anew, now })
+    }
+
+    /// The issuer's refusal of a moment ago, if this route may use it.
+    pub(super) fn refused(&self) -> Option<Refusal> {
+        let introspector = self.issuer.introspector.as_ref().filter(|_| !self.is_anew)?;
+        introspector.refused(&self.digest, self.now).map(Into::into)
+    }
+
+    /// Asks, and waits for the answer within the issuer's timeout.
+    pub async fn answer(self) -> Result<VerifiedToken, Refusal> {
+        let introspector = self.issuer.introspector.as_ref().ok_or(Reason::Internal)?;
+        let Self { issuer, cache, token, digest, .. } = self;
+        let question = Question { issuer, cache, token, digest };
+        let finding = if self.is_anew {
+            introspector.ask_anew(&question).await
+        } else {
+            introspector.ask(&question, self.now).await
+        };
+        VerifiedToken::check(finding?, self.now)
+    }
+}
+
+/// An active answer still has to be about an access token for us that is valid now (RFC 7662 §2.2, §4): the issuer's
+/// "active" is its own opinion.
+pub(super) fn judge(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) -> Finding {
+    if claims.issuer.as_deref().is_some_and(|iss| *iss != *issuer.settings.issuer) {
+        return Err(Reason::IssuerUnknown.into());
+    }
+    if !introspection::is_access_token(claims.token_type.as_deref()) {
+        return Err(Reason::TypeWrong.into());
+    }
+    jwt::check_answer(&claims, issuer, asked)?;
+    let verdict = Arc::new(Verdict::answered(issuer, claims, asked)?);
+    VerifiedToken::check(Arc::clone(&verdict), asked)?;
+    Ok(verdict)
+}
