@@ -3,7 +3,7 @@
 
 import Provider from 'oidc-provider';
 
-const { port, keys, audience, clients, accessTokenSeconds } = JSON.parse(process.argv[2]);
+const { port, keys, audience, clients, accessTokenSeconds, accessTokenFormat } = JSON.parse(process.argv[2]);
 
 const provider = new Provider(`http://127.0.0.1:${port}`, {
   clients,
@@ -16,6 +16,8 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
     // Login and consent pages; the test fills them in as a browser would.
     devInteractions: { enabled: true },
     clientCredentials: { enabled: true },
+    introspection: { enabled: true },
+    revocation: { enabled: true },
     // RFC 8707: the access token is for the bank's API, a JWT by RFC 9068.
     resourceIndicators: {
       enabled: true,
@@ -24,7 +26,7 @@ const provider = new Provider(`http://127.0.0.1:${port}`, {
         audience,
         scope: 'accounts payments',
         accessTokenTTL: accessTokenSeconds,
-        accessTokenFormat: 'jwt',
+        accessTokenFormat,
         jwt: { sign: { alg: keys[0].alg } },
       }),
     },

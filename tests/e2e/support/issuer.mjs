@@ -23,6 +23,15 @@ const CLIENTS = [
     id_token_signed_response_alg: 'ES256',
   },
   {
+    // The gateway itself, which asks about opaque tokens.
+    client_id: 'gate',
+    client_secret: 'gate-secret-for-tests-only',
+    grant_types: [],
+    redirect_uris: [],
+    response_types: [],
+    id_token_signed_response_alg: 'ES256',
+  },
+  {
     client_id: 'tpp-web',
     token_endpoint_auth_method: 'none',
     grant_types: ['authorization_code'],
@@ -46,6 +55,8 @@ export class Issuer {
     this.port = port;
     this.keys = keys;
     this.url = `http://127.0.0.1:${port}`;
+    /** `jwt` or `opaque`. */
+    this.accessTokenFormat = 'jwt';
     /** Every token it issued: none may show in any output. */
     this.issued = [];
   }
@@ -54,6 +65,7 @@ export class Issuer {
   async start(keys = this.keys) {
     this.keys = keys;
     const settings = { port: this.port, keys, audience: AUDIENCE, clients: CLIENTS, accessTokenSeconds: 600 };
+    settings.accessTokenFormat = this.accessTokenFormat;
     const started = Process.fork(MODULE, [JSON.stringify(settings)]);
     this.#process = started;
     const listening = once(started.child, 'message');
@@ -69,6 +81,14 @@ export class Issuer {
   async restart(keys) {
     await this.stop();
     await this.start(keys);
+  }
+
+  /** Revokes a token of `clientCredentials` (RFC 7009). */
+  async revoke(token) {
+    const authorization = `Basic ${Buffer.from('tpp-machine:machine-secret-for-tests-only').toString('base64')}`;
+    const body = new URLSearchParams({ token });
+    const answer = await fetch(`${this.url}/token/revocation`, { method: 'POST', headers: { authorization }, body });
+    if (answer.status !== 200) throw new Error(`revocation answered ${answer.status}`);
   }
 
   /** A client's own token. */

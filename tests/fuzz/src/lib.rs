@@ -14,6 +14,7 @@ use scopegate::gateway::read;
 use scopegate::gateway::verify::jwt::Jws;
 use scopegate::oauth::bearer::{self, Credentials};
 use scopegate::oauth::claims::{self, Names};
+use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
 use serde_json::Value;
 use std::path::Path;
@@ -22,10 +23,11 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 8] = [
+pub const TARGETS: [Target; 9] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
+    ("introspection", introspection),
     ("keys", keys),
     ("jws", jws),
     ("config", configuration),
@@ -120,6 +122,30 @@ pub fn claims(data: &[u8]) {
         None => Vec::new(),
     };
     assert_eq!(claims.audiences, audiences);
+}
+
+/// Only an object whose one member `active` is the boolean is an answer, and what is active has the claims that another
+/// reader sees; so it is within a signed answer.
+pub fn introspection(data: &[u8]) {
+    let Ok(json) = std::str::from_utf8(data) else { return };
+    let names = Names { grant: Some("gty"), consent: Some("consent_id") };
+    let seen = serde_json::from_str::<Value>(json).ok();
+    if let Ok(answer) = introspection::parse(json, names) {
+        agree(&answer, seen.as_ref().expect("it was read before"));
+    }
+    if let Ok(envelope) = introspection::parse_signed(json, names) {
+        let seen = seen.as_ref().and_then(|seen| seen.get("token_introspection"));
+        agree(&envelope.answer, seen.expect("it was read before"));
+    }
+}
+
+fn agree(answer: &Introspected, seen: &Value) {
+    let is_active = matches!(answer, Introspected::Active(_));
+    assert_eq!(seen.get("active"), Some(&Value::Bool(is_active)));
+    if let Introspected::Active(claims) = answer {
+        assert_eq!(seen.get("sub").and_then(Value::as_str), claims.subject.as_deref());
+        assert_eq!(seen.get("token_type").and_then(Value::as_str), claims.token_type.as_deref());
+    }
 }
 
 /// No secret, no private key and no surplus one gets in.
