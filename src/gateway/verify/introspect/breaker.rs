@@ -44,20 +44,18 @@ impl Breaker {
         Err(Refusal::unavailable(state.reason.unwrap_or(Reason::IssuerUnreachable), u32::try_from(wait).unwrap_or(1)))
     }
 
-    /// The issuer answered.
-    pub(super) fn answered(&self) {
-        *self.state() = State::default();
+    /// The issuer answered. Whether that closed the breaker.
+    pub(super) fn answered(&self) -> bool {
+        std::mem::take(&mut *self.state()).pause_ends.is_some()
     }
 
-    /// The issuer did not answer, or not us.
-    pub(super) fn failed(&self, reason: Reason, now: Instant) {
+    /// The issuer did not answer, or not us. Whether that opened the breaker, which was closed.
+    pub(super) fn failed(&self, reason: Reason, now: Instant) -> bool {
         let mut state = self.state();
         state.failures = state.failures.saturating_add(1);
         state.is_probing = false;
         state.reason = Some(reason);
-        if state.failures >= BREAKER_FAILURES {
-            state.pause_ends = Some(now + BREAKER_PAUSE);
-        }
+        state.failures >= BREAKER_FAILURES && state.pause_ends.replace(now + BREAKER_PAUSE).is_none()
     }
 
     /// A question that was let through was not asked after all.
@@ -87,9 +85,9 @@ mod tests {
 
     fn opened(now: Instant) -> Breaker {
         let breaker = Breaker::default();
-        for _ in 0..BREAKER_FAILURES {
+        for n in 1..=BREAKER_FAILURES {
             assert!(breaker.admit(now).is_ok());
-            breaker.failed(Reason::IssuerUnreachable, now);
+            assert_eq!(breaker.failed(Reason::IssuerUnreachable, now), n == BREAKER_FAILURES);
         }
         breaker
     }
@@ -99,11 +97,11 @@ mod tests {
         let now = Clock::System.instant();
         let breaker = Breaker::default();
         for _ in 1..BREAKER_FAILURES {
-            breaker.failed(Reason::IssuerUnreachable, now);
+            assert!(!breaker.failed(Reason::IssuerUnreachable, now));
         }
         assert_eq!((breaker.phase(now), breaker.admit(now).is_ok()), (Phase::Closed, true));
-        breaker.answered();
-        breaker.failed(Reason::IssuerUnreachable, now);
+        assert!(!breaker.answered());
+        assert!(!breaker.failed(Reason::IssuerUnreachable, now));
         assert_eq!(breaker.phase(now), Phase::Closed, "failures in a row are meant");
         assert_eq!((opened(now).phase(now), opened(now).admit(now).is_err()), (Phase::Open, true));
     }
@@ -117,10 +115,10 @@ mod tests {
         assert!(breaker.admit(later).is_err(), "one at a time");
         breaker.withdrawn();
         assert!(breaker.admit(later).is_ok(), "the probe was never sent");
-        breaker.failed(Reason::IssuerUnreachable, later);
+        assert!(!breaker.failed(Reason::IssuerUnreachable, later), "it was open already");
         assert_eq!((breaker.phase(later), breaker.admit(later).is_err()), (Phase::Open, true));
         assert!(breaker.admit(later + BREAKER_PAUSE).is_ok());
-        breaker.answered();
+        assert!(breaker.answered());
         assert_eq!((breaker.phase(later), breaker.admit(now).is_ok()), (Phase::Closed, true));
     }
 }

@@ -99,10 +99,13 @@ impl Client {
             Err(Fault::Unreachable) => (Outcome::Unreachable, Err(Refusal::issuer_unreachable(1))),
             Err(Fault::Refused) => (Outcome::Refused, Err(Refusal::unavailable(Reason::IntrospectionRefused, 1))),
         };
-        match outcome {
+        let changed = match outcome {
             Outcome::Active | Outcome::Inactive | Outcome::Absurd => introspector.breaker.answered(),
             Outcome::Unreachable => introspector.breaker.failed(Reason::IssuerUnreachable, ended),
             Outcome::Refused => introspector.breaker.failed(Reason::IntrospectionRefused, ended),
+        };
+        if changed {
+            report(&call.issuer.settings.name, outcome);
         }
         introspector.counts.count(outcome, ended.duration_since(begun));
         call.settle(finding, asked);
@@ -111,7 +114,10 @@ impl Client {
     async fn ask(&self, call: &Call, left: Duration, now: UnixSeconds) -> Result<Introspected, Fault> {
         let request = self.request(&call.token, now).ok_or(Fault::Unreachable)?;
         let bounds = Bounds { total: left, body_bytes_max: INTROSPECTION_BYTES_MAX };
-        let answer = self.caller.call(request, bounds).await.map_err(|_| Fault::Unreachable)?;
+        let answer = self.caller.call(request, bounds).await.map_err(|fault| {
+            tracing::debug!(issuer = &*call.issuer.settings.name, %fault, "an introspection call failed");
+            Fault::Unreachable
+        })?;
         match answer.status() {
             StatusCode::OK => self.read(&call.issuer, &answer, now),
             // RFC 7662 §2.3: about us, never about the token.
@@ -175,6 +181,19 @@ impl Client {
             && date.0 >= oldest
             && !is_early(date, now, settings.leeway);
         is_ours.then_some(envelope.answer)
+    }
+}
+
+/// One line per change of state: an issuer that is away for a night is one line, not ten thousand.
+fn report(issuer: &str, outcome: Outcome) {
+    match outcome {
+        Outcome::Active | Outcome::Inactive | Outcome::Absurd => {
+            tracing::info!(issuer, "the issuer answers about tokens again");
+        }
+        Outcome::Unreachable => tracing::warn!(issuer, "the issuer does not answer about tokens; asking now and then"),
+        Outcome::Refused => {
+            tracing::error!(issuer, "the issuer refuses our introspection credentials; unknown tokens get 503");
+        }
     }
 }
 

@@ -205,7 +205,10 @@ impl Call {
             }
             Err(refusal) if refusal.reason().status() == http::StatusCode::UNAUTHORIZED => {
                 self.cache.forget(&self.digest);
-                self.introspector.remember(self.digest, refusal.reason(), asked);
+                // Time alone will make an early token good.
+                if refusal.reason() != Reason::TokenEarly {
+                    self.introspector.remember(self.digest, refusal.reason(), asked);
+                }
             }
             Ok(_) | Err(_) => {}
         }
