@@ -32,6 +32,7 @@ use scopegate::gateway::verify::token::VerifiedToken;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier};
 use scopegate::gateway::{credentials, route};
 use scopegate::oauth::challenge::Realm;
+use scopegate::state::revocations::Revocations;
 use std::hint::black_box;
 use std::sync::Arc;
 use std::time::Duration;
@@ -182,7 +183,12 @@ impl Bank {
         let store = KeyStore::new(&known.keys);
         store.take_over(KeyStore::read_file(&keys).unwrap(), Clock::System.instant());
         let issuers = vec![Arc::new(Issuer::new(known.clone(), Arc::new(store), &Clock::System))];
-        let verifier = Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Clock::System));
+        let verifier = Arc::new(Verifier::new(
+            issuers,
+            settings.limits.verdicts_max,
+            Arc::new(Revocations::new(1, Duration::from_mins(1))),
+            Clock::System,
+        ));
         let policy = Policy::compile(&settings, 1, verifier, &Metrics::new(1));
         Self { issuer, settings, policy, now: Clock::System.now() }
     }

@@ -20,6 +20,7 @@
 //! | [`gateway`] | the data path; what follows serves it |
 //! | [`oauth`] | the words of the RFCs as types: scopes, bearer credentials, claims, keys, challenges |
 //! | [`config`] | text to [`Settings`](config::Settings), or to every fault with its line; the bounds |
+//! | [`state`] | what outlives a policy and all workers share: revocations |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
 //! | [`admin`] | `/livez`, `/readyz`, `/metrics` on a listener of their own |
@@ -46,8 +47,8 @@
 //!
 //! # Who may import whom
 //!
-//! commands may use everything and nobody uses commands; gateway uses net, oauth, clock and config; admin uses gateway,
-//! net, clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
+//! commands may use everything and nobody uses commands; gateway uses net, oauth, state, clock and config; admin uses
+//! gateway, state, net, clock; state uses clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
 //! and sandbox never import each other, and stages never call each other. `tests/it/tidy.rs` holds these rules.
 //!
 //! # What is deliberately absent
@@ -57,7 +58,8 @@
 //! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
 //! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is
 //!   forwarded, byte for byte.
-//! - No verdict outlives its reason: dates and keys are checked again on every request, scope and grant are never cached.
+//! - No verdict outlives its reason: dates, keys and revocations are checked again on every request, scope and grant are
+//!   never cached.
 //! - No request is sent twice: another connection is tried only where not a byte had left.
 //! - No branch in `src` is there for a test, but `Clock::Manual`.
 //! - No bound is hidden: those that an operator may meet are in `config/limits.rs`.
@@ -72,4 +74,5 @@ pub mod net;
 pub mod oauth;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod state;
 pub mod telemetry;

@@ -132,6 +132,7 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let gauges = [
         ("connections", "Open client connections.", float(shared.connections.load(Ordering::Relaxed) as u64)),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
+        ("revocations", "Entries of the deny-list.", float(shared.revocations.len() as u64)),
         ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),
         (
             "config_last_reload_failed",

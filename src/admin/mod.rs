@@ -1,13 +1,14 @@
-//! The operators' listener: is it alive, is it ready, what does it count. It has no authentication, so `config` lets it
-//! listen on loopback only.
+//! The operators' listener: is it alive, is it ready, what does it count, whose tokens are revoked. It has no
+//! authentication, so `config` lets it listen on loopback only.
 
 pub mod exposition;
 mod introspection;
+mod revoke;
 
 use crate::gateway::Shared;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
-use http_body_util::Full;
+use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
 use hyper::server::conn::http1;
 use hyper::service::service_fn;
@@ -39,10 +40,7 @@ pub struct State {
 impl Admin {
     /// Answers the requests of one connection.
     pub async fn serve(self, stream: TcpStream) {
-        let service = service_fn(|request| {
-            let answer = self.answer(&request);
-            async move { Ok::<_, Infallible>(answer) }
-        });
+        let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request).await) });
         let served = http1::Builder::new()
             .timer(TokioTimer::new())
             .header_read_timeout(HEAD_TIMEOUT)
@@ -53,20 +51,34 @@ impl Admin {
         }
     }
 
-    fn answer(&self, request: &Request<Incoming>) -> Response<Full<Bytes>> {
-        if request.method() != Method::GET && request.method() != Method::HEAD {
-            let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, "only GET and HEAD\n".to_owned());
-            refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return refusal;
+    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
+        let (head, body) = request.into_parts();
+        match (head.uri.path(), &head.method) {
+            ("/revoke", &Method::POST) => {
+                let whole = Limited::new(body, ADMIN_BODY_BYTES_MAX).collect();
+                match tokio::time::timeout(BODY_TIMEOUT, whole).await {
+                    Ok(Ok(body)) => revoke::answer(&self.shared, &head.headers, &body.to_bytes()),
+                    Ok(Err(_)) => {
+                        text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long, or broke off\n".to_owned())
+                    }
+                    Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time\n".to_owned()),
+                }
+            }
+            ("/revoke", _) => other_method("POST"),
+            ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => self.page(head.uri.path()),
+            ("/livez" | "/readyz" | "/metrics", _) => other_method("GET, HEAD"),
+            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics and /revoke\n".to_owned()),
         }
-        match request.uri().path() {
-            "/livez" => text(StatusCode::OK, "alive\n".to_owned()),
+    }
+
+    fn page(&self, path: &str) -> Response<Full<Bytes>> {
+        match path {
             "/readyz" => self.ready(),
             "/metrics" => match exposition::render(&self.shared, &self.state) {
                 Ok(page) => typed(StatusCode::OK, exposition::CONTENT_TYPE, page),
                 Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot render the metrics: {fault}\n")),
             },
-            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz and /metrics\n".to_owned()),
+            _ => text(StatusCode::OK, "alive\n".to_owned()),
         }
     }
 
@@ -87,6 +99,12 @@ impl Admin {
     }
 }
 
+fn other_method(allowed: &'static str) -> Response<Full<Bytes>> {
+    let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
+    refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
+    refusal
+}
+
 fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
     typed(status, "text/plain; charset=utf-8", body)
 }
@@ -99,5 +117,9 @@ fn typed(status: StatusCode, content_type: &'static str, body: String) -> Respon
     response
 }
 
+/// A request that changes something.
+const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
+/// From a request's head to the end of its body.
+const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A scraper sends its head at once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);

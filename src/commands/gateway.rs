@@ -14,6 +14,7 @@ use crate::gateway::verify::{Issuer, Verifier};
 use crate::gateway::{Shared, Worker};
 use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
+use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
@@ -21,6 +22,7 @@ use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
+use std::time::Duration;
 use tokio::sync::watch;
 
 /// A gateway that serves until it is drained.
@@ -55,11 +57,15 @@ struct Fixed {
     admin: SocketAddr,
     access_log: config::AccessLog,
     limits: config::limits::Limits,
+    revocations: config::revocations::Revocations,
 }
 
 /// Everything that `Gateway::start` does with the configuration before it takes a socket.
+///
+/// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
-    share(settings, settings.server.workers.get(), Clock::System).map(drop)
+    let list = Arc::new(Revocations::new(0, Duration::ZERO));
+    verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
 
 impl Gateway {
@@ -141,7 +147,7 @@ impl Gateway {
             bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
         }
         let old = shared.policy.load_full();
-        let verifier = verifier(settings, Some(&old.verifier), shared.clock.clone())?;
+        let verifier = verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, verifier, &shared.metrics)));
         let policy = shared.policy.load();
         let is_used =
@@ -165,6 +171,7 @@ impl Fixed {
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),
+            revocations: settings.revocations.clone(),
         }
     }
 
@@ -176,6 +183,7 @@ impl Fixed {
             (self.admin != new.admin, "admin.listen"),
             (self.access_log != new.access_log, "access_log"),
             (self.limits != new.limits, "limits"),
+            (self.revocations != new.revocations, "revocations"),
         ]
         .into_iter()
         .find_map(|(differs, name)| differs.then_some(name))
@@ -184,9 +192,11 @@ impl Fixed {
 
 fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
     let metrics = Arc::new(Metrics::new(workers));
-    let verifier = verifier(settings, None, clock.clone())?;
+    let revocations = Arc::new(revocations(&settings.revocations, &clock)?);
+    let verifier = verifier(settings, None, (&revocations, &clock))?;
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, verifier, &metrics)),
+        revocations,
         metrics,
         connections: AtomicUsize::new(0),
         connections_max: settings.limits.connections_max,
@@ -194,13 +204,29 @@ fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Ar
     }))
 }
 
+/// A list that cannot be read whole must not be begun anew: what was revoked would be accepted.
+fn revocations(settings: &config::revocations::Revocations, clock: &Clock) -> anyhow::Result<Revocations> {
+    let config::revocations::Revocations { file, entries_max, keep } = settings;
+    Ok(match file {
+        None => Revocations::new(*entries_max, *keep),
+        Some(path) => Revocations::open(path, *entries_max, *keep, clock.now()).map_err(|fault| {
+            let hint = "mend the line, or move the file away if nothing in it matters any more";
+            CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display()))
+        })?,
+    })
+}
+
 /// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each issuer that has them
 /// from the same place. Key files are read again in any case, all of them before any is taken over.
-fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> anyhow::Result<Arc<Verifier>> {
+fn verifier(
+    settings: &Settings,
+    old: Option<&Arc<Verifier>>,
+    (revocations, clock): (&Arc<Revocations>, &Clock),
+) -> anyhow::Result<Arc<Verifier>> {
     let mut read = Vec::new();
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
-        let issuer = issuer(wanted, old, &clock);
+        let issuer = issuer(wanted, old, clock);
         if let KeySource::File(path) = &wanted.keys {
             let set = KeyStore::read_file(path)
                 .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
@@ -216,7 +242,7 @@ fn verifier(settings: &Settings, old: Option<&Arc<Verifier>>, clock: Clock) -> a
     };
     Ok(match old.filter(same) {
         Some(old) => Arc::clone(old),
-        None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, clock)),
+        None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
     })
 }
 

@@ -189,6 +189,8 @@ pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 pub const TIMEOUT_MAX: Duration = Duration::from_hours(24);
 /// Audiences of one issuer: a verdict remembers which of them a token has in as many bits.
 pub const AUDIENCES_MAX: usize = 64;
+/// What an operator may raise `revocations.entries` to: 1 GiB.
+pub const REVOCATIONS_MOST: usize = 10_000_000;
 /// The longest `max_age` of a route: an authentication of last year is none.
 pub const AGE_MAX: Duration = Duration::from_hours(366 * 24);
 /// What an operator may lower `head` to: hyper's parser takes no smaller buffer.

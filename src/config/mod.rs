@@ -11,6 +11,7 @@ mod listeners;
 mod names;
 mod quantity;
 mod reader;
+pub mod revocations;
 mod routes;
 mod template;
 mod tree;
@@ -24,6 +25,7 @@ use http::{Method, Uri};
 use introspection::Introspection;
 use limits::Limits;
 use reader::{Context, Value};
+use revocations::Revocations;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -72,12 +74,14 @@ fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<Stri
 
 /// Reads every section, the last one too where the first is wrong.
 fn settings(root: &Value<'_>) -> Option<Settings> {
-    let section = root.section(&["server", "admin", "access_log", "limits", "issuers", "upstreams", "routes"])?;
+    let section =
+        root.section(&["server", "admin", "access_log", "limits", "revocations", "issuers", "upstreams", "routes"])?;
     let server = section.need("server").and_then(|value| listeners::server(&value));
     let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
     let admin = listeners::admin(&section, public);
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
+    let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
     let (issuer_names, issuers) = match section.find("issuers") {
         Some(value) => issuers::read(&value),
         None => (names::Names::new(issuers::NOUN), Some(Vec::new())),
@@ -106,6 +110,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         upstreams: upstreams?,
         routes: routes?,
         limits: limits?,
+        revocations: revocations?,
     })
 }
 
@@ -126,6 +131,8 @@ pub struct Settings {
     pub routes: Vec<Route>,
     /// The bounds that operators may move.
     pub limits: Limits,
+    /// The deny-list.
+    pub revocations: Revocations,
 }
 
 /// The public listener.

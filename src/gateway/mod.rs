@@ -19,6 +19,7 @@ pub mod verify;
 use crate::clock::Clock;
 use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
+use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
 use forward::pool::{Home, Upstream};
 use http1::answer::{self, DateLine};
@@ -37,6 +38,8 @@ use std::time::Duration;
 pub struct Shared {
     /// The policy in force; replaced whole.
     pub policy: ArcSwap<Policy>,
+    /// Tokens that are not accepted any more.
+    pub revocations: Arc<Revocations>,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Open client connections of all workers.

@@ -86,6 +86,8 @@ pub enum Reason {
     TokenEarly,
     /// The issuer says that it is expired, revoked or unknown.
     TokenInactive,
+    /// On the deny-list.
+    TokenRevoked,
     /// Bound to a key or certificate whose proof is not checked here.
     SenderUnproven,
 
@@ -181,7 +183,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 41] = [
+    pub const ALL: [Self; 42] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -209,6 +211,7 @@ impl Reason {
         Self::TokenExpired,
         Self::TokenEarly,
         Self::TokenInactive,
+        Self::TokenRevoked,
         Self::SenderUnproven,
         Self::ScopeMissing,
         Self::GrantWrong,
@@ -288,6 +291,7 @@ impl Reason {
             Self::TokenExpired => bad_token("token_expired", "The access token expired"),
             Self::TokenEarly => bad_token("token_early", "The access token is not valid yet"),
             Self::TokenInactive => bad_token("token_inactive", "The access token is not active"),
+            Self::TokenRevoked => bad_token("token_revoked", "The access token was revoked"),
             Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),

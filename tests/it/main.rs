@@ -31,6 +31,7 @@ mod observe;
 mod properties;
 mod read;
 mod reload;
+mod revocation;
 mod route;
 mod tidy;
 mod upstream;

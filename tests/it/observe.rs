@@ -43,8 +43,11 @@ fn the_metrics_are_these() {
         .map(|name| format!("scopegate_{name}"))
         .collect();
     names.sort();
-    let mut expected: Vec<_> =
-        METRICS.iter().map(ToString::to_string).chain(["scopegate_verdicts gauge".to_owned()]).collect();
+    let mut expected: Vec<_> = METRICS
+        .iter()
+        .map(ToString::to_string)
+        .chain(["scopegate_verdicts gauge".to_owned(), "scopegate_revocations gauge".to_owned()])
+        .collect();
     expected.sort();
     assert_eq!(names, expected);
     assert_eq!(page.matches("# HELP scopegate_").count(), expected.len());
@@ -188,8 +191,7 @@ fn the_admin_listener_says_little_and_only_to_readers() {
         assert_eq!(world.admin(path).status(), status, "{path}");
     }
     for method in ["POST", "DELETE", "TRACE", "OPTIONS"] {
-        let answer =
-            crate::support::client::Client::connect(world.gateway().admin()).send(&Request::new(method, "/metrics"));
+        let answer = world.ask_admin(&Request::new(method, "/metrics"));
         assert_eq!((answer.status(), answer.one("allow")), (405, "GET, HEAD"), "{method}");
     }
     for path in ["/metrics", "/livez", "/readyz"] {

@@ -13,8 +13,10 @@ use scopegate::gateway::policy::Policy;
 use scopegate::gateway::refusal::Reason;
 use scopegate::gateway::verify::Verifier;
 use scopegate::gateway::{read, route as router};
+use scopegate::state::revocations::Revocations;
 use std::path::Path;
 use std::sync::Arc;
+use std::time::Duration;
 
 /// A template and its one method.
 type Rule = (String, &'static str);
@@ -26,7 +28,8 @@ fn policy(rules: &[Rule]) -> Option<Policy> {
     let routes: Vec<_> = rules.iter().map(|(path, method)| route(path, method, "access: open")).collect();
     let setup = Setup { issuers: String::new(), ..Setup::routes(&routes) };
     let settings = scopegate::config::parse(&setup.yaml(nobody()), Path::new("scopegate.yaml")).ok()?;
-    let verifier = Arc::new(Verifier::new(Vec::new(), 1, Clock::manual(0)));
+    let verifier =
+        Arc::new(Verifier::new(Vec::new(), 1, Arc::new(Revocations::new(0, Duration::ZERO)), Clock::manual(0)));
     Some(Policy::compile(&settings, 1, verifier, &Metrics::new(1)))
 }
 

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 /// Which top-level modules a module may name, beside its own. `commands` and `lib.rs` may name all.
-const IMPORTS: [(&str, &[&str]); 8] = [
+const IMPORTS: [(&str, &[&str]); 9] = [
     ("src/main.rs", &["cli", "commands", "telemetry"]),
     ("src/cli.rs", &[]),
     ("src/clock.rs", &[]),
@@ -11,9 +11,10 @@ const IMPORTS: [(&str, &[&str]); 8] = [
     ("src/oauth/", &["clock"]),
     ("src/config/", &["oauth"]),
     ("src/net/", &["clock"]),
-    ("src/admin/", &["gateway", "net", "clock"]),
+    ("src/state/", &["clock"]),
+    ("src/admin/", &["gateway", "state", "net", "clock"]),
 ];
-const GATEWAY: [&str; 4] = ["net", "oauth", "clock", "config"];
+const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.

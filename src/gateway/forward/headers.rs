@@ -3,7 +3,7 @@
 
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
-use super::super::verify::token::IDENTITY_PREFIX;
+use super::super::verify::identity::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 

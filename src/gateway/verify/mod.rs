@@ -1,7 +1,8 @@
 //! VERIFY: a bearer token becomes a `VerifiedToken`, or is refused. Order: issuer, that issuer's keys only, algorithm,
-//! claims, signature; then on every request, cached or not: dates and key generation.
+//! claims, signature; then on every request, cached or not: dates, key generation, revocations.
 
 pub mod cache;
+pub mod identity;
 pub mod introspect;
 pub mod jwt;
 pub mod keys;
@@ -13,6 +14,7 @@ use super::credentials::Bearer;
 use super::refusal::{Reason, Refusal};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
+use crate::state::revocations::Revocations;
 use cache::{CacheUse, VerdictCache};
 use introspect::Introspector;
 use keys::KeyStore;
@@ -27,6 +29,7 @@ use token::VerifiedToken;
 pub struct Verifier {
     issuers: Vec<Arc<Issuer>>,
     cache: Arc<VerdictCache>,
+    revocations: Arc<Revocations>,
     /// Of no other verifier of this process.
     id: u64,
     clock: Clock,
@@ -67,9 +70,9 @@ impl Issuer {
 
 impl Verifier {
     /// A verifier with an empty cache of `verdicts_max` entries.
-    pub fn new(issuers: Vec<Arc<Issuer>>, verdicts_max: usize, clock: Clock) -> Self {
-        let cache = Arc::new(VerdictCache::new(verdicts_max));
-        Self { issuers, cache, id: NEXT_ID.fetch_add(1, Ordering::Relaxed), clock }
+    pub fn new(issuers: Vec<Arc<Issuer>>, verdicts_max: usize, revocations: Arc<Revocations>, clock: Clock) -> Self {
+        let (id, cache) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Arc::new(VerdictCache::new(verdicts_max)));
+        Self { issuers, cache, revocations, id, clock }
     }
 
     /// In the order of the configuration.
@@ -82,8 +85,8 @@ impl Verifier {
         self.cache.len()
     }
 
-    /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates or
-    /// the generation of the keys. `memo` is the connection's, `asks` the route's. Never waits: that is for whoever
+    /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates,
+    /// the generation of the keys or the deny-list. `memo` is the connection's, `asks` the route's. Never waits: that is for whoever
     /// gets an `Inquiry`.
     pub fn verify<'v>(
         &'v self,
@@ -93,12 +96,12 @@ impl Verifier {
         now: UnixSeconds,
     ) -> Verification<'v> {
         if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.holds(asks, now)) {
-            return Verification::Decided(VerifiedToken::check(verdict, now), CacheUse::Hit);
+            return Verification::Decided(VerifiedToken::check(verdict, &self.revocations, now), CacheUse::Hit);
         }
         let digest = cache::digest(bearer.token());
         if let Some(verdict) = self.cache.find(&digest).filter(|verdict| verdict.holds(asks, now)) {
             memo.keep(bearer.token(), self.id, &verdict);
-            return Verification::Decided(VerifiedToken::check(verdict, now), CacheUse::Hit);
+            return Verification::Decided(VerifiedToken::check(verdict, &self.revocations, now), CacheUse::Hit);
         }
         if let Some(inquiry) = Inquiry::about(bearer.token(), digest, self, asks, now) {
             return match inquiry.refused() {
@@ -108,7 +111,7 @@ impl Verifier {
         }
         let fresh = jwt::verify(bearer.token(), self, now).and_then(|verdict| {
             let verdict = Arc::new(verdict);
-            let token = VerifiedToken::check(Arc::clone(&verdict), now)?;
+            let token = VerifiedToken::check(Arc::clone(&verdict), &self.revocations, now)?;
             self.cache.store(digest, verdict);
             Ok(token)
         });

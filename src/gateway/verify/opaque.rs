@@ -9,6 +9,7 @@ use crate::clock::UnixSeconds;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::Claims;
 use crate::oauth::introspection;
+use crate::state::revocations::Revocations;
 use std::sync::Arc;
 
 /// Whom a route asks about opaque tokens.
@@ -27,6 +28,7 @@ pub enum Asks {
 pub struct Inquiry<'v> {
     issuer: &'v Arc<Issuer>,
     cache: &'v Arc<VerdictCache>,
+    revocations: &'v Revocations,
     token: &'v [u8],
     digest: Digest,
     is_anew: bool,
@@ -69,7 +71,7 @@ impl<'v> Inquiry<'v> {
     ) -> Option<Self> {
         let issuer = asks.about(token, verifier)?;
         let is_anew = matches!(asks, Asks::Always(_));
-        Some(Self { issuer, cache: &verifier.cache, token, digest, is_anew, now })
+        Some(Self { issuer, cache: &verifier.cache, revocations: &verifier.revocations, token, digest, is_anew, now })
     }
 
     /// The issuer's refusal of a moment ago, if this route may use it.
@@ -88,7 +90,7 @@ impl<'v> Inquiry<'v> {
         } else {
             introspector.ask(&question, self.now).await
         };
-        VerifiedToken::check(finding?, self.now)
+        VerifiedToken::check(finding?, self.revocations, self.now)
     }
 }
 
@@ -102,7 +104,7 @@ pub(super) fn judge(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) ->
         return Err(Reason::TypeWrong.into());
     }
     jwt::check_answer(&claims, issuer, asked)?;
-    let verdict = Arc::new(Verdict::answered(issuer, claims, asked)?);
-    VerifiedToken::check(Arc::clone(&verdict), asked)?;
-    Ok(verdict)
+    let verdict = Verdict::answered(issuer, claims, asked)?;
+    verdict.check_dates(asked)?;
+    Ok(Arc::new(verdict))
 }

@@ -1,17 +1,18 @@
 //! The value that proves a token was verified. Made only here, and only for the moment it was asked about.
 
 use super::Issuer;
+use super::identity::{self, Texts};
 use super::opaque::Asks;
 use crate::clock::UnixSeconds;
 use crate::config::limits::AUDIENCES_MAX;
-use crate::gateway::forward::headers;
 use crate::gateway::observe::line;
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::{Claims, Detail};
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::Scopes;
-use http::HeaderValue;
+use crate::state::revocations::{Bearer, Revocations};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 
 /// A token whose signature, claims and dates hold now. It is no permission: `authorize` decides.
@@ -26,41 +27,14 @@ pub struct Verdict {
     source: Source,
     expires: UnixSeconds,
     not_before: Option<UnixSeconds>,
+    issued: Option<UnixSeconds>,
+    /// The last epoch of the deny-list at which it was not on it; 0: it was not looked at yet.
+    cleared: AtomicU64,
     audiences: Audiences,
     holder: Holder,
     texts: Texts,
     /// What few tokens have, so that the others have no room for it.
     rare: Option<Box<Rare>>,
-}
-
-/// What is written on every request, in one piece of memory: with many tokens, each further piece is one more that the
-/// processor does not have at hand.
-#[derive(Debug)]
-struct Texts {
-    all: Box<str>,
-    /// Where the identity headers end, from the start.
-    identity_end: usize,
-    /// Where the log's fields end, from there.
-    line_end: usize,
-}
-
-impl Texts {
-    fn new(identity: &str, line: &str, scope: &str) -> Self {
-        let line_end = identity.len() + line.len();
-        Self { all: [identity, line, scope].concat().into(), identity_end: identity.len(), line_end }
-    }
-
-    fn identity(&self) -> &str {
-        self.all.get(..self.identity_end).unwrap_or_default()
-    }
-
-    fn line(&self) -> &str {
-        self.all.get(self.identity_end..self.line_end).unwrap_or_default()
-    }
-
-    fn scope(&self) -> &str {
-        self.all.get(self.line_end..).unwrap_or_default()
-    }
 }
 
 #[derive(Debug)]
@@ -112,13 +86,10 @@ pub enum Holder {
 
 impl VerifiedToken {
     /// The checks that time can undo.
-    pub(super) fn check(verdict: Arc<Verdict>, now: UnixSeconds) -> Result<Self, Refusal> {
-        let leeway = verdict.issuer.settings.leeway;
-        if now.0 >= verdict.expires.0.saturating_add(seconds(leeway)) {
-            return Err(Reason::TokenExpired.into());
-        }
-        if verdict.not_before.is_some_and(|date| is_early(date, now, leeway)) {
-            return Err(Reason::TokenEarly.into());
+    pub(super) fn check(verdict: Arc<Verdict>, revocations: &Revocations, now: UnixSeconds) -> Result<Self, Refusal> {
+        verdict.check_dates(now)?;
+        if verdict.is_revoked(revocations, now) {
+            return Err(Reason::TokenRevoked.into());
         }
         Ok(Self(verdict))
     }
@@ -207,6 +178,40 @@ impl Verdict {
         Self::new(Arc::clone(issuer), (issuer.keys.generation(), source), expires, claims)
     }
 
+    /// Whether it has begun and has not ended.
+    pub(super) fn check_dates(&self, now: UnixSeconds) -> Result<(), Refusal> {
+        let leeway = self.issuer.settings.leeway;
+        if now.0 >= self.expires.0.saturating_add(seconds(leeway)) {
+            return Err(Reason::TokenExpired.into());
+        }
+        if self.not_before.is_some_and(|date| is_early(date, now, leeway)) {
+            return Err(Reason::TokenEarly.into());
+        }
+        Ok(())
+    }
+
+    /// Looks at the deny-list only where it changed since the last time. The epoch is read first: what is added while
+    /// the list is looked at moves it on.
+    fn is_revoked(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
+        let epoch = revocations.epoch();
+        if self.cleared.load(Ordering::Relaxed) == epoch {
+            return false;
+        }
+        let bearer = Bearer {
+            issuer: &self.issuer.settings.issuer,
+            token_id: self.texts.identity_field(identity::TOKEN_ID),
+            subject: self.texts.identity_field(identity::SUBJECT),
+            client_id: self.texts.identity_field(identity::CLIENT_ID),
+            consent: self.texts.identity_field(identity::CONSENT_ID),
+            issued: self.issued,
+        };
+        let is_revoked = revocations.has(&bearer, now);
+        if !is_revoked {
+            self.cleared.store(epoch, Ordering::Relaxed);
+        }
+        is_revoked
+    }
+
     /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
     /// token invalid: encoding it would give the API another identity than the issuer named.
     fn new(
@@ -220,7 +225,7 @@ impl Verdict {
         if let Some(client_id) = &claims.client_id {
             line.extend(line::field("client_id", client_id.as_bytes()));
         }
-        let identity = identity(&issuer, &claims, holder)?;
+        let identity = identity::block(&issuer, &claims, holder)?;
         let text = |octets: Vec<u8>| String::from_utf8(octets).map_err(|_| Reason::Internal);
         let texts = Texts::new(&text(identity)?, &text(line)?, claims.scope.scopes().as_str());
         Ok(Self {
@@ -230,6 +235,8 @@ impl Verdict {
             source,
             expires,
             not_before: claims.not_before,
+            issued: claims.issued,
+            cleared: AtomicU64::new(0),
             holder,
             texts,
             rare: Rare::of(claims.consent, claims.acr, claims.authenticated, claims.details),
@@ -274,55 +281,8 @@ impl Holder {
     }
 }
 
-fn identity(issuer: &Issuer, claims: &Claims, holder: Holder) -> Result<Vec<u8>, Refusal> {
-    let (subject, subject_type) = match holder {
-        Holder::Customer(_) => (claims.subject.as_deref(), "user"),
-        // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.
-        Holder::Client => (None, "client"),
-    };
-    let scope = Some(claims.scope.scopes().as_str()).filter(|scope| !scope.is_empty());
-    let mut block = Vec::new();
-    for (name, value) in [
-        (CLIENT_ID, claims.client_id.as_deref()),
-        (SUBJECT, subject),
-        (SUBJECT_TYPE, Some(subject_type)),
-        (SCOPE, scope),
-        (ISSUER, Some(&*issuer.settings.issuer)),
-        (GRANT, holder.grant().map(Grant::as_str)),
-        (CONSENT_ID, claims.consent.as_deref()),
-        (TOKEN_ID, claims.token_id.as_deref()),
-    ] {
-        if let Some(value) = value {
-            headers::field(&mut block, name, &field(value)?);
-        }
-    }
-    Ok(block)
-}
-
-/// Visible ASCII and inner spaces only: what every HTTP library reads alike.
-fn field(value: &str) -> Result<HeaderValue, Refusal> {
-    let is_plain = !value.is_empty()
-        && value.bytes().all(|b| matches!(b, 0x20..=0x7E))
-        && !value.starts_with(' ')
-        && !value.ends_with(' ');
-    match HeaderValue::from_str(value) {
-        Ok(field) if is_plain => Ok(field),
-        Ok(_) | Err(_) => Err(Reason::ClaimInvalid.into()),
-    }
-}
-
 fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
-/// Every identity header begins so; inbound fields that do are removed.
-pub const IDENTITY_PREFIX: &str = "x-auth-";
-const CLIENT_ID: &str = "x-auth-client-id";
-const SUBJECT: &str = "x-auth-subject";
-const SUBJECT_TYPE: &str = "x-auth-subject-type";
-const SCOPE: &str = "x-auth-scope";
-const ISSUER: &str = "x-auth-issuer";
-const GRANT: &str = "x-auth-grant";
-const CONSENT_ID: &str = "x-auth-consent-id";
-const TOKEN_ID: &str = "x-auth-token-id";
 const EARLY_TOLERANCE: Duration = Duration::from_secs(10);

@@ -26,6 +26,8 @@ pub struct Setup {
     pub upstream: String,
     /// The routes' entries.
     pub routes: String,
+    /// Further sections, whole.
+    pub further: String,
     /// Where time comes from.
     pub clock: Clock,
 }
@@ -56,6 +58,7 @@ impl Default for Setup {
                 route("/open/{*rest}", "GET, HEAD, POST", "access: open"),
             ]
             .concat(),
+            further: String::new(),
             clock: Clock::manual(NOW),
         }
     }
@@ -87,9 +90,9 @@ impl Setup {
         if !self.issuers.is_empty() {
             write!(text, "issuers:\n{}", self.issuers).unwrap();
         }
-        let extra = &self.upstream;
+        let Self { upstream: extra, routes, further, .. } = self;
         write!(text, "upstreams:\n  - name: api\n    servers: [\"http://{upstream}\"]\n{extra}").unwrap();
-        write!(text, "routes:\n{}", self.routes).unwrap();
+        write!(text, "routes:\n{routes}{further}").unwrap();
         text
     }
 
@@ -162,7 +165,19 @@ impl World {
 
     /// One of the operators' pages.
     pub fn admin(&self, path: &str) -> Message {
-        Client::connect(self.gateway().admin()).send(&Request::get(path))
+        self.ask_admin(&Request::get(path))
+    }
+
+    /// A request to the operators' listener.
+    pub fn ask_admin(&self, request: &Request) -> Message {
+        Client::connect(self.gateway().admin()).send(request)
+    }
+
+    /// Ends it, and starts it anew in the same folder.
+    pub fn restart(&mut self, setup: &Setup) {
+        self.drain();
+        let settings = config::parse(&setup.yaml(self.upstream.address()), &self.path("scopegate.yaml")).unwrap();
+        self.gateway = Some(Gateway::start(settings, self.clock.clone()).unwrap());
     }
 
     /// Waits until every issuer has keys.
@@ -262,8 +277,7 @@ impl World {
     }
 }
 
-/// Above the numbers that tests give themselves.
-const ROWS: usize = 1_000_000;
+const ROWS: usize = 1_000_000; // Above the numbers that tests give themselves.
 
 /// What a client is told: the class, never the cause (ERR-4, ERR-10).
 fn description(reason: &str) -> &'static str {
@@ -278,6 +292,7 @@ fn description(reason: &str) -> &'static str {
         "audience_wrong" => "The access token is meant for another resource",
         "token_expired" => "The access token expired",
         "token_inactive" => "The access token is not active",
+        "token_revoked" => "The access token was revoked",
         "token_early" => "The access token is not valid yet",
         "sender_unproven" => "The access token is bound to a sender whose proof is not accepted here",
         other => panic!("{other} is no reason to refuse a token"),

@@ -1,0 +1,117 @@
+//! `POST /revoke`: puts tokens on the deny-list. When it answers 204, the revocation is written down and holds for the
+//! next request of every worker, whatever they remember.
+//!
+//! The body is one JSON object: `issuer`, at most one of `token_id`, `subject`, `client_id` and `consent_id`, and where
+//! wanted `issued_before` and `until`, in seconds since 1970. An issuer alone is everybody, which needs `issued_before`.
+
+use super::{text, typed};
+use crate::clock::UnixSeconds;
+use crate::gateway::Shared;
+use crate::state::revocations::{Refused, Revocation, Whose};
+use bytes::Bytes;
+use http::{HeaderMap, Response, StatusCode, header};
+use http_body_util::Full;
+use serde::Deserialize;
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct Wanted {
+    issuer: String,
+    token_id: Option<String>,
+    subject: Option<String>,
+    client_id: Option<String>,
+    consent_id: Option<String>,
+    issued_before: Option<i64>,
+    until: Option<i64>,
+}
+
+/// Answers one request whose body is `body`.
+pub(super) fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
+    if let Some((status, why)) = wrong_sender(headers) {
+        return text(status, why.to_owned());
+    }
+    let wanted: Wanted = match serde_json::from_slice(body) {
+        Ok(wanted) => wanted,
+        // serde_json says which member and where; a value of a wrong type would stand in it too.
+        Err(fault) if fault.is_data() => return bad("a member is unknown, missing or of the wrong type"),
+        Err(_) => return bad("the body is not JSON"),
+    };
+    match wanted.revocation(shared) {
+        Ok(revocation) => match shared.revocations.revoke(&revocation, shared.clock.now()) {
+            Ok(()) => {
+                tracing::info!(issuer = revocation.issuer, kind = kind(revocation.whose), "tokens were revoked");
+                Response::builder().status(StatusCode::NO_CONTENT).body(Full::default()).unwrap_or_default()
+            }
+            Err(refused) => not_taken(&refused),
+        },
+        Err(why) => bad(why),
+    }
+}
+
+/// A page in an operator's browser must not be able to revoke: it can send neither this type nor, without `Origin`, a
+/// request of this method.
+fn wrong_sender(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+    let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
+        let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
+        essence.trim_ascii().eq_ignore_ascii_case(b"application/json")
+    });
+    match (headers.contains_key(header::ORIGIN), is_json) {
+        (true, _) => Some((StatusCode::FORBIDDEN, "not for browsers\n")),
+        (false, false) => Some((StatusCode::UNSUPPORTED_MEDIA_TYPE, "the body is application/json\n")),
+        (false, true) => None,
+    }
+}
+
+impl Wanted {
+    fn revocation(&self, shared: &Shared) -> Result<Revocation<'_>, &'static str> {
+        let policy = shared.policy.load();
+        if !policy.verifier.issuers().iter().any(|issuer| *issuer.settings.issuer == *self.issuer) {
+            return Err("`issuer` is none of the configured ones: it is compared character by character");
+        }
+        let names = [
+            self.token_id.as_deref().map(Whose::Token),
+            self.subject.as_deref().map(Whose::Customer),
+            self.client_id.as_deref().map(Whose::Client),
+            self.consent_id.as_deref().map(Whose::Consent),
+        ];
+        let mut given = names.into_iter().flatten();
+        let whose = match (given.next(), given.next()) {
+            (Some(whose), None) => whose,
+            (Some(_), Some(_)) => return Err("name one of token_id, subject, client_id and consent_id"),
+            (None, _) if self.issued_before.is_some() => Whose::Everybody,
+            (None, _) => {
+                return Err(
+                    "everybody's tokens can be revoked only with `issued_before`: name a token, subject, client or consent",
+                );
+            }
+        };
+        if self.until.is_some_and(|until| until <= shared.clock.now().0) {
+            return Err("`until` has passed");
+        }
+        Ok(Revocation {
+            issuer: &self.issuer,
+            whose,
+            issued_before: self.issued_before.map(UnixSeconds),
+            until: self.until.map(UnixSeconds),
+        })
+    }
+}
+
+fn kind(whose: Whose<'_>) -> &'static str {
+    match whose {
+        Whose::Token(_) => "token",
+        Whose::Customer(_) => "subject",
+        Whose::Client(_) => "client",
+        Whose::Consent(_) => "consent",
+        Whose::Everybody => "everybody",
+    }
+}
+
+fn bad(why: &str) -> Response<Full<Bytes>> {
+    typed(StatusCode::BAD_REQUEST, "text/plain; charset=utf-8", format!("nothing was revoked: {why}\n"))
+}
+
+fn not_taken(refused: &Refused) -> Response<Full<Bytes>> {
+    tracing::error!(%refused, "a revocation was not taken");
+    text(StatusCode::INSUFFICIENT_STORAGE, format!("nothing was revoked: {refused}\n"))
+}

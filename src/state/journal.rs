@@ -1,0 +1,141 @@
+//! The deny-list's file: a line an entry, added and brought to the disk before the revocation is acknowledged.
+//!
+//! A line is `digest until issued_before`, the digest in hexadecimal, `-` for no date. The last line may be torn, by a
+//! machine that stopped while it was written: it was never acknowledged. Any other fault is refused, since a list that
+//! is read in part lets revoked tokens in.
+
+use super::revocations::{Digest, Entry};
+use std::collections::HashMap;
+use std::fmt::Write as _;
+use std::fs::{self, File, OpenOptions};
+use std::io::{self, Write as _};
+use std::path::Path;
+
+pub(super) struct Journal {
+    file: File,
+}
+
+impl Journal {
+    /// Reads what is there, drops what has expired by `now`, and writes the rest anew: so the file is no longer than the
+    /// list. A file that is not there is made.
+    pub(super) fn open(path: &Path, now: i64) -> io::Result<(Self, HashMap<Digest, Entry>)> {
+        let mut entries = HashMap::<Digest, Entry>::new();
+        for (digest, entry) in read(path)?.into_iter().filter(|(_, entry)| entry.until > now) {
+            entries.entry(digest).and_modify(|known| *known = known.joined(entry)).or_insert(entry);
+        }
+        let compact = path.with_extension("compact");
+        let mut file = File::create(&compact)?;
+        let lines: String = entries.iter().map(|(digest, entry)| line(digest, *entry)).collect();
+        file.write_all(lines.as_bytes())?;
+        file.sync_all()?;
+        fs::rename(&compact, path)?;
+        // The name itself has to reach the disk too.
+        File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
+            .sync_all()?;
+        Ok((Self { file: OpenOptions::new().append(true).open(path)? }, entries))
+    }
+
+    /// Returns when the entry is on the disk.
+    pub(super) fn append(&mut self, digest: &Digest, entry: Entry) -> io::Result<()> {
+        let length = self.file.metadata()?.len();
+        let written = self.file.write_all(line(digest, entry).as_bytes()).and_then(|()| self.file.sync_data());
+        if written.is_err() {
+            // Half a line in the middle would make the whole file unreadable.
+            self.file.set_len(length)?;
+        }
+        written
+    }
+}
+
+fn read(path: &Path) -> io::Result<Vec<(Digest, Entry)>> {
+    let text = match fs::read_to_string(path) {
+        Ok(text) => text,
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(fault) => return Err(fault),
+    };
+    // What follows the last line's end is torn, or nothing.
+    let whole = text.rsplit_once('\n').map_or("", |(whole, _torn)| whole);
+    let entries = whole.lines().enumerate().map(|(place, line)| {
+        let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("line {} is no revocation", place + 1));
+        parse(line).ok_or_else(bad)
+    });
+    entries.collect()
+}
+
+fn line(digest: &Digest, entry: Entry) -> String {
+    let mut line = String::new();
+    for octet in digest {
+        write!(line, "{octet:02x}").expect("writing to a String does not fail");
+    }
+    let before = entry.issued_before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+    writeln!(line, " {} {before}", entry.until).expect("writing to a String does not fail");
+    line
+}
+
+fn parse(line: &str) -> Option<(Digest, Entry)> {
+    let mut words = line.split(' ');
+    let (digest, until, before) = (words.next()?, words.next()?, words.next()?);
+    if words.next().is_some() || digest.len() != 64 || !digest.is_ascii() {
+        return None;
+    }
+    let mut octets = [0; 32];
+    for (place, octet) in octets.iter_mut().enumerate() {
+        *octet = u8::from_str_radix(digest.get(place * 2..place * 2 + 2)?, 16).ok()?;
+    }
+    let issued_before = if before == "-" { None } else { Some(before.parse().ok()?) };
+    Some((octets, Entry { issued_before, until: until.parse().ok()? }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const ONE: Entry = Entry { issued_before: Some(5), until: 100 };
+    const TWO: Entry = Entry { issued_before: None, until: 200 };
+
+    fn filled(path: &Path) {
+        let (mut journal, entries) = Journal::open(path, 0).unwrap();
+        assert!(entries.is_empty());
+        journal.append(&[1; 32], ONE).unwrap();
+        journal.append(&[2; 32], TWO).unwrap();
+    }
+
+    #[test]
+    fn what_was_appended_is_there_again_until_it_expires() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        filled(&path);
+        let (mut journal, entries) = Journal::open(&path, 0).unwrap();
+        assert_eq!(entries, HashMap::from([([1; 32], ONE), ([2; 32], TWO)]));
+        journal.append(&[1; 32], TWO).unwrap();
+        let (_, entries) = Journal::open(&path, 0).unwrap();
+        assert_eq!(entries[&[1; 32]], Entry { issued_before: None, until: 200 });
+        let (_, entries) = Journal::open(&path, 200).unwrap();
+        assert!(entries.is_empty());
+        assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    #[test]
+    fn a_torn_last_line_was_never_acknowledged_and_any_other_fault_is_refused() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        filled(&path);
+        let good = fs::read_to_string(&path).unwrap();
+        fs::write(&path, format!("{good}{}", &good[..40])).unwrap();
+        assert_eq!(Journal::open(&path, 0).unwrap().1.len(), 2);
+        for bad in [
+            format!("{}\n{good}", &good[..40]),
+            format!("{good}\n{good}"),
+            good.replace(" 100 ", " x "),
+            good.replacen('0', "g", 1),
+            good.replacen(" 5", " 5 5", 1),
+        ] {
+            fs::write(&path, bad).unwrap();
+            let fault = Journal::open(&path, 0).err().unwrap();
+            assert!(
+                fault.to_string().starts_with("line ") && fault.to_string().ends_with(" is no revocation"),
+                "{fault}"
+            );
+        }
+    }
+}

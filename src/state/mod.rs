@@ -1,0 +1,4 @@
+//! What outlives a policy and is shared by all workers. It knows time and nothing else of us.
+
+mod journal;
+pub mod revocations;

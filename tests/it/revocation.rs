@@ -1,0 +1,135 @@
+//! Revocation over the wire (E9, FAPI-4): effective on the next request, on every worker, for tokens that are remembered.
+
+use crate::support::client::{Client, Request};
+use crate::support::gateway::{Setup, World};
+use crate::support::tokens::{ISSUER, NOW, Token};
+use serde_json::{Value, json};
+use std::time::Duration;
+
+fn revoke(world: &World, body: &Value) -> u16 {
+    let request = Request::new("POST", "/revoke").field("content-type: application/json").body(body.to_string());
+    world.ask_admin(&request).status()
+}
+
+fn several_workers() -> Setup {
+    Setup { server: "  workers: 3\n".to_owned(), ..Setup::default() }
+}
+
+fn with(section: &str) -> Setup {
+    Setup { further: format!("revocations: {section}\n"), ..Setup::default() }
+}
+
+/// Twelve connections: with three workers, hardly any is left out.
+fn clients(world: &World) -> Vec<Client> {
+    (0..12).map(|_| world.client()).collect()
+}
+
+#[test]
+fn each_kind_takes_effect_on_the_next_request_of_every_worker() {
+    let token = || Token::good().claim("consent_id", "consent-1");
+    for (kind, name) in
+        [("token_id", "token-1"), ("subject", "customer-1"), ("client_id", "tpp-1"), ("consent_id", "consent-1")]
+    {
+        let world = several_workers().start();
+        let (mut clients, request) = (clients(&world), Request::get("/accounts").token(&token().mint()));
+        for client in &mut clients {
+            for _ in 0..2 {
+                assert_eq!(client.send(&request).status(), 200, "{kind}: before");
+            }
+        }
+        assert_eq!(revoke(&world, &json!({"issuer": ISSUER, kind: format!("{name}x")})), 204, "{kind}");
+        assert_eq!(clients[0].send(&request).status(), 200, "{kind}: another one was meant");
+        assert_eq!(revoke(&world, &json!({"issuer": ISSUER, kind: name})), 204, "{kind}");
+        for client in &mut clients {
+            let answer = client.send(&request);
+            let expected =
+                "Bearer realm=\"bank\", error=\"invalid_token\", error_description=\"The access token was revoked\"";
+            assert_eq!((answer.status(), answer.one("www-authenticate")), (401, expected), "{kind}: after");
+        }
+        world.refuses(&[(kind, token().claim("exp", NOW + 200).mint(), "token_revoked")]);
+        assert!((world.metric("scopegate_revocations") - 2.0).abs() < 0.5);
+    }
+}
+
+#[test]
+fn tokens_issued_later_are_spared_where_a_date_is_named() {
+    let world = World::start();
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "issued_before": NOW - 10})), 204);
+    let issued = |at: i64| Token::good().claim("iat", at).mint();
+    world.refuses(&[("before", issued(NOW - 11), "token_revoked")]);
+    world.accepts(&[("at", issued(NOW - 10)), ("after", issued(NOW))]);
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "subject": "customer-1", "issued_before": NOW})), 204);
+    world.refuses(&[("a session that was revoked", issued(NOW - 1), "token_revoked")]);
+    world.accepts(&[
+        ("a new session", issued(NOW)),
+        ("another customer's", Token::good().claim("iat", NOW - 1).claim("sub", "customer-2").mint()),
+    ]);
+}
+
+#[test]
+fn a_revocation_lasts_for_its_time() {
+    let world = with("{ keep: 1m }").start();
+    let long = Token::good().claim("exp", NOW + 1000).mint();
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "token_id": "token-1"})), 204);
+    world.refuses(&[("now", long.clone(), "token_revoked")]);
+    world.clock.advance(Duration::from_secs(61));
+    world.accepts(&[("when the entry has gone", long.clone())]);
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "token_id": "token-1", "until": NOW + 1000})), 204);
+    world.clock.advance(Duration::from_mins(10));
+    world.refuses(&[("as long as was asked for", long, "token_revoked")]);
+}
+
+#[test]
+fn a_restart_forgets_nothing_that_has_a_file() {
+    let setup = || with("{ file: revocations }");
+    let mut world = setup().start();
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "client_id": "tpp-1"})), 204);
+    world.restart(&setup());
+    world.refuses(&[("after a restart", Token::good().mint(), "token_revoked")]);
+    let kept = std::fs::read_to_string(world.path("revocations")).unwrap();
+    assert!(!kept.contains("tpp-1") && kept.lines().count() == 1, "{kept}");
+}
+
+#[test]
+fn a_full_list_says_so_and_revokes_nothing() {
+    let world = with("{ entries: 1 }").start();
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "token_id": "other"})), 204);
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "token_id": "token-1"})), 507);
+    world.accepts(&[("not revoked", Token::good().mint())]);
+}
+
+#[test]
+fn what_is_no_revocation_is_refused_with_a_reason() {
+    let world = World::start();
+    for (body, status) in [
+        (json!({}), 400),
+        (json!([]), 400),
+        (json!({"issuer": ISSUER}), 400),
+        (json!({"token_id": "token-1"}), 400),
+        (json!({"issuer": "https://other.example", "token_id": "token-1"}), 400),
+        (json!({"issuer": format!("{ISSUER}/"), "token_id": "token-1"}), 400),
+        (json!({"issuer": ISSUER, "token_id": "token-1", "subject": "customer-1"}), 400),
+        (json!({"issuer": ISSUER, "token": "token-1"}), 400),
+        (json!({"issuer": ISSUER, "token_id": 1}), 400),
+        (json!({"issuer": ISSUER, "token_id": "token-1", "until": NOW}), 400),
+        (json!({"issuer": ISSUER, "token_id": "token-1", "issued_before": "now"}), 400),
+        (json!({"issuer": ISSUER, "token_id": "x".repeat(20_000)}), 413),
+    ] {
+        assert_eq!(revoke(&world, &body), status, "{body}");
+    }
+    let good = json!({"issuer": ISSUER, "token_id": "token-1"}).to_string();
+    let post = || Request::new("POST", "/revoke").body(&good);
+    for (name, request, status) in [
+        ("no type", post(), 415),
+        ("a form", post().field("content-type: application/x-www-form-urlencoded"), 415),
+        ("text", post().field("content-type: text/plain"), 415),
+        ("a page's", post().field("content-type: application/json").field("origin: https://evil.example"), 403),
+        ("half of it", Request::new("POST", "/revoke").field("content-type: application/json").body(&good[..20]), 400),
+    ] {
+        assert_eq!(world.ask_admin(&request).status(), status, "{name}");
+    }
+    let answer = world.admin("/revoke");
+    assert_eq!((answer.status(), answer.one("allow")), (405, "POST"));
+    assert_eq!(world.send(&post().field("content-type: application/json")).status(), 404, "not for third parties");
+    world.accepts(&[("nothing was revoked", Token::good().mint())]);
+}
