@@ -193,7 +193,7 @@ pub const AUDIENCES_MAX: usize = 64;
 pub const REVOCATIONS_MOST: usize = 10_000_000;
 /// The longest `max_age` of a route: an authentication of last year is none.
 pub const AGE_MAX: Duration = Duration::from_hours(366 * 24);
-/// What an operator may lower `head` to: hyper's parser takes no smaller buffer.
+/// What an operator may lower `head` to: less does not hold the tokens of today.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
 /// What an operator may raise `head` and `target` to.
 const HEAD_BYTES_MOST: u64 = 1024 * 1024;
