@@ -1,7 +1,7 @@
 //! VERIFY, opaque tokens: what is asked, what is an answer and what it must say (RFC 7662, RFC 9701).
 
 use crate::support::client::Request;
-use crate::support::gateway::{Setup, World, issuer};
+use crate::support::gateway::{Setup, World, issuer, route};
 use crate::support::introspection::{
     Introspection, active, active_with, ask, assert_unavailable, calls, json_answer, pay, secret, signed, signed_answer,
 };
@@ -220,4 +220,29 @@ fn a_private_key_authenticates_us() {
         seen.push(claims["jti"].clone());
     }
     assert_ne!(seen[0], seen[1]);
+}
+
+/// INT-9: what an answer says of authentication, details and consent counts like a token's own claims.
+#[test]
+fn an_answer_is_authorized_like_a_token() {
+    for (name, terms, member, good, bad) in [
+        ("acr", "scopes: [accounts]\nstep_up: { acr_values: gold }", "acr", json!("gold"), json!("silver")),
+        ("auth_time", "scopes: [accounts]\nstep_up: { max_age: 5m }", "auth_time", json!(NOW), json!(NOW - 900)),
+        (
+            "details",
+            "authorization_details: { type: payment_initiation }",
+            "authorization_details",
+            json!([{"type": "payment_initiation"}]),
+            json!([{"type": "account_information"}]),
+        ),
+        ("consent", "scopes: [accounts]\nconsent: { parameter: id }", "consent_id", json!("7"), json!("8")),
+    ] {
+        for (value, expected) in [(good, 200), (bad, if name.starts_with('a') { 401 } else { 403 })] {
+            let issuer = Introspection::saying(&json_answer(&active_with(member, value)));
+            let setup = Setup { routes: route("/accounts/{id}", "GET", terms), ..issuer.setup("") };
+            let world = setup.with_files(&secret());
+            let answer = world.send(&Request::get("/accounts/7").token("opaque"));
+            assert_eq!(answer.status(), expected, "{name}: {}", answer.text());
+        }
+    }
 }

@@ -2,6 +2,7 @@
 
 use crate::support::client::{Client, Request};
 use crate::support::gateway::{Setup, World};
+use crate::support::introspection::{Introspection, ask};
 use crate::support::tokens::{ISSUER, NOW, Token};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -132,4 +133,16 @@ fn what_is_no_revocation_is_refused_with_a_reason() {
     assert_eq!((answer.status(), answer.one("allow")), (405, "POST"));
     assert_eq!(world.send(&post().field("content-type: application/json")).status(), 404, "not for third parties");
     world.accepts(&[("nothing was revoked", Token::good().mint())]);
+}
+
+/// What an issuer says about an opaque token names the same people.
+#[test]
+fn an_opaque_token_is_revoked_as_any_other() {
+    for (kind, name) in [("token_id", "token-1"), ("subject", "customer-1"), ("client_id", "tpp-1")] {
+        let issuer = Introspection::active();
+        let world = issuer.gateway(", cache: 5m");
+        assert_eq!((ask(&world, "opaque").status(), ask(&world, "opaque").status(), issuer.calls()), (200, 200, 1));
+        assert_eq!(revoke(&world, &json!({"issuer": ISSUER, kind: name})), 204, "{kind}");
+        assert_eq!((ask(&world, "opaque").status(), ask(&world, "another").status()), (401, 401), "{kind}");
+    }
 }

@@ -3,7 +3,9 @@
 //! They are plain functions, so that `cargo test` runs them too, on the seeds and on mutations of them.
 
 mod answer;
+mod request;
 pub use answer::response;
+pub use request::request;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -23,7 +25,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 9] = [
+pub const TARGETS: [Target; 10] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -31,6 +33,7 @@ pub const TARGETS: [Target; 9] = [
     ("keys", keys),
     ("jws", jws),
     ("config", configuration),
+    ("request", request),
     ("response", response),
     ("chunked", chunked),
 ];
