@@ -18,6 +18,7 @@ mod authorize;
 mod cache;
 mod checks;
 mod cli;
+mod connection;
 mod credentials;
 mod drain;
 mod forgeries;
