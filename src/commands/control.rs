@@ -104,17 +104,17 @@ fn ask(control: &Control, issuer: &Arc<Issuer>) {
 }
 
 fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>> {
-    let KeySource::Uri { uri, ca_file, refresh } = &issuer.settings.keys else {
+    let KeySource::Uri(source) = &issuer.settings.keys else {
         return None;
     };
-    let fetcher = match tls::client(ca_file.as_deref()) {
+    let fetcher = match tls::client(source.ca_file.as_deref()) {
         Ok(client) => Fetcher::new(client),
         Err(fault) => {
             tracing::error!(issuer = &*issuer.settings.name, %fault, "cannot fetch the issuer's keys");
             return None;
         }
     };
-    let plan = FetchPlan { uri: uri.clone(), refresh: *refresh, fetcher };
+    let plan = FetchPlan { source: source.clone(), fetcher };
     let (issuer, clock) = (Arc::clone(issuer), control.admin.shared.clock.clone());
     Some(thread::beside(async move {
         issuer.keys.keep_fresh(&issuer.settings.name, &plan, &clock).await;

@@ -5,7 +5,7 @@ use super::fault::Problem;
 use super::introspection::{self, Answers};
 use super::names::Names;
 use super::reader::{Value, distinct};
-use super::{ClaimNames, Issuer, KeySource, TokenType};
+use super::{ClaimNames, FetchedKeys, Issuer, KeySource, TokenType};
 use super::{file, limits, listeners, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::collections::HashMap;
@@ -144,10 +144,10 @@ fn claim_names(value: &Value<'_>) -> Option<ClaimNames> {
 }
 
 fn key_source(value: &Value<'_>) -> Option<KeySource> {
-    let section = value.section(&["file", "uri", "ca_file", "refresh"])?;
+    let section = value.section(&["file", "uri", "ca_file", "refresh", "refetch", "stale_max"])?;
     match (section.find("file"), section.find("uri")) {
         (Some(path), None) => {
-            for needless in ["ca_file", "refresh"].iter().filter_map(|key| section.find(key)) {
+            for needless in ["ca_file", "refresh", "refetch", "stale_max"].iter().filter_map(|key| section.find(key)) {
                 needless.refuse(
                     Problem::new("concerns `uri` only").hint("the file is read again when the configuration is"),
                 );
@@ -160,12 +160,21 @@ fn key_source(value: &Value<'_>) -> Option<KeySource> {
                 listeners::certificates(&value)?;
                 Some(Some(value.resolve(&value.text()?.value)))
             });
-            let refresh = section.read_or("refresh", REFRESH_DEFAULT, |value| {
-                value.parse(|text| {
-                    limits::within(quantity::duration(text)?, limits::JWKS_REFRESH_MIN, limits::TIMEOUT_MAX)
-                })
-            });
-            Some(KeySource::Uri { uri: fetched?, ca_file: ca_file?, refresh: refresh? })
+            let interval = |key, default| {
+                let within = |text: &str| {
+                    limits::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX)
+                };
+                section.read_or(key, default, |value| value.parse(within))
+            };
+            let (refresh, refetch) = (interval("refresh", REFRESH_DEFAULT), interval("refetch", REFETCH_DEFAULT));
+            let stale_max = interval("stale_max", STALE_MAX_DEFAULT);
+            Some(KeySource::Uri(FetchedKeys {
+                uri: fetched?,
+                ca_file: ca_file?,
+                refresh: refresh?,
+                refetch: refetch?,
+                stale_max: stale_max?,
+            }))
         }
         (Some(_), Some(_)) | (None, None) => {
             let problem = Problem::new("needs exactly one of `file` and `uri`");
@@ -206,3 +215,7 @@ const REQUIRED_CLAIMS: [&str; 4] = ["sub", "client_id", "iat", "jti"];
 const LEEWAY_DEFAULT: Duration = Duration::from_secs(5);
 /// A key that was withdrawn is refused after this long at the latest.
 const REFRESH_DEFAULT: Duration = Duration::from_mins(5);
+/// However many unknown key ids arrive, the issuer is asked twice a minute.
+const REFETCH_DEFAULT: Duration = Duration::from_secs(30);
+/// An outage of the issuer's ends before its customers notice; a stolen key does not serve for longer.
+const STALE_MAX_DEFAULT: Duration = Duration::from_hours(1);

@@ -136,10 +136,8 @@ pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 pub const JWKS_KEYS_MAX: usize = 100;
 /// One fetch of a JWK set.
 pub const JWKS_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
-/// The shortest time between two fetches that an operator may ask for.
-pub const JWKS_REFRESH_MIN: Duration = Duration::from_secs(1);
-/// Between two fetches caused by an unknown `kid`: random ones cannot make us hammer the issuer.
-pub const JWKS_REFETCH_INTERVAL: Duration = Duration::from_secs(10);
+/// The shortest time between two fetches that an operator may ask for, and the shortest that keys may be stale.
+pub const JWKS_INTERVAL_MIN: Duration = Duration::from_secs(1);
 /// Between two tries while the issuer does not answer.
 pub const JWKS_RETRY_INTERVAL: Duration = Duration::from_secs(2);
 /// The longest that an introspection answer may hold: a revocation that takes longer is none.

@@ -210,14 +210,22 @@ pub enum KeySource {
     /// A JWK set in a file, read again on reload.
     File(PathBuf),
     /// A JWK set behind `https:`, or `http:` on loopback.
-    Uri {
-        /// Where it is fetched.
-        uri: Uri,
-        /// Roots trusted instead of the system's.
-        ca_file: Option<PathBuf>,
-        /// Time between two fetches.
-        refresh: Duration,
-    },
+    Uri(FetchedKeys),
+}
+
+/// A key set that is fetched, again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedKeys {
+    /// Where it is fetched.
+    pub uri: Uri,
+    /// Roots trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Time between two fetches: a key that was withdrawn is refused after this at the latest.
+    pub refresh: Duration,
+    /// The shortest time between two fetches that unknown key ids cause.
+    pub refetch: Duration,
+    /// How long keys are used that cannot be fetched anew.
+    pub stale_max: Duration,
 }
 
 /// Which `typ` header an access token must carry (RFC 9068 §2.1).

@@ -91,7 +91,7 @@ fn a_cold_start_is_503_until_the_issuer_answers() {
     }
 }
 
-/// One wait of ten seconds, the least time between two fetches, for everything that happens at a second fetch.
+/// One wait of five seconds, the least time between two fetches, for everything that happens at a second fetch.
 #[test]
 fn a_second_fetch_rotates_removes_and_never_empties() {
     let canary = canary();
@@ -120,7 +120,7 @@ fn a_second_fetch_rotates_removes_and_never_empties() {
     // JWT-12: an unknown id is 503 at first, because it may be younger than our keys; a thousand are no more fetches.
     let answer = ask(&world, &token("rotating", &new));
     assert_eq!((answer.status(), answer.get("www-authenticate")), (503, None));
-    assert!(answer.one("retry-after").parse::<u32>().unwrap() <= 11);
+    assert!(answer.one("retry-after").parse::<u32>().unwrap() <= 6);
     let unknown = token("rotating", &Key::new("unknown"));
     assert_eq!(ask(&world, &unknown).status(), 503);
     let mut client = world.client();
@@ -158,4 +158,26 @@ fn a_bad_key_file_refuses_the_reload() {
         world.accepts(&[(text, Token::good().claim("jti", text).mint())]);
     }
     assert!(world.metric("scopegate_config_last_reload_failed") >= 1.0);
+}
+
+/// JWT-13: keys that nobody confirms any more are used for a stated time, and then no verdict by them holds.
+#[test]
+fn stale_keys_are_used_for_their_time_and_no_longer() {
+    let key = Key::new("old");
+    let bank = Issuer::serving(std::slice::from_ref(&key));
+    let jwks = bank.jwks().replace("refresh: 1h", "refresh: 1s, stale_max: 3s");
+    let world = Setup::issuers(&[issuer("bank", &iss("bank"), &jwks)]).start();
+    world.wait_ready();
+    let known = token("bank", &key);
+    assert_eq!(ask(&world, &known).status(), 200);
+    bank.says("HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n");
+    eventually("a failed fetch", || (failed(&world, "bank") >= 1.0).then_some(()));
+    assert_eq!(ask(&world, &known).status(), 200, "an issuer that stumbles is no reason to refuse");
+    let answer =
+        eventually("the end of its keys", || Some(ask(&world, &known)).filter(|answer| answer.status() != 200));
+    assert_eq!((answer.status(), answer.get("www-authenticate")), (503, None), "the token may be good");
+    assert!(!answer.one("retry-after").is_empty());
+    assert_eq!(world.admin("/readyz").status(), 503);
+    bank.has(&[key]);
+    eventually("the issuer's return", || (ask(&world, &known).status() == 200).then_some(()));
 }

@@ -3,16 +3,14 @@
 //! hammer the issuer.
 
 use crate::clock::Clock;
-use crate::config::KeySource;
-use crate::config::limits::{
-    JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, JWKS_REFETCH_INTERVAL, JWKS_RETRY_INTERVAL,
-};
+use crate::config::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, JWKS_RETRY_INTERVAL};
+use crate::config::{FetchedKeys, KeySource};
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::oauth::jwk::{Key, KeySet};
 use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{Request, StatusCode, Uri};
+use http::{Request, StatusCode};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -29,7 +27,8 @@ pub struct KeyStore {
     generation: AtomicU64,
     asked: Mutex<Asked>,
     wanted: Notify,
-    refetches: bool,
+    /// The shortest time between two fetches that unknown key ids cause; `None`: nothing is fetched.
+    refetch: Option<Duration>,
     /// Answers that brought a usable set, and those that did not.
     pub fetches: FetchCounts,
 }
@@ -72,7 +71,10 @@ impl KeyStore {
             generation: AtomicU64::new(0),
             asked: Mutex::default(),
             wanted: Notify::new(),
-            refetches: matches!(source, KeySource::Uri { .. }),
+            refetch: match source {
+                KeySource::Uri(fetched) => Some(fetched.refetch),
+                KeySource::File(_) | KeySource::None => None,
+            },
             fetches: FetchCounts::default(),
         }
     }
@@ -110,14 +112,14 @@ impl KeyStore {
     /// The answer for a key that is not in the set: 503 until the set was fetched after the key was first asked
     /// for, then 401. Asks for that fetch.
     pub(super) fn unknown(&self, kid: Option<&str>, now: Instant) -> Refusal {
-        if !self.refetches {
+        let Some(refetch) = self.refetch else {
             return Reason::KeyUnknown.into();
-        }
+        };
         let mut asked = self.asked();
         if let Answer::Absent = asked.ask(kid, now) {
             return Reason::KeyUnknown.into();
         }
-        let wait = asked.next_try(now);
+        let wait = asked.next_try(refetch, now);
         drop(asked);
         self.wanted.notify_one();
         Refusal::issuer_unreachable(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
@@ -131,28 +133,29 @@ impl KeyStore {
 
     /// Fetches the set for as long as it is polled: every `refresh`, sooner when an unknown key id is asked for or
     /// the issuer does not answer, never more often than the intervals in `limits`.
-    pub async fn keep_fresh(&self, issuer: &str, source: &FetchPlan, clock: &Clock) {
+    pub async fn keep_fresh(&self, issuer: &str, plan: &FetchPlan, clock: &Clock) {
         let mut was_good = true;
         loop {
             self.asked().last_try = Some(clock.instant());
-            let outcome = self.fetch(source, clock).await;
+            let outcome = self.fetch(plan, clock).await;
             report(issuer, &outcome, was_good);
             was_good = outcome.is_ok();
-            let pause = if was_good { source.refresh } else { JWKS_RETRY_INTERVAL };
+            self.forget_stale(issuer, plan.source.stale_max, clock.instant());
+            let pause = if was_good { plan.source.refresh } else { JWKS_RETRY_INTERVAL };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.wanted.notified() => {
-                    let wait = self.asked().next_try(clock.instant());
+                    let wait = self.asked().next_try(plan.source.refetch, clock.instant());
                     tokio::time::sleep(wait.min(pause)).await;
                 }
             }
         }
     }
 
-    async fn fetch(&self, source: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
+    async fn fetch(&self, plan: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
         // What the answer says is at least as old as the question.
         let asked = clock.instant();
-        let answer = source.get().await.and_then(|json| usable(&json)).map(|set| self.take_over(set, asked));
+        let answer = plan.get().await.and_then(|json| usable(&json)).map(|set| self.take_over(set, asked));
         let count = if answer.is_ok() { &self.fetches.good } else { &self.fetches.failed };
         count.fetch_add(1, Ordering::Relaxed);
         answer
@@ -166,6 +169,18 @@ impl KeyStore {
         self.current.store(Arc::new(Keys { generation, keys: set.keys }));
         self.generation.store(generation, Ordering::Release);
         self.asked().last_good = Some(now);
+    }
+
+    /// Keys that nobody has confirmed for so long may have been withdrawn: without them, tokens are 503 until the issuer
+    /// answers again.
+    fn forget_stale(&self, issuer: &str, stale_max: Duration, now: Instant) {
+        let age = self.last_good().map(|good| now.duration_since(good));
+        if age.is_some_and(|age| age > stale_max) && self.is_warm() {
+            tracing::error!(issuer, "the issuer's keys could not be fetched for too long and are used no more");
+            let generation = self.generation() + 1;
+            self.current.store(Arc::new(Keys { generation, keys: Vec::new() }));
+            self.generation.store(generation, Ordering::Release);
+        }
     }
 
     fn asked(&self) -> std::sync::MutexGuard<'_, Asked> {
@@ -223,24 +238,22 @@ impl Asked {
     }
 
     /// How long until the issuer may be asked again.
-    fn next_try(&self, now: Instant) -> Duration {
-        self.last_try.map_or(Duration::ZERO, |last| (last + JWKS_REFETCH_INTERVAL).saturating_duration_since(now))
+    fn next_try(&self, refetch: Duration, now: Instant) -> Duration {
+        self.last_try.map_or(Duration::ZERO, |last| (last + refetch).saturating_duration_since(now))
     }
 }
 
 /// Where and how a key set is fetched.
 pub struct FetchPlan {
-    /// The address.
-    pub uri: Uri,
-    /// Time between two fetches.
-    pub refresh: Duration,
+    /// The address, and how often.
+    pub source: FetchedKeys,
     /// The client to use, with its trust roots.
     pub fetcher: Fetcher,
 }
 
 impl FetchPlan {
     async fn get(&self) -> Result<Bytes, KeyFault> {
-        let request = Request::get(&self.uri)
+        let request = Request::get(&self.source.uri)
             .header(http::header::ACCEPT, "application/jwk-set+json, application/json")
             .body(Bytes::new())
             .map_err(|fault| KeyFault(fault.to_string()))?;

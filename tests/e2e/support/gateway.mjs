@@ -42,7 +42,7 @@ issuers:
     issuer: "${this.issuer.url}"
     audiences: ["${AUDIENCE}"]
     algorithms: [ES256]
-    jwks: { uri: "${this.issuer.url}/jwks", refresh: ${KEYS_REFRESH_MS / 1000}s }
+    jwks: { uri: "${this.issuer.url}/jwks", refresh: ${KEYS_REFRESH_MS / 1000}s, refetch: 10s }
 upstreams:
   - { name: api, servers: ["http://127.0.0.1:${this.upstreamPort}"] }
 routes:${routes}

@@ -40,7 +40,7 @@ impl Issuer {
 
     /// The value of `jwks` in a configuration.
     pub fn jwks(&self) -> String {
-        format!("{{ uri: \"http://{}/jwks\", refresh: 1h }}", self.address())
+        format!("{{ uri: \"http://{}/jwks\", refresh: 1h, refetch: 5s }}", self.address())
     }
 }
 
