@@ -5,12 +5,29 @@ use super::fault::Problem;
 use super::introspection::{self, Answers};
 use super::names::Names;
 use super::reader::{Value, distinct};
-use super::{ClaimNames, FetchedKeys, Issuer, KeySource, TokenType};
+use super::{ClaimNames, Issuer, KeySource, TokenType};
 use super::{file, limits, listeners, quantity};
 use crate::oauth::algorithm::Algorithm;
+use http::Uri;
 use std::collections::HashMap;
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// A key set that is fetched, again and again.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FetchedKeys {
+    /// Where it is fetched.
+    pub uri: Uri,
+    /// Roots trusted instead of the system's.
+    pub ca_file: Option<PathBuf>,
+    /// Time between two fetches: a key that was withdrawn is refused after this at the latest.
+    pub refresh: Duration,
+    /// The shortest time between two fetches that unknown key ids cause.
+    pub refetch: Duration,
+    /// How long keys are used that cannot be fetched anew.
+    pub stale_max: Duration,
+}
 
 /// `issuers:`; an absent or empty list is for the routes to judge.
 pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Issuer>>) {
@@ -199,7 +216,7 @@ fn key_file(value: &Value<'_>) -> Option<KeySource> {
 }
 
 /// Keys decide whom we believe: over a network they come encrypted.
-fn key_set_uri(text: &str) -> Result<http::Uri, Problem> {
+fn key_set_uri(text: &str) -> Result<Uri, Problem> {
     let (uri, host, transport) = address::absolute(text)?;
     if transport == Transport::Plain && !address::is_loopback(&host) {
         return Err(

@@ -2,7 +2,7 @@
 
 use super::fault::Problem;
 use super::reader::{Section, Value, distinct};
-use super::{AccessLog, Admin, Server, ServerTls};
+use super::{AccessLog, Admin, OnQueryToken, Server, ServerTls};
 use super::{address, file, limits};
 use crate::oauth::challenge::Realm;
 use rustls::crypto::aws_lc_rs;
@@ -15,13 +15,21 @@ use std::thread;
 
 /// `server:`
 pub(super) fn server(value: &Value<'_>) -> Option<Server> {
-    let section = value.section(&["listen", "workers", "realm", "pseudonym", "tls"])?;
+    let section = value.section(&["listen", "workers", "realm", "pseudonym", "on_query_token", "tls"])?;
     let listen = section.need("listen").and_then(|value| public_addresses(&value, &section));
     let workers = section.find("workers").map_or_else(usable_cpus, |value| workers(&value));
     let realm = section.find("realm").map_or_else(|| Realm::new(OUR_NAME), |value| value.parse(realm));
     let pseudonym = section.read_or("pseudonym", OUR_NAME.into(), |value| value.parse(pseudonym));
+    let on_query_token = section.read_or("on_query_token", OnQueryToken::Reject, |value| value.parse(on_query_token));
     let tls = section.read_or("tls", None, |value| server_tls(&value).map(Some));
-    Some(Server { listen: listen?, workers: workers?, realm: realm?, pseudonym: pseudonym?, tls: tls? })
+    Some(Server {
+        listen: listen?,
+        workers: workers?,
+        realm: realm?,
+        pseudonym: pseudonym?,
+        on_query_token: on_query_token?,
+        tls: tls?,
+    })
 }
 
 /// `admin:`; no requests may arrive where the public listener already is.
@@ -101,6 +109,15 @@ fn realm(text: &str) -> Result<Realm, Problem> {
 }
 
 /// `token = 1*tchar` (RFC 9110 §5.6.2)
+fn on_query_token(text: &str) -> Result<OnQueryToken, Problem> {
+    match text {
+        "reject" => Ok(OnQueryToken::Reject),
+        "reject_and_revoke" => Ok(OnQueryToken::RejectAndRevoke),
+        _ => Err(Problem::new("is not what can become of a token in a URL")
+            .did_you_mean(text, ["reject", "reject_and_revoke"].into_iter())),
+    }
+}
+
 fn pseudonym(text: &str) -> Result<Box<str>, Problem> {
     let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text.bytes().all(is_tchar) {

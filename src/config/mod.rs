@@ -5,7 +5,7 @@ pub mod demands;
 pub mod fault;
 mod file;
 pub mod introspection;
-mod issuers;
+pub mod issuers;
 pub mod limits;
 mod listeners;
 mod names;
@@ -21,7 +21,7 @@ use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
 use demands::Demands;
 use fault::{Faults, Problem};
-use http::{Method, Uri};
+use http::Method;
 use introspection::Introspection;
 use limits::Limits;
 use reader::{Context, Value};
@@ -146,8 +146,19 @@ pub struct Server {
     pub realm: Realm,
     /// Our name in `Via` and `Forwarded`: a pseudonym, so that no internal name shows.
     pub pseudonym: Box<str>,
+    /// What becomes of a token that stands in a URL. The request is refused in any case.
+    pub on_query_token: OnQueryToken,
     /// `None` is allowed on loopback only.
     pub tls: Option<ServerTls>,
+}
+
+/// What becomes of a token that stands in a URL, and so in logs and histories.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum OnQueryToken {
+    /// It goes on, if its holder sends it properly.
+    Reject,
+    /// If it is a good one, it is revoked: whoever reads the log could use it.
+    RejectAndRevoke,
 }
 
 /// A certificate chain and its key.
@@ -210,22 +221,7 @@ pub enum KeySource {
     /// A JWK set in a file, read again on reload.
     File(PathBuf),
     /// A JWK set behind `https:`, or `http:` on loopback.
-    Uri(FetchedKeys),
-}
-
-/// A key set that is fetched, again and again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchedKeys {
-    /// Where it is fetched.
-    pub uri: Uri,
-    /// Roots trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Time between two fetches: a key that was withdrawn is refused after this at the latest.
-    pub refresh: Duration,
-    /// The shortest time between two fetches that unknown key ids cause.
-    pub refetch: Duration,
-    /// How long keys are used that cannot be fetched anew.
-    pub stale_max: Duration,
+    Uri(issuers::FetchedKeys),
 }
 
 /// Which `typ` header an access token must carry (RFC 9068 §2.1).

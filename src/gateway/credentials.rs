@@ -30,6 +30,16 @@ pub fn refuse_query_token(head: &Head) -> Result<(), Refusal> {
     }
 }
 
+/// The tokens that stand in the query, decoded: they have leaked.
+pub fn leaked(head: &Head) -> impl Iterator<Item = Vec<u8>> {
+    let parameters = head.query().unwrap_or_default().as_bytes().split(|b| matches!(b, b'&' | b';'));
+    let pairs = parameters.filter_map(|parameter| memchr::memchr(b'=', parameter).map(|at| parameter.split_at(at)));
+    pairs.filter(|(name, _)| is_token_name(name)).take(LEAKED_MAX).filter_map(|(_, value)| {
+        let token = percent::decoded(value.get(1..).unwrap_or_default());
+        is_token(&token).then_some(token)
+    })
+}
+
 /// Finds the token. It is not forwarded: `forward::headers` leaves the field out (RFC 9700 §4.9.3). The one that
 /// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest.
 pub fn find<'h>(head: &'h Head, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
@@ -80,6 +90,8 @@ fn is_token_name(name: &[u8]) -> bool {
 }
 
 const TOKEN_PARAMETER: &[u8] = b"access_token";
+/// Tokens in one query that are looked at: nobody sends two by mistake.
+const LEAKED_MAX: usize = 2;
 
 #[cfg(test)]
 mod tests {
@@ -123,6 +135,16 @@ mod tests {
         }
         let both = head("/a?access_token=x", &[("authorization", "Bearer x")]);
         assert_eq!(refuse_query_token(&both).unwrap_err().reason(), Reason::TokenTwice);
+    }
+
+    #[test]
+    fn leaked_tokens_are_decoded() {
+        let found = |query: &str| leaked(&head(&format!("/a?{query}"), &[])).collect::<Vec<_>>();
+        assert_eq!(found("x=1&access%5Ftoken=a%2Eb%2ec"), [b"a.b.c".to_vec()]);
+        assert_eq!(found("access_token=a;access_token=b&access_token=c"), [b"a".to_vec(), b"b".to_vec()]);
+        for none in ["access_token", "access_token=", "access_token=%zz", "access_token=a%20b", "token=a"] {
+            assert!(found(none).is_empty(), "{none}");
+        }
     }
 
     #[test]

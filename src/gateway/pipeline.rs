@@ -12,6 +12,7 @@ use super::respond::{self, AnswerBody, Content};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::{Plan, Worker, credentials, read, route};
+use crate::config::OnQueryToken;
 use http::request::Parts;
 use http::{Response, header};
 use std::rc::Rc;
@@ -57,7 +58,11 @@ impl Worker {
     ) -> Result<Response<ResponseBody>, Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
-        credentials::refuse_query_token(&head)?;
+        credentials::refuse_query_token(&head).inspect_err(|_| {
+            if policy.on_query_token == OnQueryToken::RejectAndRevoke {
+                credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
+            }
+        })?;
         let route = route::find(&policy.router, &head)?;
         record.routed(route);
         let permit = match permit::open(route) {

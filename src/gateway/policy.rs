@@ -7,7 +7,7 @@ use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
 use super::verify::opaque::Asks;
-use crate::config::{self, Access, Settings};
+use crate::config::{self, Access, OnQueryToken, Settings};
 use crate::oauth::challenge::{self, Realm};
 use http::{HeaderValue, Version};
 use std::sync::Arc;
@@ -28,6 +28,8 @@ pub struct Policy {
     pub texts: Texts,
     /// Bounds of the head, in bytes.
     pub target_bytes_max: usize,
+    /// What becomes of a good token in a query.
+    pub on_query_token: OnQueryToken,
     /// Bound on silence of the client within a body.
     pub stall_timeout: Duration,
     /// Counts requests that match no route.
@@ -89,6 +91,7 @@ impl Policy {
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,
+            on_query_token: settings.server.on_query_token,
             stall_timeout: settings.limits.stall_timeout,
             unrouted: metrics.route(UNROUTED),
         }

@@ -58,29 +58,10 @@ fn check_spelling(router: &Router, route: &Route, head: &Head) -> Result<(), Ref
     if !path.contains('%') {
         return Ok(());
     }
-    match router.at(head.host(), &percent_decoded(path), head.method()) {
+    match router.at(head.host(), &percent::decoded(path.as_bytes()), head.method()) {
         Ok(other) if std::ptr::eq(other, route) => Ok(()),
         Ok(_) | Err(_) => Err(Reason::PathAmbiguous.into()),
     }
-}
-
-fn percent_decoded(path: &str) -> Vec<u8> {
-    let mut decoded = Vec::with_capacity(path.len());
-    let mut rest = path.as_bytes();
-    while let [first, tail @ ..] = rest {
-        rest = match (first, tail) {
-            (b'%', [high, low, tail @ ..]) => {
-                // `read` has let only well-formed escapes through.
-                decoded.push(percent::octet(*high, *low).unwrap_or_default());
-                tail
-            }
-            _ => {
-                decoded.push(*first);
-                tail
-            }
-        };
-    }
-    decoded
 }
 
 impl Router {

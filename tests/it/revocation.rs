@@ -146,3 +146,42 @@ fn an_opaque_token_is_revoked_as_any_other() {
         assert_eq!((ask(&world, "opaque").status(), ask(&world, "another").status()), (401, 401), "{kind}");
     }
 }
+
+/// BEAR-5: a token that was sent in a URL has leaked. It is revoked where the operator wants it so, and only if it is good.
+#[test]
+fn a_token_in_a_url_is_revoked_where_that_is_asked_for() {
+    let token = |id: &str| Token::good().claim("jti", id).mint();
+    let leak = |world: &World, token: &str| {
+        world.send(&Request::get(&format!("/nowhere?x=1&access%5Ftoken={token}"))).status()
+    };
+    let world =
+        Setup { server: "  workers: 2\n  on_query_token: reject_and_revoke\n".to_owned(), ..Setup::default() }.start();
+    let mut clients = clients(&world);
+    let known = Request::get("/accounts").token(&token("known"));
+    for client in &mut clients {
+        assert_eq!(client.send(&known).status(), 200);
+    }
+    assert_eq!(leak(&world, &token("known").replace('.', "%2E")), 400);
+    for client in &mut clients {
+        assert_eq!(client.send(&known).status(), 401);
+    }
+    assert_eq!(leak(&world, &token("new")), 400);
+    world.refuses(&[("one that was never seen before", token("new"), "token_revoked")]);
+    world.accepts(&[("another one", token("other"))]);
+    let before = world.metric("scopegate_revocations");
+    for (name, bad) in [
+        ("expired", Token::good().claim("exp", NOW - 60).mint()),
+        ("forged", token("other").replace("ey", "eY")),
+        ("nonsense", "abc".to_owned()),
+        ("already revoked", token("known")),
+    ] {
+        assert_eq!(
+            (leak(&world, &bad), world.metric("scopegate_revocations").to_bits()),
+            (400, before.to_bits()),
+            "{name}"
+        );
+    }
+    let world = World::start();
+    assert_eq!(leak(&world, &token("known")), 400);
+    world.accepts(&[("the default", token("known"))]);
+}

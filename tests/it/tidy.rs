@@ -18,7 +18,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 16] = [
+const KNOW_SETTINGS: [&str; 17] = [
     "src/gateway/authorize/audience.rs",
     "src/gateway/authorize/consent.rs",
     "src/gateway/authorize/details.rs",
@@ -28,6 +28,7 @@ const KNOW_SETTINGS: [&str; 16] = [
     "src/gateway/forward/pool.rs",
     "src/gateway/mod.rs",
     "src/gateway/observe/access_log.rs",
+    "src/gateway/pipeline.rs",
     "src/gateway/policy.rs",
     "src/gateway/route.rs",
     "src/gateway/verify/introspect/call.rs",

@@ -3,8 +3,9 @@
 //! hammer the issuer.
 
 use crate::clock::Clock;
+use crate::config::KeySource;
+use crate::config::issuers::FetchedKeys;
 use crate::config::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, JWKS_RETRY_INTERVAL};
-use crate::config::{FetchedKeys, KeySource};
 use crate::gateway::refusal::{Reason, Refusal};
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::oauth::jwk::{Key, KeySet};

@@ -118,6 +118,27 @@ impl Verifier {
         Verification::Decided(fresh, CacheUse::Miss)
     }
 
+    /// A token was seen where everybody can read it: if it is a good one, it is good no more. Nothing is kept of one that
+    /// is not, so that nobody can fill the list with what we never accepted. One without `jti` has no name to revoke
+    /// it by, and an opaque one is known only while it is remembered.
+    pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) {
+        let remembered = self.cache.find(&cache::digest(token));
+        let verdict = match remembered {
+            Some(verdict) => VerifiedToken::check(verdict, &self.revocations, now),
+            None => jwt::verify(token, self, now)
+                .and_then(|verdict| VerifiedToken::check(Arc::new(verdict), &self.revocations, now)),
+        };
+        let Ok(token) = verdict else { return };
+        let issuer = &token.issuer().settings;
+        match token.revoke(&self.revocations, now) {
+            Some(Ok(())) => tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and is revoked"),
+            Some(Err(refused)) => tracing::error!(%refused, "a token was sent in a URL and could not be revoked"),
+            None => {
+                tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and has no `jti` to revoke it by");
+            }
+        }
+    }
+
     /// Whom a route that accepts the tokens of these issuers, all if there is none in the list, asks about opaque ones.
     /// The configuration has seen to it that there is one such issuer at most.
     pub fn asks(&self, issuers: &[usize], introspect: config::introspection::Introspect) -> Asks {

@@ -10,7 +10,7 @@ use crate::gateway::refusal::{Reason, Refusal};
 use crate::oauth::claims::{Claims, Detail};
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::Scopes;
-use crate::state::revocations::{Bearer, Revocations};
+use crate::state::revocations::{Bearer, Refused, Revocation, Revocations, Whose};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
@@ -92,6 +92,18 @@ impl VerifiedToken {
             return Err(Reason::TokenRevoked.into());
         }
         Ok(Self(verdict))
+    }
+
+    /// Puts it on the deny-list for as long as it lives; `None` where it has no name to stand there by.
+    pub(super) fn revoke(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Result<(), Refused>> {
+        let Verdict { issuer, expires, texts, .. } = &*self.0;
+        let revocation = Revocation {
+            issuer: &issuer.settings.issuer,
+            whose: Whose::Token(texts.identity_field(identity::TOKEN_ID)?),
+            issued_before: None,
+            until: Some(UnixSeconds(expires.0.saturating_add(seconds(issuer.settings.leeway)))),
+        };
+        Some(revocations.revoke(&revocation, now))
     }
 
     /// The scopes granted.
