@@ -67,7 +67,11 @@ impl Worker {
             Transport::Plain(_) => Protocol::Http,
             Transport::Tls(_) => Protocol::Https,
         };
-        let wire = Wire::new(ClientStream::new(transport, Rc::clone(&activity)), self.head_bytes_max);
+        let wire = Wire::new(
+            ClientStream::new(transport, Rc::clone(&activity)),
+            self.head_bytes_max,
+            self.home.buffers.clone(),
+        );
         let peer = Peer::new(address, protocol, Rc::clone(&activity));
         let mut exchanges = pin!(self.exchanges(&wire, &peer));
         let is_late = poll_fn(|cx| match exchanges.as_mut().poll(cx) {

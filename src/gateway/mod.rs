@@ -23,6 +23,7 @@ use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
 use forward::pool::{Home, Upstream};
 use http1::answer::{self, DateLine};
+use http1::buffers::Buffers;
 use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
 use observe::line::Seconds;
@@ -87,7 +88,7 @@ impl Worker {
     ) -> Rc<Self> {
         let clock = shared.clock.clone();
         let deadlines = Deadlines::new(clock.instant());
-        let home = Home { worker: index, deadlines, metrics: Arc::clone(&shared.metrics) };
+        let home = Home { worker: index, deadlines, metrics: Arc::clone(&shared.metrics), buffers: Buffers::default() };
         let plan = Plan::new(shared.policy.load_full(), None, &home);
         Rc::new(Self {
             index,

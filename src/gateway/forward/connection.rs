@@ -3,6 +3,7 @@
 //! It has no task of its own: the request's task polls it, so that no wake-up or channel stands between the two. An
 //! idle one is polled once when it is checked out, which learns of its end from the reactor without a system call.
 
+use super::super::http1::buffers::{self, Buffers};
 use super::super::http1::fields::Fields;
 use super::super::http1::head::Persists;
 use super::body::{Exchange, RequestBody, ResponseBody};
@@ -25,6 +26,7 @@ use tokio::net::TcpStream;
 /// A connection that is checked out. Dropped, it is closed.
 pub(super) struct Connection {
     tcp: TcpStream,
+    buffers: Buffers,
     received: BytesMut,
     /// Of the response at hand.
     fields: Fields,
@@ -65,9 +67,10 @@ pub(super) enum SendFault {
 
 impl Connection {
     /// Boxed, because it changes hands often: from the pool to the request to its response and back.
-    pub(super) fn new(tcp: TcpStream, exchange: Exchange, slot: Slot) -> Box<Self> {
+    pub(super) fn new(tcp: TcpStream, exchange: Exchange, buffers: Buffers, slot: Slot) -> Box<Self> {
         Box::new(Self {
             tcp,
+            buffers,
             received: BytesMut::new(),
             fields: Fields::default(),
             is_bulk: false,
@@ -168,9 +171,7 @@ impl Connection {
 
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.received.capacity() - self.received.len() < READ_BYTES_MIN {
-            self.received.reserve(if self.is_bulk { BULK_BYTES } else { READ_BYTES });
-        }
+        buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
         let read = pin!(self.tcp.read_buf(&mut self.received)).poll(cx);
         if let Poll::Ready(Ok(bytes)) = read {
@@ -204,9 +205,7 @@ impl Connection {
     /// would be taken for the next one.
     pub(super) fn give_back(mut self: Box<Self>) {
         if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
-            // The next response gets the memory that was freed last, which is still in the processor's cache; an idle
-            // connection holds none.
-            self.received = BytesMut::new();
+            self.buffers.give(std::mem::take(&mut self.received));
             self.exchange.wait_idle();
             Slot::give_back(self);
         }
@@ -260,10 +259,3 @@ impl Sending {
         !self.has_failed && self.body.is_none() && self.written >= self.out.len()
     }
 }
-
-/// With less room than this more is asked for.
-const READ_BYTES_MIN: usize = 2 * 1024;
-/// Room for an ordinary response, head and all.
-const READ_BYTES: usize = 4 * 1024;
-/// Room for a piece of a large body.
-const BULK_BYTES: usize = 64 * 1024;

@@ -1,6 +1,7 @@
 //! Which server a request goes to, and the connections to it, as one worker has them. With `connection` this is the
 //! whole interface of the upstream side: check out, send, stream the body, give back.
 
+use super::super::http1::buffers::Buffers;
 use super::body::{Exchange, Timeouts};
 use super::connection::Connection;
 use crate::config;
@@ -34,6 +35,8 @@ pub struct Home {
     pub deadlines: Deadlines,
     /// Where it counts.
     pub metrics: Arc<Metrics>,
+    /// What it reads into.
+    pub buffers: Buffers,
 }
 
 /// One server: its idle connections, the last one used on top.
@@ -101,7 +104,8 @@ impl Upstream {
         let connecting = TcpStream::connect((&*address.host, address.port));
         match tokio::time::timeout(self.settings.connect_timeout, connecting).await {
             Ok(Ok(tcp)) if tcp.set_nodelay(true).is_ok() => {
-                Some(Connection::new(tcp, Exchange::new(self.home.deadlines.deadline(), self.timeouts), slot))
+                let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
+                Some(Connection::new(tcp, exchange, self.home.buffers.clone(), slot))
             }
             Ok(_) | Err(_) => {
                 counters.upstream_connect_failures.add(1);

@@ -3,6 +3,7 @@
 //! The connection's task owns it together with the request body that it hands out; both run on that one task, so a
 //! borrow never meets another.
 
+use super::buffers::{self, Buffers};
 use super::framing::{BadFraming, Chunk, Framing};
 use super::head::{BadHead, Progress, RequestHead};
 use crate::net::client::ClientStream;
@@ -21,6 +22,7 @@ pub struct Wire(RefCell<State>);
 struct State {
     stream: ClientStream,
     head_bytes_max: usize,
+    buffers: Buffers,
     received: BytesMut,
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
@@ -66,10 +68,11 @@ pub struct Gone;
 
 impl Wire {
     /// A connection on which nothing has happened. A head may have `head_bytes_max` bytes.
-    pub fn new(stream: ClientStream, head_bytes_max: usize) -> Rc<Self> {
+    pub fn new(stream: ClientStream, head_bytes_max: usize, buffers: Buffers) -> Rc<Self> {
         Rc::new(Self(RefCell::new(State {
             stream,
             head_bytes_max,
+            buffers,
             received: BytesMut::new(),
             is_bulk: false,
             progress: Progress::default(),
@@ -184,12 +187,17 @@ impl State {
             if self.progress.has_begun() {
                 self.stream.expect_more();
             } else {
-                // The memory that was freed last is still in the processor's cache; an idle connection holds none.
-                self.received = BytesMut::new();
+                self.buffers.give(std::mem::take(&mut self.received));
             }
-            match ready!(self.poll_receive(cx)) {
-                Ok(received) if received > 0 => {}
-                Ok(_) | Err(_) => return Poll::Ready(Err(NoHead::Gone)),
+            match self.poll_receive(cx) {
+                Poll::Ready(Ok(received)) if received > 0 => {}
+                Poll::Ready(Ok(_) | Err(_)) => return Poll::Ready(Err(NoHead::Gone)),
+                Poll::Pending => {
+                    if self.received.is_empty() {
+                        self.buffers.give(std::mem::take(&mut self.received));
+                    }
+                    return Poll::Pending;
+                }
             }
         }
     }
@@ -217,9 +225,7 @@ impl State {
 
     /// Reads once; the count is 0 at the end of the stream.
     fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        if self.received.capacity() - self.received.len() < READ_BYTES_MIN {
-            self.received.reserve(if self.is_bulk { BULK_BYTES } else { READ_BYTES });
-        }
+        buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
         let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
         if let Poll::Ready(Ok(bytes)) = read {
@@ -280,12 +286,6 @@ impl ClientBody {
     }
 }
 
-/// With less room than this more is asked for.
-const READ_BYTES_MIN: usize = 2 * 1024;
-/// Room for an ordinary request, head and all.
-const READ_BYTES: usize = 4 * 1024;
-/// Room for a piece of a large body.
-const BULK_BYTES: usize = 64 * 1024;
 /// With more than this waiting to be sent, an answer's body is not asked for more.
 const OUT_BYTES_MAX: usize = 16 * 1024;
 /// A piece of a body up to this size is copied behind what waits already: one write, one packet, one TLS record.
