@@ -12,6 +12,7 @@ use http::{Method, Response, StatusCode, Version, header};
 use hyper::body::Body;
 use std::future::poll_fn;
 use std::pin::Pin;
+use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::{Duration, UNIX_EPOCH};
 
@@ -64,13 +65,18 @@ impl Asked {
 
 /// Sends `answer`. Whether another request may follow is decided before its head is written, so that the client
 /// is told.
-pub async fn send(wire: &Wire, answer: Response<AnswerBody>, asked: Asked, date: &DateLine) -> Result<Persists, Gone> {
+pub async fn send(
+    wire: &Rc<Wire>,
+    answer: Response<AnswerBody>,
+    asked: Asked,
+    date: &DateLine,
+) -> Result<Persists, Gone> {
     let coding = Coding::of(&answer, asked);
     // A request body that nobody took stands where the next head should be.
     let may_persist = asked.persists == Persists::Yes
         && coding != Coding::Close
         && !answer.headers().contains_key(header::CONNECTION)
-        && wire.skip_body();
+        && wire.is_body_over();
     let persists = if may_persist { Persists::Yes } else { Persists::No };
     wire.queue(|out| write_head(out, &answer, (asked, coding, persists), date));
     let mut body = Sending { body: answer.into_body(), coding, is_over: false };

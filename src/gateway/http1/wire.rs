@@ -113,12 +113,13 @@ impl Wire {
         Poll::Pending
     }
 
-    /// Whether all of the request's body was taken. What has arrived of it is thrown away: nobody wants it any more.
-    pub fn skip_body(&self) -> bool {
+    /// Whether all of the request's body was taken. Where nobody wants it any more, what has arrived of it is thrown away;
+    /// where it is still on its way to the upstream, which answered early, it is left alone.
+    pub fn is_body_over(self: &Rc<Self>) -> bool {
+        let is_unwanted = Rc::strong_count(self) == 1;
         let mut state = self.0.borrow_mut();
-        state.owes_continue = false;
         let State { body, received, .. } = &mut *state;
-        while matches!(body.take(received), Ok(Chunk::Data(_))) {}
+        while is_unwanted && matches!(body.take(received), Ok(Chunk::Data(_))) {}
         body.is_over()
     }
 
@@ -292,3 +293,50 @@ const OUT_BYTES_MAX: usize = 16 * 1024;
 const COPIED_BYTES_MAX: usize = 4 * 1024;
 /// What a client may still send after an answer that ends the connection.
 const LINGER_BYTES_MAX: usize = 1024 * 1024;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::clock::Clock;
+    use crate::net::client::{Activity, Timeouts, Transport};
+    use crate::net::deadline::Deadlines;
+    use std::time::Duration;
+    use tokio::io::AsyncWriteExt as _;
+    use tokio::net::{TcpListener, TcpStream};
+
+    const REQUEST: &[u8] =
+        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n";
+
+    /// A connection on which `REQUEST` has arrived whole, and its client.
+    async fn with_request() -> (Rc<Wire>, ClientBody, TcpStream) {
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
+        client.write_all(REQUEST).await.unwrap();
+        let (server, _) = listener.accept().await.unwrap();
+        let minute = Duration::from_mins(1);
+        let bounds = Timeouts { head: minute, idle: minute, stall: minute };
+        let activity = Rc::new(Activity::new(bounds, Deadlines::new(Clock::System.instant()).deadline()));
+        let wire = Wire::new(ClientStream::new(Transport::Plain(server), activity), 8192, Buffers::default());
+        let (_, body) = wire.next().await.ok().unwrap();
+        (wire, body, client)
+    }
+
+    #[tokio::test]
+    async fn a_body_that_is_still_on_its_way_is_not_thrown_away_by_an_early_answer() {
+        let (wire, mut body, _client) = with_request().await;
+        assert!(!wire.is_body_over());
+        let mut pieces = Vec::new();
+        while let Some(piece) = poll_fn(|cx| body.poll_piece(cx)).await.unwrap() {
+            pieces.extend_from_slice(&piece);
+        }
+        assert_eq!(pieces, b"ab");
+        assert!(wire.is_body_over());
+    }
+
+    #[tokio::test]
+    async fn a_body_that_nobody_wants_is_skipped() {
+        let (wire, body, _client) = with_request().await;
+        drop(body);
+        assert!(wire.is_body_over());
+    }
+}
