@@ -16,24 +16,25 @@ use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{Method, Request, StatusCode};
 use scopegate::clock::{Clock, UnixSeconds};
-use scopegate::config::{Access, Settings};
+use scopegate::config::Settings;
+use scopegate::config::routes::Access;
 use scopegate::gateway::authorize::{Facts, permit, scopes};
+use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::observe::metrics::{Metrics, Outcome};
 use scopegate::gateway::policy::Policy;
 use scopegate::gateway::read::{self, Head};
+use scopegate::gateway::route;
 use scopegate::gateway::verify::cache::CacheUse;
-use scopegate::gateway::verify::jwt::Jws;
 use scopegate::gateway::verify::keys::KeyStore;
 use scopegate::gateway::verify::memo::Memo;
 use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::token::VerifiedToken;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier};
-use scopegate::gateway::{credentials, route};
-use scopegate::oauth::challenge::Realm;
 use scopegate::oauth::jwk::KeySet;
+use scopegate::oauth::jws::Jws;
 use scopegate::state::revocations::Revocations;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -76,7 +77,7 @@ fn finding_credentials(c: &mut Criterion) {
     let bank = Bank::open(0, 16);
     let head = head(PATH, &bank.issuer.token("RS256", 0));
     c.bench_function("credentials: find", |b| {
-        b.iter(|| credentials::find(black_box(&head), &Memo::default()).unwrap().token().len());
+        b.iter(|| credentials::find(black_box(&head), &Memo::default(), Dpop::Unknown).unwrap().token().len());
     });
 }
 
@@ -98,7 +99,8 @@ fn verifying(c: &mut Criterion) {
         let bank = Bank::open(0, 1);
         let heads = bank.heads(algorithm, 64);
         let set = KeySet::parse(bank.issuer.key_set().as_bytes(), 100).unwrap();
-        let tokens: Vec<_> = heads.iter().map(|head| credentials::find(head, &Memo::default()).unwrap()).collect();
+        let tokens: Vec<_> =
+            heads.iter().map(|head| credentials::find(head, &Memo::default(), Dpop::Unknown).unwrap()).collect();
         let known = algorithm.parse().unwrap();
         let key = set.keys.iter().find(|key| key.fits(known)).unwrap();
         let signed: Vec<_> = tokens.iter().map(|token| Jws::split(token.token()).unwrap()).collect();
@@ -119,16 +121,18 @@ fn authorizing(c: &mut Criterion) {
     let head = bank.heads("ES256", 1).remove(0);
     let route = route::find(&bank.policy.router, &head).unwrap();
     let token = bank.verify(&head, &Memo::default()).0;
+    let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
+    let asker = permit::Asker { head: &head, bearer: &bearer, certificate: None };
     c.bench_function("authorize: grant", |b| {
         b.iter_batched(
             || token.clone(),
-            |token| permit::grant(route, token, &head, bank.now).is_ok(),
+            |token| permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).is_ok(),
             BatchSize::SmallInput,
         );
     });
     let Access::Token(demands) = &bank.settings.routes[route.place].access else { panic!("the route wants a token") };
-    let check = scopes::Scopes::compile(&demands.all, &demands.any, &Realm::new("bank").unwrap()).unwrap();
-    let facts = Facts { token: &token, head: &head, now: bank.now };
+    let check = scopes::Scopes::compile(&demands.all, &demands.any).unwrap();
+    let facts = Facts { token: &token, head: &head, bearer: &bearer, certificate: None, now: bank.now };
     c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
 }
 
@@ -201,7 +205,7 @@ impl Bank {
             Arc::new(Revocations::new(1, Duration::from_mins(1))),
             Clock::System,
         ));
-        let policy = Policy::compile(&settings, 1, verifier, &Metrics::new(1));
+        let policy = Policy::compile(&settings, 1, (verifier, Arc::default()), &Metrics::new(1));
         Self { issuer, settings, policy, now: Clock::System.now() }
     }
 
@@ -211,7 +215,7 @@ impl Bank {
     }
 
     fn verify(&self, head: &Head, memo: &Memo) -> (VerifiedToken, CacheUse) {
-        let bearer = credentials::find(head, memo).unwrap();
+        let bearer = credentials::find(head, memo, Dpop::Unknown).unwrap();
         match self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) {
             Verification::Decided(verdict, cache) => (verdict.unwrap(), cache),
             Verification::Ask(_) => panic!("nobody is asked"),

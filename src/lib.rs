@@ -40,7 +40,7 @@
 //! | what | write | then name it in |
 //! |---|---|---|
 //! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/routes.rs` |
-//! | a reason to refuse | a variant of `Reason` in `gateway/refusal.rs` | the matches beside it: the compiler lists them |
+//! | a reason to refuse | a variant of `Reason` in `gateway/reason.rs` | the table beside it: the compiler lists them |
 //! | a metric | a field in `gateway/observe/metrics.rs` | `admin/exposition.rs` |
 //! | a configuration key | a checked field in `config/mod.rs` | its section's file, and `config/scopegate.yaml` |
 //! | a subcommand | `commands/<name>.rs` | `cli.rs`, `commands/mod.rs` |

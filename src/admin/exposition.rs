@@ -3,6 +3,7 @@
 
 use super::{State, introspection};
 use crate::gateway::Shared;
+use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
@@ -133,6 +134,7 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
         ("connections", "Open client connections.", float(shared.connections.load(Ordering::Relaxed) as u64)),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
         ("revocations", "Entries of the deny-list.", float(shared.revocations.len() as u64)),
+        ("proofs", "Used DPoP proofs remembered.", float(policy.senders.proofs().map_or(0, Proofs::remembered) as u64)),
         ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),
         (
             "config_last_reload_failed",

@@ -2,24 +2,23 @@
 
 use super::CannotServe;
 use super::control::{self, Control};
+use super::parts;
 use super::worker::{self, Post};
 use crate::admin::Admin;
 use crate::clock::Clock;
-use crate::config::{self, KeySource, Settings};
+use crate::config::tls::ClientCertificates;
+use crate::config::{self, Settings};
+use crate::gateway::Worker;
 use crate::gateway::observe::access_log::{self, LogControl};
-use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Policy, UNROUTED};
-use crate::gateway::verify::keys::KeyStore;
-use crate::gateway::verify::{Issuer, Verifier};
-use crate::gateway::{Shared, Worker};
 use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
+use crate::oauth::origin::Origin;
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
-use arc_swap::ArcSwap;
 use rustls::pki_types::CertificateDer;
 use std::net::{SocketAddr, TcpListener};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
@@ -53,11 +52,14 @@ pub enum Stage {
 struct Fixed {
     listen: Vec<SocketAddr>,
     workers: usize,
-    certificates: Option<Vec<CertificateDer<'static>>>,
+    tls: Option<(Vec<CertificateDer<'static>>, ClientCertificates)>,
     admin: SocketAddr,
     access_log: config::AccessLog,
     limits: config::limits::Limits,
     revocations: config::revocations::Revocations,
+    /// Another memory of used proofs would forget those of this one.
+    dpop: Option<config::dpop::Dpop>,
+    public_origin: Option<Origin>,
 }
 
 /// Everything that `Gateway::start` does with the configuration before it takes a socket.
@@ -65,7 +67,7 @@ struct Fixed {
 /// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
-    verifier(settings, None, (&list, &Clock::System)).map(drop)
+    parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
 
 impl Gateway {
@@ -75,13 +77,13 @@ impl Gateway {
         let workers = settings.server.workers.get();
         let limits = settings.limits.clone();
         let fixed = Fixed::of(&settings);
-        let shared = share(&settings, workers, clock)?;
+        let shared = parts::share(&settings, workers, clock)?;
         let listeners = bind_all(&settings.server.listen, workers)?;
         let addresses = listeners.iter().filter_map(|of_address| of_address.first()?.local_addr().ok()).collect();
         let admin_listener = bind_all(&[settings.admin.listen], 1)?.pop().and_then(|mut one| one.pop());
         let admin_listener = admin_listener.context("the admin listener was not bound")?;
         let admin = admin_listener.local_addr()?;
-        let acceptor = settings.server.tls.map(|tls| tls::server(tls.chain, tls.key)).transpose()?;
+        let acceptor = settings.server.tls.map(parts::acceptor).transpose()?;
         let (buffers, log, writer) = access_log::open(settings.access_log, workers);
         let (stage, stages) = watch::channel(Stage::Serve);
         let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
@@ -147,8 +149,9 @@ impl Gateway {
             bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
         }
         let old = shared.policy.load_full();
-        let verifier = verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
-        shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, verifier, &shared.metrics)));
+        let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
+        let parts = (verifier, Arc::clone(&old.senders));
+        shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         let policy = shared.policy.load();
         let is_used =
             |label: &str| label == UNROUTED || policy.router.routes().iter().any(|route| *route.path == *label);
@@ -167,11 +170,13 @@ impl Fixed {
         Self {
             listen: settings.server.listen.clone(),
             workers: settings.server.workers.get(),
-            certificates: settings.server.tls.as_ref().map(|tls| tls.chain.clone()),
+            tls: settings.server.tls.as_ref().map(|tls| (tls.chain.clone(), tls.clients.clone())),
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),
             revocations: settings.revocations.clone(),
+            dpop: settings.dpop.clone(),
+            public_origin: settings.server.public_origin.clone(),
         }
     }
 
@@ -179,81 +184,16 @@ impl Fixed {
         [
             (self.listen != new.listen, "server.listen"),
             (self.workers != new.workers, "server.workers"),
-            (self.certificates != new.certificates, "server.tls"),
+            (self.tls != new.tls, "server.tls"),
             (self.admin != new.admin, "admin.listen"),
             (self.access_log != new.access_log, "access_log"),
             (self.limits != new.limits, "limits"),
             (self.revocations != new.revocations, "revocations"),
+            (self.dpop != new.dpop, "dpop"),
+            (self.public_origin != new.public_origin, "server.public_origin"),
         ]
         .into_iter()
         .find_map(|(differs, name)| differs.then_some(name))
-    }
-}
-
-fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
-    let metrics = Arc::new(Metrics::new(workers));
-    let revocations = Arc::new(revocations(&settings.revocations, &clock)?);
-    let verifier = verifier(settings, None, (&revocations, &clock))?;
-    Ok(Arc::new(Shared {
-        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, verifier, &metrics)),
-        revocations,
-        metrics,
-        connections: AtomicUsize::new(0),
-        connections_max: settings.limits.connections_max,
-        clock,
-    }))
-}
-
-/// A list that cannot be read whole must not be begun anew: what was revoked would be accepted.
-fn revocations(settings: &config::revocations::Revocations, clock: &Clock) -> anyhow::Result<Revocations> {
-    let config::revocations::Revocations { file, entries_max, keep } = settings;
-    Ok(match file {
-        None => Revocations::new(*entries_max, *keep),
-        Some(path) => Revocations::open(path, *entries_max, *keep, clock.now()).map_err(|fault| {
-            let hint = "mend the line, or move the file away if nothing in it matters any more";
-            CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display()))
-        })?,
-    })
-}
-
-/// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each issuer that has them
-/// from the same place. Key files are read again in any case, all of them before any is taken over.
-fn verifier(
-    settings: &Settings,
-    old: Option<&Arc<Verifier>>,
-    (revocations, clock): (&Arc<Revocations>, &Clock),
-) -> anyhow::Result<Arc<Verifier>> {
-    let mut read = Vec::new();
-    let mut issuers = Vec::new();
-    for wanted in &settings.issuers {
-        let issuer = issuer(wanted, old, clock);
-        if let KeySource::File(path) = &wanted.keys {
-            let set = KeyStore::read_file(path)
-                .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
-            read.push((Arc::clone(&issuer.keys), set));
-        }
-        issuers.push(issuer);
-    }
-    for (keys, set) in read {
-        keys.take_over(set, clock.instant());
-    }
-    let same = |old: &&Arc<Verifier>| {
-        old.issuers().len() == issuers.len() && old.issuers().iter().zip(&issuers).all(|(a, b)| Arc::ptr_eq(a, b))
-    };
-    Ok(match old.filter(same) {
-        Some(old) => Arc::clone(old),
-        None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
-    })
-}
-
-/// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another
-/// audience is no reason to be without keys.
-fn issuer(wanted: &config::Issuer, old: Option<&Arc<Verifier>>, clock: &Clock) -> Arc<Issuer> {
-    let same_keys = |known: &&Arc<Issuer>| known.settings.issuer == wanted.issuer && known.settings.keys == wanted.keys;
-    match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
-        Some(known) if known.settings == *wanted => Arc::clone(known),
-        Some(known) => Arc::new(Issuer::new(wanted.clone(), Arc::clone(&known.keys), clock)),
-        None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::new(&wanted.keys)), clock)),
     }
 }
 

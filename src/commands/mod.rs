@@ -3,6 +3,7 @@
 pub mod check;
 pub mod control;
 pub mod gateway;
+mod parts;
 pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -1,7 +1,8 @@
 //! `scopegate routes FILE`: what a configuration lets through, one line per method and path.
 
 use crate::config::demands::{Demands, StepUp};
-use crate::config::{self, Access, Route, Settings};
+use crate::config::routes::{Access, Route};
+use crate::config::{self, Settings};
 use crate::oauth::scope::ScopeToken;
 use serde::Serialize;
 use std::fmt::Display;

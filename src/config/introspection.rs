@@ -4,7 +4,7 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::routes::Known;
-use super::{file, limits, listeners, quantity};
+use super::{file, limits, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::assertion;
 use http::Uri;
@@ -121,7 +121,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
     let client_id = section.need("client_id").and_then(|value| Some(Arc::from(&*value.text()?.value)));
     let authentication = authentication(&section);
     let ca_file = section.read_or("ca_file", None, |value| {
-        listeners::certificates(&value)?;
+        tls::certificates(&value)?;
         Some(Some(value.resolve(&value.text()?.value)))
     });
     let answers = section
@@ -208,7 +208,7 @@ fn authentication(section: &Section<'_>) -> Option<Authentication> {
         }
         (None, None, Some(certificate)) => {
             refuse_needless(section, &["algorithm", "key_id"], "certificate");
-            let (chain, key) = listeners::certificate_and_key(Some(&certificate), section.need("key").as_ref())?;
+            let (chain, key) = tls::certificate_and_key(Some(&certificate), section.need("key").as_ref())?;
             Some(Authentication::Certificate { chain, key: SecretKey(key) })
         }
         (_, _, _) => {

@@ -4,9 +4,10 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::introspection::{self, Answers};
 use super::names::Names;
-use super::reader::{Value, distinct};
+use super::profile::{self, Profile};
+use super::reader::{Section, Value, distinct};
 use super::{ClaimNames, Issuer, KeySource, TokenType};
-use super::{file, limits, listeners, quantity};
+use super::{file, limits, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
 use http::Uri;
 use std::collections::HashMap;
@@ -30,18 +31,18 @@ pub struct FetchedKeys {
 }
 
 /// `issuers:`; an absent or empty list is for the routes to judge.
-pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Issuer>>) {
+pub(super) fn read(value: &Value<'_>, server: Profile) -> (Names, Option<Vec<Issuer>>) {
     let Some(items) = value.list_or_empty() else { return (Names::unreadable(NOUN), None) };
     let mut names = Names::new(NOUN);
     let mut seen = HashMap::new();
-    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| issuer(item, &mut names, &mut seen)).collect();
+    let issuers: Vec<Option<Issuer>> = items.iter().map(|item| issuer(item, &mut names, &mut seen, server)).collect();
     (names, issuers.into_iter().collect())
 }
 
 /// What references to issuers call them.
 pub(super) const NOUN: &str = "issuer";
 
-fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64>) -> Option<Issuer> {
+fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64>, server: Profile) -> Option<Issuer> {
     let section = value.section(&[
         "name",
         "issuer",
@@ -53,6 +54,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         "required_claims",
         "claims",
         "leeway",
+        "profile",
     ]);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
@@ -81,14 +83,14 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         |value| distinct(value.list_or_empty()?, |item| item.parse(|text| Ok(Box::from(text)))),
     );
     if is_opaque && introspection.iter().flatten().any(|asked| asked.answers == Answers::Signed) {
-        let problem = Problem::new("signed answers need `jwks` and `algorithms`");
-        section.whole().refuse(problem.hint("they are the keys that the issuer signs its answers with"));
-        return None;
+        return refuse_signed_answers(&section);
     }
     let claims = section.read_or("claims", ClaimNames::default(), |value| claim_names(&value));
     let leeway = section.read_or("leeway", LEEWAY_DEFAULT, |value| {
         value.parse(|text| limits::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
     });
+    let profile = section.read_or("profile", server, |value| value.parse(profile::parse));
+    profile::check_algorithms(profile.unwrap_or(server), algorithms.as_deref(), section.find("algorithms").as_ref());
     Some(Issuer {
         name: name?,
         issuer: issuer?,
@@ -100,7 +102,14 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         required_claims: required_claims?,
         claims: claims?,
         leeway: leeway?,
+        profile: profile?,
     })
+}
+
+fn refuse_signed_answers(section: &Section<'_>) -> Option<Issuer> {
+    let problem = Problem::new("signed answers need `jwks` and `algorithms`");
+    section.whole().refuse(problem.hint("they are the keys that the issuer signs its answers with"));
+    None
 }
 
 /// Two issuers with one `iss` would leave it to chance whose keys a token is checked with.
@@ -135,7 +144,7 @@ fn string_or_uri(text: &str) -> Result<Box<str>, Problem> {
     Ok(text.into())
 }
 
-fn algorithm(text: &str) -> Result<Algorithm, Problem> {
+pub(super) fn algorithm(text: &str) -> Result<Algorithm, Problem> {
     text.parse().map_err(|_| match text {
         "HS256" | "HS384" | "HS512" => Problem::new("is a shared secret, not a signature")
             .hint("whoever can check such a token can also mint one: let the issuer sign with ES256 or PS256"),
@@ -174,7 +183,7 @@ fn key_source(value: &Value<'_>) -> Option<KeySource> {
         (None, Some(uri)) => {
             let fetched = uri.parse(key_set_uri);
             let ca_file = section.read_or("ca_file", None, |value| {
-                listeners::certificates(&value)?;
+                tls::certificates(&value)?;
                 Some(Some(value.resolve(&value.text()?.value)))
             });
             let interval = |key, default| {

@@ -1,33 +1,45 @@
 //! `server`, `admin` and `access_log`: where requests arrive, and where the line about each goes.
 
 use super::fault::Problem;
+use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
-use super::{AccessLog, Admin, OnQueryToken, Server, ServerTls};
-use super::{address, file, limits};
+use super::tls::server_tls;
+use super::{AccessLog, Admin, OnQueryToken, Server};
+use super::{address, limits};
 use crate::oauth::challenge::Realm;
-use rustls::crypto::aws_lc_rs;
-use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::sign::CertifiedKey;
+use crate::oauth::origin::Origin;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::thread;
 
 /// `server:`
 pub(super) fn server(value: &Value<'_>) -> Option<Server> {
-    let section = value.section(&["listen", "workers", "realm", "pseudonym", "on_query_token", "tls"])?;
+    let section = value.section(&[
+        "listen",
+        "workers",
+        "realm",
+        "pseudonym",
+        "on_query_token",
+        "public_origin",
+        "profile",
+        "tls",
+    ])?;
     let listen = section.need("listen").and_then(|value| public_addresses(&value, &section));
     let workers = section.find("workers").map_or_else(usable_cpus, |value| workers(&value));
     let realm = section.find("realm").map_or_else(|| Realm::new(OUR_NAME), |value| value.parse(realm));
     let pseudonym = section.read_or("pseudonym", OUR_NAME.into(), |value| value.parse(pseudonym));
     let on_query_token = section.read_or("on_query_token", OnQueryToken::Reject, |value| value.parse(on_query_token));
     let tls = section.read_or("tls", None, |value| server_tls(&value).map(Some));
+    let public_origin = section.read_or("public_origin", None, |value| value.parse(origin).map(Some));
+    let profile = section.read_or("profile", Profile::Baseline, |value| value.parse(profile::parse));
     Some(Server {
         listen: listen?,
         workers: workers?,
         realm: realm?,
         pseudonym: pseudonym?,
         on_query_token: on_query_token?,
+        public_origin: public_origin?,
+        profile: profile?,
         tls: tls?,
     })
 }
@@ -118,72 +130,23 @@ fn on_query_token(text: &str) -> Result<OnQueryToken, Problem> {
     }
 }
 
+fn origin(text: &str) -> Result<Origin, Problem> {
+    let is_tls = |origin: &Origin| origin.as_str().starts_with("https://");
+    match Origin::parse(text) {
+        Some(origin) if is_tls(&origin) || address::absolute(text).is_ok_and(|(_, host, _)| address::is_loopback(&host)) => {
+            Ok(origin)
+        }
+        Some(_) | None => Err(Problem::new("is not where third parties reach the gateway")
+            .hint("`https://`, a host, and a port if it is another than 443: https://api.bank.example; http is for loopback only")),
+    }
+}
+
 fn pseudonym(text: &str) -> Result<Box<str>, Problem> {
     let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
     if text.bytes().all(is_tchar) {
         return Ok(text.into());
     }
     Err(Problem::new("cannot stand in `Via`").hint("an RFC 9110 token: letters, digits and !#$%&'*+-.^_`|~"))
-}
-
-fn server_tls(value: &Value<'_>) -> Option<ServerTls> {
-    let section = value.section(&["certificate", "key"])?;
-    let (chain, key) = certificate_and_key(section.need("certificate").as_ref(), section.need("key").as_ref())?;
-    Some(ServerTls { chain, key })
-}
-
-/// The chain and the key that belongs to its leaf.
-pub(super) fn certificate_and_key(
-    certificate: Option<&Value<'_>>,
-    key: Option<&Value<'_>>,
-) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
-    let chain = certificate.and_then(certificates);
-    let key_value = key;
-    let key = key_value.and_then(private_key);
-    let (chain, key, key_value) = (chain?, key?, key_value?);
-    // The same check that rustls makes on start, made here so that `check` says what `serve` would.
-    match CertifiedKey::from_der(chain.clone(), key.clone_key(), &aws_lc_rs::default_provider()) {
-        Ok(_) => Some((chain, key)),
-        Err(rustls::Error::InconsistentKeys(_)) => {
-            key_value.refuse(
-                Problem::new("the key does not belong to the certificate")
-                    .hint("the first certificate of `certificate` must be the one that was issued for this key"),
-            );
-            None
-        }
-        Err(error) => {
-            key_value.refuse(Problem::new(format!("the key and its certificate cannot be used: {error}")));
-            None
-        }
-    }
-}
-
-/// Every certificate of the PEM file that `value` names; at least one.
-pub(super) fn certificates(value: &Value<'_>) -> Option<Vec<CertificateDer<'static>>> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
-    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
-    match chain {
-        Ok(chain) if !chain.is_empty() => Some(chain),
-        Ok(_) | Err(_) => {
-            value.refuse(
-                Problem::new("the file holds no certificate in PEM form")
-                    .hint("it begins `-----BEGIN CERTIFICATE-----`"),
-            );
-            None
-        }
-    }
-}
-
-fn private_key(value: &Value<'_>) -> Option<PrivateKeyDer<'static>> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
-    let key = PrivateKeyDer::from_pem_slice(&pem).ok();
-    if key.is_none() {
-        value.refuse(Problem::new("the file holds no private key in PEM form").hint(
-            "it begins `-----BEGIN PRIVATE KEY-----`, `-----BEGIN EC PRIVATE KEY-----` or `-----BEGIN RSA PRIVATE KEY-----`; \
-             a key with a passphrase cannot be used",
-        ));
-    }
-    key
 }
 
 /// Our realm and our pseudonym, where the operator has no other.

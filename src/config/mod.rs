@@ -2,6 +2,7 @@
 
 mod address;
 pub mod demands;
+pub mod dpop;
 pub mod fault;
 mod file;
 pub mod introspection;
@@ -9,29 +10,34 @@ pub mod issuers;
 pub mod limits;
 mod listeners;
 mod names;
+pub mod profile;
 mod quantity;
 mod reader;
 pub mod revocations;
-mod routes;
+pub mod routes;
 mod template;
+pub mod tls;
 mod tree;
-mod upstreams;
+pub mod upstreams;
 
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
-use demands::Demands;
+use crate::oauth::origin::Origin;
+use dpop::Dpop;
 use fault::{Faults, Problem};
-use http::Method;
 use introspection::Introspection;
 use limits::Limits;
+use profile::Profile;
 use reader::{Context, Value};
 use revocations::Revocations;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use routes::Route;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
+use tls::ServerTls;
+use upstreams::Upstream;
 
 /// Reads and checks the file at `path`. Relative paths in it begin at its folder.
 pub fn load(path: &Path) -> Result<Settings, Faults> {
@@ -74,22 +80,43 @@ fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<Stri
 
 /// Reads every section, the last one too where the first is wrong.
 fn settings(root: &Value<'_>) -> Option<Settings> {
-    let section =
-        root.section(&["server", "admin", "access_log", "limits", "revocations", "issuers", "upstreams", "routes"])?;
+    let section = root.section(&[
+        "server",
+        "admin",
+        "access_log",
+        "limits",
+        "revocations",
+        "dpop",
+        "issuers",
+        "upstreams",
+        "routes",
+    ])?;
     let server = section.need("server").and_then(|value| listeners::server(&value));
     let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
     let admin = listeners::admin(&section, public);
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
+    let dpop = section.read_or("dpop", None, |value| {
+        let dpop = Dpop::read(&value);
+        if server.as_ref().is_some_and(|server| server.public_origin.is_none()) {
+            let problem = Problem::new("needs `server.public_origin`");
+            value.refuse(problem.hint("a proof names the URI that the client asked for, as the outside knows it"));
+        }
+        dpop.map(Some)
+    });
+    let profile = server.as_ref().map_or(Profile::Baseline, |server| server.profile);
     let (issuer_names, issuers) = match section.find("issuers") {
-        Some(value) => issuers::read(&value),
+        Some(value) => issuers::read(&value, profile),
         None => (names::Names::new(issuers::NOUN), Some(Vec::new())),
     };
     let (upstream_names, upstreams) = match section.need("upstreams") {
         Some(value) => upstreams::read(&value),
         None => (names::Names::unreadable(upstreams::NOUN), None),
     };
+    if let (Some(server), Some(issuers), Some(dpop), Some(revocations)) = (&server, &issuers, &dpop, &revocations) {
+        profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
+    }
     let fallback = Limits::default();
     let audiences: Option<Vec<&str>> = issuers
         .as_ref()
@@ -111,6 +138,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         routes: routes?,
         limits: limits?,
         revocations: revocations?,
+        dpop: dpop?,
     })
 }
 
@@ -133,6 +161,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The deny-list.
     pub revocations: Revocations,
+    /// Which proofs of a key are accepted; `None`: none.
+    pub dpop: Option<Dpop>,
 }
 
 /// The public listener.
@@ -148,6 +178,10 @@ pub struct Server {
     pub pseudonym: Box<str>,
     /// What becomes of a token that stands in a URL. The request is refused in any case.
     pub on_query_token: OnQueryToken,
+    /// Where third parties reach the gateway, as they know it.
+    pub public_origin: Option<Origin>,
+    /// What issuers are held to that say nothing else.
+    pub profile: Profile,
     /// `None` is allowed on loopback only.
     pub tls: Option<ServerTls>,
 }
@@ -159,15 +193,6 @@ pub enum OnQueryToken {
     Reject,
     /// If it is a good one, it is revoked: whoever reads the log could use it.
     RejectAndRevoke,
-}
-
-/// A certificate chain and its key.
-#[derive(Debug)]
-pub struct ServerTls {
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Of the leaf.
-    pub key: PrivateKeyDer<'static>,
 }
 
 /// The admin listener.
@@ -211,6 +236,8 @@ pub struct Issuer {
     pub claims: ClaimNames,
     /// Clock difference that is forgiven on `exp`, `nbf` and `iat`; at most 60 s.
     pub leeway: Duration,
+    /// What its tokens are held to.
+    pub profile: Profile,
 }
 
 /// Where an issuer's public keys are.
@@ -240,57 +267,6 @@ pub struct ClaimNames {
     pub grant: Option<Box<str>>,
     /// The claim that holds the consent's id.
     pub consent: Option<Box<str>>,
-}
-
-/// A set of servers that answer alike.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Upstream {
-    /// The operator's name for it.
-    pub name: Arc<str>,
-    /// At least one.
-    pub servers: Vec<UpstreamServer>,
-    /// Bound on opening a connection.
-    pub connect_timeout: Duration,
-    /// Bound from the request's last byte to the head of the response.
-    pub response_timeout: Duration,
-    /// Bound on silence within a body, and on keeping an idle connection.
-    pub idle_timeout: Duration,
-}
-
-/// One server of an upstream.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct UpstreamServer {
-    /// A name or an address, without brackets.
-    pub host: Box<str>,
-    /// TCP port.
-    pub port: u16,
-}
-
-/// One rule: these requests, on these terms, to that upstream.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Route {
-    /// An OpenAPI path template, checked: `/accounts/{id}`, `{*rest}` for the remainder. With the method before
-    /// it, `GET /accounts/{id}`, it is the route's id in logs and metrics: stable, and from a closed set.
-    pub path: Box<str>,
-    /// At least one.
-    pub methods: Vec<Method>,
-    /// Lower-case host names without port; empty: every host.
-    pub hosts: Vec<Box<str>>,
-    /// Who may pass.
-    pub access: Access,
-    /// Index into `Settings::upstreams`.
-    pub upstream: usize,
-    /// Longest request body, in bytes.
-    pub body_bytes_max: u64,
-}
-
-/// Who may pass a route.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Access {
-    /// Everybody, without a token.
-    Open,
-    /// Holders of a token that meets these demands.
-    Token(Box<Demands>),
 }
 
 #[cfg(test)]

@@ -1,13 +1,41 @@
 //! `routes`: what is let through, and on which terms. A route that says nothing about terms is refused.
 
+use super::demands::{self, Demands};
 use super::fault::Problem;
 use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
-use super::{Access, Issuer, Route, address, demands};
+use super::{Issuer, address};
 use http::Method;
 use std::collections::HashMap;
+
+/// One rule: these requests, on these terms, to that upstream.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Route {
+    /// An OpenAPI path template, checked: `/accounts/{id}`, `{*rest}` for the remainder. With the method before
+    /// it, `GET /accounts/{id}`, it is the route's id in logs and metrics: stable, and from a closed set.
+    pub path: Box<str>,
+    /// At least one.
+    pub methods: Vec<Method>,
+    /// Lower-case host names without port; empty: every host.
+    pub hosts: Vec<Box<str>>,
+    /// Who may pass.
+    pub access: Access,
+    /// Index into `Settings::upstreams`.
+    pub upstream: usize,
+    /// Longest request body, in bytes.
+    pub body_bytes_max: u64,
+}
+
+/// Who may pass a route.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Access {
+    /// Everybody, without a token.
+    Open,
+    /// Holders of a token that meets these demands.
+    Token(Box<Demands>),
+}
 
 /// What routes refer to.
 pub(super) struct Known<'n> {

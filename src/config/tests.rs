@@ -1,9 +1,12 @@
 //! Whole configurations: good ones become settings, bad ones every fault they have, in words that are kept.
 
+use super::demands::Demands;
 use super::fault::Faults;
+use super::routes::Access;
 use super::*;
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::ScopeToken;
+use http::Method;
 use proptest::prelude::*;
 use std::fs;
 

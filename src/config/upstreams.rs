@@ -4,9 +4,33 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
-use super::{Upstream, UpstreamServer};
 use super::{limits, quantity};
+use std::sync::Arc;
 use std::time::Duration;
+
+/// A set of servers that answer alike.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Upstream {
+    /// The operator's name for it.
+    pub name: Arc<str>,
+    /// At least one.
+    pub servers: Vec<UpstreamServer>,
+    /// Bound on opening a connection.
+    pub connect_timeout: Duration,
+    /// Bound from the request's last byte to the head of the response.
+    pub response_timeout: Duration,
+    /// Bound on silence within a body, and on keeping an idle connection.
+    pub idle_timeout: Duration,
+}
+
+/// One server of an upstream.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct UpstreamServer {
+    /// A name or an address, without brackets.
+    pub host: Box<str>,
+    /// TCP port.
+    pub port: u16,
+}
 
 /// `upstreams:`; at least one.
 pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Upstream>>) {

@@ -9,6 +9,7 @@ use super::observe::line;
 use super::observe::record::Origin;
 use super::verify::memo::Memo;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
+use crate::oauth::confirmation::{self, Thumbprint};
 use http::HeaderValue;
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
@@ -22,6 +23,8 @@ pub struct Peer {
     /// Its address, as a field of the log.
     address: Rc<[u8]>,
     activity: Rc<Activity>,
+    /// The certificate that it showed in the handshake.
+    certificate: Option<Thumbprint>,
     /// The token that came last.
     pub(super) memo: Memo,
     /// What the upstream is told of it (RFC 7239 §4).
@@ -38,14 +41,23 @@ pub enum Protocol {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, protocol: Protocol, activity: Rc<Activity>) -> Self {
+    fn new(address: SocketAddr, transport: &Transport, activity: Rc<Activity>) -> Self {
         let address = address.ip().to_canonical();
+        let protocol = match transport {
+            Transport::Plain(_) => Protocol::Http,
+            Transport::Tls(_) => Protocol::Https,
+        };
         Self {
             address: line::field("client", address.to_string().as_bytes()).into(),
             forwarded: forwarded(address, protocol),
+            certificate: transport.client_certificate().map(confirmation::of_certificate),
             memo: Memo::default(),
             activity,
         }
+    }
+
+    pub(super) fn certificate(&self) -> Option<&Thumbprint> {
+        self.certificate.as_ref()
     }
 
     pub(super) fn origin(&self) -> Origin<'_> {
@@ -63,16 +75,12 @@ impl Worker {
 
     /// Serves a connection to its end.
     pub async fn serve(self: Rc<Self>, transport: Transport, address: SocketAddr, activity: Rc<Activity>) {
-        let protocol = match transport {
-            Transport::Plain(_) => Protocol::Http,
-            Transport::Tls(_) => Protocol::Https,
-        };
+        let peer = Peer::new(address, &transport, Rc::clone(&activity));
         let wire = Wire::new(
             ClientStream::new(transport, Rc::clone(&activity)),
             self.head_bytes_max,
             self.home.buffers.clone(),
         );
-        let peer = Peer::new(address, protocol, Rc::clone(&activity));
         let mut exchanges = pin!(self.exchanges(&wire, &peer));
         let is_late = poll_fn(|cx| match exchanges.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(false),

@@ -2,20 +2,38 @@
 
 use super::percent;
 use super::read::Head;
-use super::refusal::{Reason, Refusal};
+use super::reason::Reason;
+use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::config::limits::TOKEN_BYTES_MAX;
-use crate::oauth::bearer::{self, Credentials};
+use crate::oauth::bearer::{self, Credentials, Scheme};
 use http::header;
 
 /// The one token of a request. No `Debug`, so that it cannot reach a log.
-pub struct Bearer<'h>(&'h [u8]);
+pub struct Bearer<'h> {
+    token: &'h [u8],
+    scheme: Scheme,
+}
 
 impl<'h> Bearer<'h> {
     /// The token's text.
     pub fn token(&self) -> &'h [u8] {
-        self.0
+        self.token
     }
+
+    /// How it was presented.
+    pub fn scheme(&self) -> Scheme {
+        self.scheme
+    }
+}
+
+/// Whether the DPoP scheme is accepted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Dpop {
+    /// Its proofs are checked.
+    Accepted,
+    /// It means nothing to us.
+    Unknown,
 }
 
 /// Refuses a token in the query, whatever else the request carries: URLs end up in logs and histories
@@ -41,8 +59,9 @@ pub fn leaked(head: &Head) -> impl Iterator<Item = Vec<u8>> {
 }
 
 /// Finds the token. It is not forwarded: `forward::headers` leaves the field out (RFC 9700 §4.9.3). The one that
-/// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest.
-pub fn find<'h>(head: &'h Head, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
+/// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest. DPoP is
+/// a scheme like any other where nobody checks proofs.
+pub fn find<'h>(head: &'h Head, memo: &Memo, dpop: Dpop) -> Result<Bearer<'h>, Refusal> {
     let mut fields = head.headers().get_all(header::AUTHORIZATION).iter();
     let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Reason::TokenMissing.into()),
@@ -50,8 +69,13 @@ pub fn find<'h>(head: &'h Head, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
         (Some(_), Some(_)) => return Err(Reason::TokenTwice.into()),
     };
     match bearer::parse(field.as_bytes()) {
-        Credentials::Bearer(token) if memo.holds(token) || is_token(token) => Ok(Bearer(token)),
-        Credentials::Bearer(_) | Credentials::Malformed => Err(Reason::TokenMalformed.into()),
+        Credentials::Token(Scheme::Dpop, _) | Credentials::Malformed(Scheme::Dpop) if dpop == Dpop::Unknown => {
+            Err(Reason::TokenMissing.into())
+        }
+        Credentials::Token(scheme, token) if memo.holds(token) || is_token(token) => Ok(Bearer { token, scheme }),
+        Credentials::Token(scheme, _) | Credentials::Malformed(scheme) => {
+            Err(Refusal::from(Reason::TokenMalformed).presented(scheme))
+        }
         Credentials::OtherScheme => Err(Reason::TokenMissing.into()),
     }
 }
@@ -150,13 +174,13 @@ mod tests {
     #[test]
     fn the_one_token_is_found() {
         let head = head("/a", &[("authorization", "bearer  abc.def")]);
-        assert_eq!(find(&head, &Memo::default()).ok().unwrap().token(), b"abc.def");
+        assert_eq!(find(&head, &Memo::default(), Dpop::Unknown).ok().unwrap().token(), b"abc.def");
     }
 
     #[test]
     fn anything_but_one_token_is_refused() {
         let longest = format!("Bearer {}", "a".repeat(TOKEN_BYTES_MAX));
-        assert!(find(&head("/a", &[("authorization", &longest)]), &Memo::default()).is_ok());
+        assert!(find(&head("/a", &[("authorization", &longest)]), &Memo::default(), Dpop::Unknown).is_ok());
         let too_long = format!("{longest}a");
         for (fields, reason) in [
             (&[][..], Reason::TokenMissing),
@@ -168,7 +192,11 @@ mod tests {
             (&[("authorization", "Bearer a"), ("authorization", "Bearer b")], Reason::TokenTwice),
             (&[("authorization", "Basic a"), ("authorization", "Bearer b")], Reason::TokenTwice),
         ] {
-            assert_eq!(find(&head("/a", fields), &Memo::default()).err().unwrap().reason(), reason, "{fields:?}");
+            assert_eq!(
+                find(&head("/a", fields), &Memo::default(), Dpop::Unknown).err().unwrap().reason(),
+                reason,
+                "{fields:?}"
+            );
         }
     }
 }

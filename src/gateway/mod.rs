@@ -11,6 +11,7 @@ mod percent;
 pub mod pipeline;
 pub mod policy;
 pub mod read;
+pub mod reason;
 pub mod refusal;
 pub mod respond;
 pub mod route;
@@ -167,7 +168,7 @@ impl Worker {
 impl Plan {
     /// Keeps the connections to upstreams whose settings stay the same.
     fn new(policy: Arc<Policy>, old: Option<&Self>, home: &Home) -> Self {
-        let keep_or_make = |settings: &Arc<crate::config::Upstream>| {
+        let keep_or_make = |settings: &Arc<crate::config::upstreams::Upstream>| {
             let kept = old.into_iter().flat_map(|old| &old.upstreams).find(|kept| kept.settings() == settings);
             kept.map_or_else(
                 || Rc::new(Upstream::new(Arc::clone(settings), policy.stall_timeout, home.clone())),

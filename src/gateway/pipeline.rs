@@ -1,20 +1,21 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
-use super::authorize::permit;
+use super::authorize::permit::{self, Asker};
 use super::connection::Peer;
 use super::forward::headers::About;
 use super::forward::{self, body::ResponseBody};
 use super::http1::head::BadHead;
 use super::http1::wire::ClientBody;
 use super::observe::record::Record;
-use super::refusal::{Reason, Refusal};
+use super::reason::Reason;
+use super::refusal::Refusal;
 use super::respond::{self, AnswerBody, Content};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::{Plan, Worker, credentials, read, route};
 use crate::config::OnQueryToken;
 use http::request::Parts;
-use http::{Response, header};
+use http::{HeaderValue, Response, header};
 use std::rc::Rc;
 
 impl Worker {
@@ -23,9 +24,9 @@ impl Worker {
         let plan = self.plan();
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(), Some(&parts)));
         let mut response = match self.carry(&plan, parts, body, (peer, &mut record)).await {
-            Ok(response) => {
+            Ok((response, nonce)) => {
                 record.passed(response.status());
-                respond::pass(response)
+                respond::pass(response, nonce)
             }
             Err(refusal) => refuse(&refusal, &plan, &mut record),
         };
@@ -55,7 +56,7 @@ impl Worker {
         parts: Parts,
         body: ClientBody,
         (peer, record): (&Peer, &mut Record),
-    ) -> Result<Response<ResponseBody>, Refusal> {
+    ) -> Result<(Response<ResponseBody>, Option<HeaderValue>), Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
         credentials::refuse_query_token(&head).inspect_err(|_| {
@@ -68,16 +69,18 @@ impl Worker {
         let permit = match permit::open(route) {
             Some(permit) => permit,
             None => {
-                let bearer = credentials::find(&head, &peer.memo)?;
+                let bearer = credentials::find(&head, &peer.memo, policy.senders.dpop())?;
                 let (verdict, cache) = match policy.verifier.verify(&bearer, &peer.memo, &route.asks, record.now()) {
                     Verification::Decided(verdict, cache) => (verdict, cache),
                     // Boxed, so that the many requests that need not wait carry no room for it.
                     Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
                 };
                 record.verified(cache);
-                let token = verdict?;
+                let in_its_scheme = |refusal: Refusal| refusal.presented(bearer.scheme());
+                let token = verdict.map_err(in_its_scheme)?;
                 record.holder(&token);
-                permit::grant(route, token, &head, record.now())?
+                let asker = Asker { head: &head, bearer: &bearer, certificate: peer.certificate() };
+                permit::grant(route, token, (&asker, &policy.senders), record.now()).map_err(in_its_scheme)?
             }
         };
         let about = About { forwarded: &peer.forwarded, id: record.id(), via: policy.texts.via(head.version()) };
@@ -85,7 +88,7 @@ impl Worker {
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
-        outcome
+        Ok((outcome?, permit.nonce().cloned()))
     }
 }
 

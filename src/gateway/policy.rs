@@ -2,13 +2,15 @@
 //! on this side; nothing here is changed once it is built.
 
 use super::authorize::Check;
+use super::authorize::sender::Senders;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
 use super::verify::opaque::Asks;
-use crate::config::{self, Access, OnQueryToken, Settings};
-use crate::oauth::challenge::{self, Realm};
+use crate::config::routes::Access;
+use crate::config::{self, OnQueryToken, Settings};
+use crate::oauth::challenge::Challenges;
 use http::{HeaderValue, Version};
 use std::sync::Arc;
 use std::time::Duration;
@@ -22,8 +24,10 @@ pub struct Policy {
     pub router: Router,
     /// Whose tokens are accepted.
     pub verifier: Arc<Verifier>,
+    /// How a token's sender is proven.
+    pub senders: Arc<Senders>,
     /// In the configuration's order; `Route::upstream` is a place in it.
-    pub upstreams: Vec<Arc<config::Upstream>>,
+    pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
     /// What answers and forwarded requests carry.
     pub texts: Texts,
     /// Bounds of the head, in bytes.
@@ -71,23 +75,27 @@ pub enum Entry {
 /// Header values made once.
 #[derive(Debug)]
 pub struct Texts {
-    /// The protection space.
-    pub realm: Realm,
-    /// The challenge for a request without a token.
-    pub bare_challenge: HeaderValue,
+    /// What a refused client is told to bring.
+    pub challenges: Challenges,
     via_11: HeaderValue,
     via_10: HeaderValue,
 }
 
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
-    pub fn compile(settings: &Settings, generation: u64, verifier: Arc<Verifier>, metrics: &Metrics) -> Self {
+    pub fn compile(
+        settings: &Settings,
+        generation: u64,
+        (verifier, senders): (Arc<Verifier>, Arc<Senders>),
+        metrics: &Metrics,
+    ) -> Self {
         let compile = |(place, route)| (Route::compile(place, route, settings, (&verifier, metrics)), route);
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
             generation,
             router: Router::new(routes.collect()),
             verifier,
+            senders,
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,
@@ -101,14 +109,14 @@ impl Policy {
 impl Route {
     fn compile(
         place: usize,
-        route: &config::Route,
+        route: &config::routes::Route,
         settings: &Settings,
         (verifier, metrics): (&Verifier, &Metrics),
     ) -> Self {
         let (entry, asks) = match &route.access {
             Access::Open => (Entry::Open, Asks::Nobody),
             Access::Token(demands) => {
-                let checks = Check::compile(route, settings, &settings.server.realm);
+                let checks = Check::compile(route, settings);
                 (Entry::Token(checks), verifier.asks(&demands.issuers, demands.introspect))
             }
         };
@@ -139,8 +147,11 @@ impl Texts {
                 .expect("config takes only tokens")
         };
         Self {
-            realm: settings.server.realm.clone(),
-            bare_challenge: challenge::bare(&settings.server.realm),
+            challenges: Challenges::new(
+                &settings.server.realm,
+                settings.dpop.as_ref().map(|dpop| dpop.algorithms.as_slice()),
+                None,
+            ),
             via_11: via("1.1"),
             via_10: via("1.0"),
         }

@@ -2,7 +2,8 @@
 //! what is decided on is what is forwarded, byte for byte.
 
 use super::percent;
-use super::refusal::{Reason, Refusal};
+use super::reason::Reason;
+use super::refusal::Refusal;
 use http::request::Parts;
 use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
 use smallvec::SmallVec;

@@ -5,10 +5,11 @@ use super::forward::body::{Broken, ResponseBody};
 use super::http1::fields::Fields;
 use super::observe::record::{End, Record};
 use super::policy::Texts;
-use super::refusal::{Afterwards, Extra, Reason, Refusal};
-use crate::oauth::challenge;
+use super::reason::{Afterwards, Reason};
+use super::refusal::{Extra, Refusal};
+use crate::oauth::challenge::Attributes;
 use bytes::Bytes;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body, Frame, SizeHint};
 use std::pin::Pin;
 use std::task::{Context, Poll};
@@ -27,8 +28,12 @@ pub enum Content {
     Theirs(ResponseBody),
 }
 
-/// An upstream's answer.
-pub fn pass(response: Response<ResponseBody>) -> Response<Content> {
+/// An upstream's answer, with the nonce for the client's next proof if it needs another (RFC 9449 §8.2).
+pub fn pass(mut response: Response<ResponseBody>, nonce: Option<HeaderValue>) -> Response<Content> {
+    if let Some(nonce) = nonce {
+        response.headers_mut().insert(DPOP_NONCE, nonce);
+        response.headers_mut().insert(header::CACHE_CONTROL, NO_STORE);
+    }
     response.map(Content::Theirs)
 }
 
@@ -47,6 +52,7 @@ pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Co
     match refusal.extra() {
         Extra::Allow(methods) => drop(fields.insert(header::ALLOW, methods.clone())),
         Extra::RetryAfter(seconds) => drop(fields.insert(header::RETRY_AFTER, HeaderValue::from(*seconds))),
+        Extra::Nonce(nonce) => drop(fields.insert(DPOP_NONCE, nonce.clone())),
         Extra::None | Extra::Challenge(_) => {}
     }
     if reason.afterwards() == Afterwards::Close {
@@ -62,14 +68,19 @@ pub fn follow(response: Response<Content>, record: Box<Record>) -> Response<Answ
 
 /// RFC 9110 §11.6.1: every 401 carries a challenge; RFC 6750 §3.1: without a token it carries no error.
 fn challenge_for(refusal: &Refusal, texts: &Texts) -> Option<HeaderValue> {
-    if let Extra::Challenge(challenge) = refusal.extra() {
-        return Some(challenge.clone());
-    }
-    match refusal.reason().code() {
-        Some(code) => Some(challenge::with_error(&texts.realm, code, refusal.reason().description())),
-        None if refusal.reason().status() == StatusCode::UNAUTHORIZED => Some(texts.bare_challenge.clone()),
-        None => None,
-    }
+    let (reason, challenges) = (refusal.reason(), &texts.challenges);
+    let attributes = match (refusal.extra(), reason.code()) {
+        (Extra::Challenge(attributes), _) => attributes.clone(),
+        (_, Some(code)) => Attributes::error(code, reason.description()),
+        (_, None) => return (reason.status() == StatusCode::UNAUTHORIZED).then(|| challenges.bare()),
+    };
+    Some(if reason == Reason::TokenTwice {
+        challenges.refusing_all(&attributes)
+    } else if reason == Reason::ProofAvoided {
+        challenges.refusing_bearer(&attributes)
+    } else {
+        challenges.refusing(refusal.scheme(), &attributes)
+    })
 }
 
 /// RFC 9457. Every text is ours and needs no escaping; the id was checked or made here.
@@ -158,6 +169,7 @@ impl Content {
 }
 
 const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
+const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Asks the client to end the connection after this answer.
 pub const CLOSE: HeaderValue = HeaderValue::from_static("close");

@@ -6,7 +6,8 @@
 use super::percent;
 use super::policy::Route;
 use super::read::Head;
-use super::refusal::{Reason, Refusal};
+use super::reason::Reason;
+use super::refusal::Refusal;
 use crate::config;
 use http::{HeaderValue, Method};
 use std::collections::HashMap;
@@ -66,7 +67,7 @@ fn check_spelling(router: &Router, route: &Route, head: &Head) -> Result<(), Ref
 
 impl Router {
     /// Builds the tree. Templates were checked by `config`: whole-segment parameters, `{*rest}` only at the end.
-    pub(super) fn new(rules: Vec<(Route, &config::Route)>) -> Self {
+    pub(super) fn new(rules: Vec<(Route, &config::routes::Route)>) -> Self {
         let mut root = Node::default();
         let mut routes = Vec::with_capacity(rules.len());
         for (route, settings) in rules {

@@ -19,6 +19,17 @@ pub enum Transport {
     Tls(Box<TlsStream<TcpStream>>),
 }
 
+impl Transport {
+    /// The certificate by which the client authenticated, in DER. It stays the same for the whole connection: there is no
+    /// renegotiation, and a resumed session has that of its first handshake.
+    pub fn client_certificate(&self) -> Option<&[u8]> {
+        match self {
+            Self::Plain(_) => None,
+            Self::Tls(tls) => tls.get_ref().1.peer_certificates()?.first().map(AsRef::as_ref),
+        }
+    }
+}
+
 /// A transport that keeps the connection's `Activity` up to date.
 pub struct ClientStream {
     transport: Transport,

@@ -1,10 +1,15 @@
 //! TLS settings for both sides: one provider, versions 1.2 and 1.3, nothing insecure to switch on.
 
 use rustls::client::WantsClientCert;
-use rustls::crypto::aws_lc_rs;
+use rustls::client::danger::HandshakeSignatureValid;
+use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
-use rustls::{ClientConfig, ConfigBuilder, RootCertStore, ServerConfig};
+use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::{
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
+};
 use std::fmt;
 use std::path::Path;
 use std::sync::Arc;
@@ -19,14 +24,104 @@ pub fn install_provider() {
     let _installed_before = aws_lc_rs::default_provider().install_default();
 }
 
-/// Our side as a server (RFC 9325): no early data, session tickets by rustls' defaults.
-pub fn server(chain: Vec<CertificateDer<'static>>, key: PrivateKeyDer<'static>) -> Result<Arc<ServerConfig>, TlsFault> {
+/// What a server asks of its clients.
+#[derive(Clone, Copy, Debug)]
+pub enum AskClients<'a> {
+    /// Nothing.
+    Nothing,
+    /// A certificate, which must be there if it `is_required`. One of these authorities must have issued it; where there
+    /// are none, any is good whose key the client has (RFC 8705 §2.2, §6.2).
+    Certificate {
+        /// Leaf issuers' roots.
+        authorities: &'a [CertificateDer<'static>],
+        /// Whether a client without one is turned away.
+        is_required: bool,
+    },
+}
+
+/// Our side as a server (RFC 9325): no early data, session tickets by rustls' defaults, which keep the certificate that
+/// the client showed when the session began.
+pub fn server(
+    chain: Vec<CertificateDer<'static>>,
+    key: PrivateKeyDer<'static>,
+    clients: AskClients<'_>,
+) -> Result<Arc<ServerConfig>, TlsFault> {
+    let verifier: Arc<dyn ClientCertVerifier> = match clients {
+        AskClients::Nothing => WebPkiClientVerifier::no_client_auth(),
+        AskClients::Certificate { authorities: [], is_required } => AnyCertificate::verifier(is_required),
+        AskClients::Certificate { authorities, is_required } => {
+            let mut roots = RootCertStore::empty();
+            for authority in authorities {
+                roots.add(authority.clone()).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
+            }
+            let provider = Arc::new(aws_lc_rs::default_provider());
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            let builder = if is_required { builder } else { builder.allow_unauthenticated() };
+            builder.build().map_err(|fault| TlsFault(format!("client_ca: {fault}")))?
+        }
+    };
     let mut config = ServerConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
         .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_no_client_auth().with_single_cert(chain, key))
+        .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
         .map_err(|fault| TlsFault(fault.to_string()))?;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// Takes every client certificate, so that a token bound to it can be recognised. The handshake still proves that the
+/// client has its key.
+#[derive(Debug)]
+struct AnyCertificate {
+    is_required: bool,
+    algorithms: WebPkiSupportedAlgorithms,
+}
+
+impl AnyCertificate {
+    fn verifier(is_required: bool) -> Arc<Self> {
+        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
+        Arc::new(Self { is_required, algorithms })
+    }
+}
+
+impl ClientCertVerifier for AnyCertificate {
+    fn client_auth_mandatory(&self) -> bool {
+        self.is_required
+    }
+
+    fn root_hint_subjects(&self) -> &[DistinguishedName] {
+        &[]
+    }
+
+    fn verify_client_cert(
+        &self,
+        _leaf: &CertificateDer<'_>,
+        _intermediates: &[CertificateDer<'_>],
+        _now: UnixTime,
+    ) -> Result<ClientCertVerified, rustls::Error> {
+        Ok(ClientCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls12_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        message: &[u8],
+        certificate: &CertificateDer<'_>,
+        signed: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, rustls::Error> {
+        verify_tls13_signature(message, certificate, signed, &self.algorithms)
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        self.algorithms.supported_schemes()
+    }
 }
 
 /// Our side as a client: the roots in `ca_file`, or the system's.

@@ -1,29 +1,40 @@
-//! Reads one `Authorization` field value (RFC 6750 §2.1, RFC 9110 §11.4).
+//! Reads one `Authorization` field value (RFC 6750 §2.1, RFC 9449 §7.1, RFC 9110 §11.4).
 
-/// What an `Authorization` value holds, as far as a bearer gateway cares.
+/// How a token is presented.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scheme {
+    /// Whoever has it may use it, unless it says otherwise (RFC 6750).
+    Bearer,
+    /// With a proof of its holder's key (RFC 9449).
+    Dpop,
+}
+
+/// What an `Authorization` value holds, as far as an OAuth gateway cares.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Credentials<'a> {
-    /// The Bearer scheme, in any case, and what should be one token.
-    Bearer(&'a [u8]),
-    /// The Bearer scheme without a token.
-    Malformed,
-    /// Another scheme: the request carries no bearer token.
+    /// One of our schemes, in any case, and what should be one token.
+    Token(Scheme, &'a [u8]),
+    /// One of our schemes without a token.
+    Malformed(Scheme),
+    /// Another scheme: the request carries no access token.
     OtherScheme,
 }
 
-/// Splits scheme and token: `"Bearer" 1*SP b64token`. Whether the token is one is for `is_b64token` to say: a caller may
+/// Splits scheme and token: `scheme 1*SP b64token`. Whether the token is one is for `is_b64token` to say: a caller may
 /// know it from before.
 pub fn parse(value: &[u8]) -> Credentials<'_> {
-    let Some((scheme, rest)) = value.split_at_checked(SCHEME.len()) else {
+    let Some((scheme, rest)) =
+        [(Scheme::Bearer, BEARER), (Scheme::Dpop, DPOP)].into_iter().find_map(|(scheme, name)| {
+            let (start, rest) = value.split_at_checked(name.len())?;
+            start.eq_ignore_ascii_case(name).then_some((scheme, rest))
+        })
+    else {
         return Credentials::OtherScheme;
     };
-    if !scheme.eq_ignore_ascii_case(SCHEME) {
-        return Credentials::OtherScheme;
-    }
     match rest {
-        [b' ', ..] => Credentials::Bearer(skip_spaces(rest)),
+        [b' ', ..] => Credentials::Token(scheme, skip_spaces(rest)),
         // Nothing follows, or a tab, which is no separator here. `Bearerx` is another scheme.
-        [] | [b'\t', ..] => Credentials::Malformed,
+        [] | [b'\t', ..] => Credentials::Malformed(scheme),
         _ => Credentials::OtherScheme,
     }
 }
@@ -47,7 +58,8 @@ fn skip_spaces(text: &[u8]) -> &[u8] {
     text.get(spaces..).unwrap_or_default()
 }
 
-const SCHEME: &[u8] = b"bearer";
+const BEARER: &[u8] = b"bearer";
+const DPOP: &[u8] = b"dpop";
 
 #[cfg(test)]
 mod tests {
@@ -55,8 +67,8 @@ mod tests {
 
     fn checked(value: &str) -> Credentials<'_> {
         match parse(value.as_bytes()) {
-            Credentials::Bearer(token) if is_b64token(token) => Credentials::Bearer(token),
-            Credentials::Bearer(_) | Credentials::Malformed => Credentials::Malformed,
+            Credentials::Token(scheme, token) if is_b64token(token) => Credentials::Token(scheme, token),
+            Credentials::Token(scheme, _) | Credentials::Malformed(scheme) => Credentials::Malformed(scheme),
             Credentials::OtherScheme => Credentials::OtherScheme,
         }
     }
@@ -64,10 +76,12 @@ mod tests {
     #[test]
     fn one_token_in_any_case_of_the_scheme() {
         for (value, expected) in [
-            ("Bearer abc", Credentials::Bearer(b"abc")),
-            ("bearer abc", Credentials::Bearer(b"abc")),
-            ("bEaReR  abc==", Credentials::Bearer(b"abc==")),
-            ("Bearer a-._~+/9", Credentials::Bearer(b"a-._~+/9")),
+            ("Bearer abc", Credentials::Token(Scheme::Bearer, b"abc")),
+            ("bearer abc", Credentials::Token(Scheme::Bearer, b"abc")),
+            ("bEaReR  abc==", Credentials::Token(Scheme::Bearer, b"abc==")),
+            ("dpop abc", Credentials::Token(Scheme::Dpop, b"abc")),
+            ("DPoP", Credentials::Malformed(Scheme::Dpop)),
+            ("Bearer a-._~+/9", Credentials::Token(Scheme::Bearer, b"a-._~+/9")),
         ] {
             assert_eq!(checked(value), expected, "{value:?}");
         }
@@ -89,9 +103,9 @@ mod tests {
             "Bearer ab\u{e7}",
             "Bearer \"abc\"",
         ] {
-            assert_eq!(checked(value), Credentials::Malformed, "{value:?}");
+            assert_eq!(checked(value), Credentials::Malformed(Scheme::Bearer), "{value:?}");
         }
-        for value in ["", "Basic abc", "Bear", "Bearerx abc", "DPoP abc", "Negotiate"] {
+        for value in ["", "Basic abc", "Bear", "Bearerx abc", "DPoPx abc", "Negotiate"] {
             assert_eq!(parse(value.as_bytes()), Credentials::OtherScheme, "{value:?}");
         }
     }

@@ -1,11 +1,14 @@
-//! Builds `WWW-Authenticate` (RFC 6750 §3): each attribute at most once, never a bare scheme.
+//! Builds `WWW-Authenticate` (RFC 6750 §3, RFC 9449 §7.1): each attribute at most once, never a bare scheme.
 
+use super::algorithm::Algorithm;
+use super::bearer::Scheme;
 use super::scope::ScopeToken;
 use http::HeaderValue;
 use std::fmt::Write as _;
+use std::sync::Arc;
 use std::time::Duration;
 
-/// The `error` codes of RFC 6750 §3.1 and RFC 9470 §3.
+/// The `error` codes of RFC 6750 §3.1, RFC 9449 §7.1 and RFC 9470 §3.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum ErrorCode {
     /// The request is malformed; 400.
@@ -14,6 +17,10 @@ pub enum ErrorCode {
     InvalidToken,
     /// The token lacks a scope that would help; 403.
     InsufficientScope,
+    /// The DPoP proof is missing or bad (RFC 9449 §7.1); 401.
+    InvalidDpopProof,
+    /// The DPoP proof needs a nonce of ours (RFC 9449 §9); 401.
+    UseDpopNonce,
     /// The customer must authenticate anew (RFC 9470 §3); 401.
     InsufficientUserAuthentication,
 }
@@ -25,6 +32,8 @@ impl ErrorCode {
             Self::InvalidRequest => "invalid_request",
             Self::InvalidToken => "invalid_token",
             Self::InsufficientScope => "insufficient_scope",
+            Self::InvalidDpopProof => "invalid_dpop_proof",
+            Self::UseDpopNonce => "use_dpop_nonce",
             Self::InsufficientUserAuthentication => "insufficient_user_authentication",
         }
     }
@@ -47,65 +56,104 @@ impl Realm {
     }
 }
 
-/// `Bearer realm="R"`, for a request without credentials: no error attribute (RFC 6750 §3.1).
-pub fn bare(realm: &Realm) -> HeaderValue {
-    finish(&start(realm))
-}
+/// What a challenge says of one refusal: `, name="value"` after `, name="value"`. Every text is a constant of ours, a
+/// realm, a scope or another checked word: none can hold `"` or `\`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Attributes(Arc<str>);
 
-/// `Bearer realm="R", error="…", error_description="…"`. The description is ours, never the client's.
-pub fn with_error(realm: &Realm, code: ErrorCode, description: &'static str) -> HeaderValue {
-    let mut value = start(realm);
-    push(&mut value, "error", code.as_str());
-    push(&mut value, "error_description", description);
-    finish(&value)
-}
+impl Attributes {
+    /// `error` and `error_description`. The description is ours, never the client's.
+    pub fn error(code: ErrorCode, description: &'static str) -> Self {
+        let mut text = String::new();
+        push(&mut text, "error", code.as_str());
+        push(&mut text, "error_description", description);
+        Self(text.into())
+    }
 
-/// As `with_error` for a missing scope, naming exactly the scopes that the route needs.
-pub fn insufficient_scope<'a>(
-    realm: &Realm,
-    description: &'static str,
-    needed: impl Iterator<Item = &'a ScopeToken>,
-) -> HeaderValue {
-    let mut value = start(realm);
-    push(&mut value, "error", ErrorCode::InsufficientScope.as_str());
-    push(&mut value, "error_description", description);
-    let mut scopes = String::new();
-    for scope in needed {
-        if !scopes.is_empty() {
-            scopes.push(' ');
+    /// As `error` for a missing scope, naming exactly the scopes that the route needs.
+    pub fn insufficient_scope<'a>(description: &'static str, needed: impl Iterator<Item = &'a ScopeToken>) -> Self {
+        let scopes: Vec<&str> = needed.map(ScopeToken::as_str).collect();
+        Self::error(ErrorCode::InsufficientScope, description).with("scope", &scopes.join(" "))
+    }
+
+    /// As `error` for an authentication that is too weak or too old (RFC 9470 §3), naming what the route needs.
+    pub fn step_up(description: &'static str, acr_values: &[Box<str>], max_age: Option<Duration>) -> Self {
+        let mut all = Self::error(ErrorCode::InsufficientUserAuthentication, description);
+        if !acr_values.is_empty() {
+            all = all.with("acr_values", &acr_values.join(" "));
         }
-        scopes.push_str(scope.as_str());
+        if let Some(max_age) = max_age {
+            all = all.with("max_age", &max_age.as_secs().to_string());
+        }
+        all
     }
-    push(&mut value, "scope", &scopes);
-    finish(&value)
+
+    fn with(&self, name: &str, value: &str) -> Self {
+        let mut text = self.0.to_string();
+        push(&mut text, name, value);
+        Self(text.into())
+    }
 }
 
-/// As `with_error` for an authentication that is too weak or too old (RFC 9470 §3), naming what the route needs.
-pub fn step_up(
-    realm: &Realm,
-    description: &'static str,
-    acr_values: &[Box<str>],
-    max_age: Option<Duration>,
-) -> HeaderValue {
-    let mut value = start(realm);
-    push(&mut value, "error", ErrorCode::InsufficientUserAuthentication.as_str());
-    push(&mut value, "error_description", description);
-    if !acr_values.is_empty() {
-        push(&mut value, "acr_values", &acr_values.join(" "));
-    }
-    if let Some(max_age) = max_age {
-        push(&mut value, "max_age", &max_age.as_secs().to_string());
-    }
-    finish(&value)
+/// The challenges of one protection space.
+#[derive(Clone, Debug)]
+pub struct Challenges {
+    /// `realm="R"`, and where the resource's metadata is (RFC 9728 §5.1).
+    space: Box<str>,
+    /// `algs="…"` (RFC 9449 §7.1), where that scheme is accepted.
+    dpop: Option<Box<str>>,
 }
 
-fn start(realm: &Realm) -> String {
-    format!("Bearer realm=\"{}\"", realm.as_str())
+impl Challenges {
+    /// `dpop` are the algorithms of proofs, where there are any; `metadata` is a URL without `"` and `\`.
+    pub fn new(realm: &Realm, dpop: Option<&[Algorithm]>, metadata: Option<&str>) -> Self {
+        let mut space = format!("realm=\"{}\"", realm.as_str());
+        if let Some(url) = metadata {
+            push(&mut space, "resource_metadata", url);
+        }
+        let names = |all: &[Algorithm]| all.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ");
+        Self { space: space.into(), dpop: dpop.map(|all| format!("algs=\"{}\"", names(all)).into()) }
+    }
+
+    /// For a request without credentials: no error attribute (RFC 6750 §3.1), and every scheme that is accepted.
+    pub fn bare(&self) -> HeaderValue {
+        self.advertised(format!("Bearer {}", self.space))
+    }
+
+    /// In the scheme by which the token was presented.
+    pub fn refusing(&self, scheme: Scheme, attributes: &Attributes) -> HeaderValue {
+        let Self { space, dpop } = self;
+        match (scheme, dpop) {
+            (Scheme::Dpop, Some(algorithms)) => finish(&format!("DPoP {space}{}, {algorithms}", attributes.0)),
+            (Scheme::Dpop, None) | (Scheme::Bearer, _) => finish(&format!("Bearer {space}{}", attributes.0)),
+        }
+    }
+
+    /// As Bearer, and naming the scheme that is wanted instead.
+    pub fn refusing_bearer(&self, attributes: &Attributes) -> HeaderValue {
+        self.advertised(format!("Bearer {}{}", self.space, attributes.0))
+    }
+
+    /// Where it is not clear which scheme was meant: the same in each (RFC 9449 §7.2).
+    pub fn refusing_all(&self, attributes: &Attributes) -> HeaderValue {
+        let bearer = format!("Bearer {}{}", self.space, attributes.0);
+        match &self.dpop {
+            Some(algorithms) => finish(&format!("{bearer}, DPoP {algorithms}{}", attributes.0)),
+            None => finish(&bearer),
+        }
+    }
+
+    fn advertised(&self, mut bearer: String) -> HeaderValue {
+        if let Some(algorithms) = &self.dpop {
+            bearer.push_str(", DPoP ");
+            bearer.push_str(algorithms);
+        }
+        finish(&bearer)
+    }
 }
 
-fn push(value: &mut String, name: &str, text: &str) {
-    // Every text is a constant of ours, a realm, a scope or another checked word: none can hold `"` or `\`.
-    write!(value, ", {name}=\"{text}\"").expect("writing to a String does not fail");
+fn push(text: &mut String, name: &str, value: &str) {
+    write!(text, ", {name}=\"{value}\"").expect("writing to a String does not fail");
 }
 
 fn finish(value: &str) -> HeaderValue {
@@ -124,17 +172,25 @@ mod tests {
     }
 
     #[test]
-    fn challenges_have_the_shapes_of_rfc_6750() {
+    fn challenges_have_the_shapes_of_rfc_6750_and_rfc_9449() {
         let realm = Realm::new("bank api").unwrap();
-        assert_eq!(bare(&realm), "Bearer realm=\"bank api\"");
-        assert_eq!(
-            with_error(&realm, ErrorCode::InvalidToken, "The access token expired"),
-            "Bearer realm=\"bank api\", error=\"invalid_token\", error_description=\"The access token expired\""
-        );
+        let plain = Challenges::new(&realm, None, None);
+        let both = Challenges::new(&realm, Some(&[Algorithm::Es256, Algorithm::Ps256]), Some("https://a/m"));
+        let expired = Attributes::error(ErrorCode::InvalidToken, "x");
+        assert_eq!(plain.bare(), r#"Bearer realm="bank api""#);
+        let meta = r#"realm="bank api", resource_metadata="https://a/m""#;
+        let error = r#"error="invalid_token", error_description="x""#;
+        let algs = r#"algs="ES256 PS256""#;
+        assert_eq!(both.bare(), format!("Bearer {meta}, DPoP {algs}"));
+        assert_eq!(plain.refusing(Scheme::Bearer, &expired), format!("Bearer realm=\"bank api\", {error}"));
+        assert_eq!(both.refusing(Scheme::Bearer, &expired), format!("Bearer {meta}, {error}"));
+        assert_eq!(both.refusing(Scheme::Dpop, &expired), format!("DPoP {meta}, {error}, {algs}"));
+        assert_eq!(both.refusing_bearer(&expired), format!("Bearer {meta}, {error}, DPoP {algs}"));
+        assert_eq!(both.refusing_all(&expired), format!("Bearer {meta}, {error}, DPoP {algs}, {error}"));
         let needed = ["accounts".parse().unwrap(), "payments".parse().unwrap()];
         assert_eq!(
-            insufficient_scope(&realm, "x", needed.iter()),
-            "Bearer realm=\"bank api\", error=\"insufficient_scope\", error_description=\"x\", scope=\"accounts payments\""
+            plain.refusing(Scheme::Bearer, &Attributes::insufficient_scope("x", needed.iter())),
+            r#"Bearer realm="bank api", error="insufficient_scope", error_description="x", scope="accounts payments""#
         );
     }
 }

@@ -1,6 +1,7 @@
 //! The claims of an access token (RFC 7519 §4.1, RFC 9068 §2.2), read strictly: a duplicate member, a wrong type
 //! or an impossible date is a fault, never "absent".
 
+use super::confirmation::Confirmation;
 use super::scope::ScopeSet;
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
@@ -41,8 +42,8 @@ pub struct Claims {
     pub authenticated: Option<UnixSeconds>,
     /// `authorization_details` (RFC 9396 §9.1).
     pub details: Vec<Detail>,
-    /// `cnf` is there, whatever it holds (RFC 7800).
-    pub sender_bound: bool,
+    /// `cnf`: what the token is bound to (RFC 7800).
+    pub confirmation: Option<Confirmation>,
     /// Names of all members, to check for required ones.
     pub names: Vec<String>,
 }
@@ -126,10 +127,7 @@ impl Names<'_> {
             "auth_time" => claims.authenticated = Some(members.next_value::<NumericDate>()?.0),
             "authorization_details" => claims.details = members.next_value()?,
             "token_type" => claims.token_type = Some(members.next_value()?),
-            "cnf" => {
-                members.next_value::<IgnoredAny>()?;
-                claims.sender_bound = true;
-            }
+            "cnf" => claims.confirmation = Some(members.next_value()?),
             own if self.grant == Some(own) => claims.grant = Some(members.next_value()?),
             own if self.consent == Some(own) => claims.consent = Some(members.next_value()?),
             _ => {
@@ -141,7 +139,7 @@ impl Names<'_> {
 }
 
 /// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
-struct NumericDate(UnixSeconds);
+pub(super) struct NumericDate(pub(super) UnixSeconds);
 
 impl<'de> Deserialize<'de> for NumericDate {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
@@ -233,8 +231,8 @@ mod tests {
         assert_eq!(claims.expires, Some(UnixSeconds(2)));
         assert_eq!(claims.scope.scopes().iter().collect::<Vec<_>>(), ["x", "y"]);
         assert_eq!((claims.grant.as_deref(), claims.consent.as_deref()), (Some("g"), Some("c")));
-        assert!(!claims.sender_bound);
-        assert!(read(r#"{"cnf":{"jkt":"x"}}"#).unwrap().sender_bound);
+        assert!(claims.confirmation.is_none());
+        assert!(read(r#"{"cnf":{}}"#).unwrap().confirmation.unwrap().is_foreign);
     }
 
     #[test]

@@ -89,6 +89,24 @@ impl Key {
         &self.fingerprint
     }
 
+    /// The key that a DPoP proof brings with it, for the proof's algorithm only, and its RFC 7638 thumbprint.
+    pub fn brought(json: &str, algorithm: Algorithm) -> Result<(Self, [u8; 32]), LeftOut> {
+        // A derived reader would also take an array.
+        let jwk: Jwk = Some(json)
+            .filter(|json| json.starts_with('{'))
+            .and_then(|json| serde_json::from_str(json).ok())
+            .ok_or(LeftOut::Unreadable)?;
+        jwk.check_use()?;
+        let (family, public) = jwk.public()?;
+        let is_named = jwk.alg.as_deref().is_none_or(|name| name == algorithm.as_str());
+        if !is_named || !family.contains(&algorithm) {
+            return Err(LeftOut::Unsupported);
+        }
+        let fingerprint = jwk.thumbprint();
+        let verifiers = vec![(algorithm, public.parse(algorithm)?)];
+        Ok((Self { kid: None, verifiers, fingerprint }, fingerprint))
+    }
+
     fn parse(member: serde_json::Value) -> Result<Self, LeftOut> {
         let text = member.to_string();
         let jwk: Jwk = serde_json::from_value(member).map_err(|_| LeftOut::Unreadable)?;
@@ -103,8 +121,7 @@ impl Key {
                 Ok(_) | Err(UnknownAlgorithm) => return Err(LeftOut::Unsupported),
             },
         };
-        let mut fingerprint = [0; 32];
-        fingerprint.copy_from_slice(digest::digest(&digest::SHA256, text.as_bytes()).as_ref());
+        let fingerprint = sha256(text.as_bytes());
         let verifiers = algorithms.into_iter().map(|algorithm| Ok((algorithm, public.parse(algorithm)?)));
         Ok(Self { verifiers: verifiers.collect::<Result<_, _>>()?, kid: jwk.kid.map(Into::into), fingerprint })
     }
@@ -168,6 +185,19 @@ impl Jwk {
         }
     }
 
+    /// RFC 7638: the required members, in order, without white space. What they hold was decoded, so that it needs no
+    /// escaping.
+    fn thumbprint(&self) -> [u8; 32] {
+        let text = |member: &Option<String>| member.clone().unwrap_or_default();
+        let Self { crv, n, e, x, y, .. } = self;
+        let canonical = match self.kty.as_str() {
+            "RSA" => format!(r#"{{"e":"{}","kty":"RSA","n":"{}"}}"#, text(e), text(n)),
+            "EC" => format!(r#"{{"crv":"{}","kty":"EC","x":"{}","y":"{}"}}"#, text(crv), text(x), text(y)),
+            kty => format!(r#"{{"crv":"{}","kty":"{kty}","x":"{}"}}"#, text(crv), text(x)),
+        };
+        sha256(canonical.as_bytes())
+    }
+
     /// An uncompressed point (SEC 1 §2.3.3). Whether it lies on the curve is seen when it is parsed.
     fn ec(&self, coordinate_bytes: usize) -> Result<Public, LeftOut> {
         let x = coordinate(self.x.as_deref(), coordinate_bytes)?;
@@ -191,6 +221,12 @@ impl Public {
         };
         parsed.map_err(|_| LeftOut::Unreadable)
     }
+}
+
+fn sha256(octets: &[u8]) -> [u8; 32] {
+    let mut digest = [0; 32];
+    digest.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
+    digest
 }
 
 fn octets(base64url: Option<&str>) -> Result<Vec<u8>, LeftOut> {

@@ -1,4 +1,5 @@
 //! What outlives a policy and is shared by all workers. It knows time and nothing else of us.
 
 mod journal;
+pub mod replay;
 pub mod revocations;

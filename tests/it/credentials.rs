@@ -7,7 +7,7 @@ use crate::support::tokens::Token;
 const BARE: &str = "Bearer realm=\"bank\"";
 const TWICE: &str =
     "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The access token was sent more than once\"";
-const MALFORMED: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The Authorization header is not Bearer followed by one token\"";
+const MALFORMED: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"The Authorization header is not a scheme followed by one token\"";
 const IN_QUERY: &str = "Bearer realm=\"bank\", error=\"invalid_request\", error_description=\"An access token in the query string is not accepted; use the Authorization header\"";
 
 #[test]

@@ -20,6 +20,7 @@ mod checks;
 mod cli;
 mod connection;
 mod credentials;
+mod dpop;
 mod drain;
 mod forgeries;
 mod forward;

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 21] = [
+const METRICS: [&str; 22] = [
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_build_info gauge",
     "scopegate_config_generation gauge",
@@ -22,6 +22,7 @@ const METRICS: [&str; 21] = [
     "scopegate_issuer_key_fetches_total counter",
     "scopegate_issuer_keys gauge",
     "scopegate_issuer_keys_age_seconds gauge",
+    "scopegate_proofs gauge",
     "scopegate_request_duration_seconds histogram",
     "scopegate_requests_total counter",
     "scopegate_upstream_connect_failures_total counter",

@@ -192,23 +192,26 @@ fn only_access_tokens_are_access_tokens() {
     world.refuses(&["id+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt"].map(|name| (name, typ(name), "type_wrong")));
 }
 
+/// MTLS-2, MTLS-6.
 #[test]
-fn a_token_that_is_bound_to_a_sender_is_refused_without_proof() {
+fn a_token_that_is_bound_in_a_way_that_is_not_understood_is_refused() {
     let world = World::start();
+    let good_print = "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg0";
+    let cnf = |value: Value| good().claim("cnf", value).mint();
     world.refuses(&[
-        (
-            "E10",
-            good().claim("cnf", json!({"x5t#S256": "bwcK0esc3ACC3DB2Y5_lESsXE8o9ltc05O89jdN-dg2"})).mint(),
-            "sender_unproven",
-        ),
-        (
-            "E11",
-            good().claim("cnf", json!({"jkt": "0ZcOCORZNYy-DWpqq30jZyJGHTN0d2HglBV3uiguA4I"})).mint(),
-            "sender_unproven",
-        ),
-        ("an unknown method", good().claim("cnf", json!({"new": 1})).mint(), "sender_unproven"),
-        ("empty", good().claim("cnf", json!({})).mint(), "sender_unproven"),
-        ("null", good().claim("cnf", Value::Null).mint(), "sender_unproven"),
+        ("a certificate", cnf(json!({"x5t#S256": good_print})), "sender_mismatch"),
+        ("a key", cnf(json!({"jkt": good_print})), "sender_unproven"),
+        ("an unknown method", cnf(json!({"new": 1})), "sender_unproven"),
+        ("beside a known one", cnf(json!({"x5t#S256": good_print, "new": 1})), "sender_unproven"),
+        ("empty", cnf(json!({})), "sender_unproven"),
+        ("null", cnf(Value::Null), "claim_invalid"),
+        ("text", cnf(json!(good_print)), "claim_invalid"),
+        ("padding", cnf(json!({"x5t#S256": format!("{good_print}=")})), "claim_invalid"),
+        ("white space", cnf(json!({"x5t#S256": format!(" {good_print}")})), "claim_invalid"),
+        ("hexadecimal", cnf(json!({"x5t#S256": "6f".repeat(32)})), "claim_invalid"),
+        ("SHA-1", cnf(json!({"x5t#S256": "hG9lBwA2hyYS4Ow_aZ6uM1aPA0w"})), "claim_invalid"),
+        ("bits that must be zero", cnf(json!({"x5t#S256": good_print.replace("dg0", "dg2")})), "claim_invalid"),
+        ("a key that is none", cnf(json!({"jkt": 1})), "claim_invalid"),
     ]);
 }
 

@@ -1,9 +1,9 @@
 //! Wycheproof's JSON Web Signature vectors (C2SP/wycheproof, `json_web_signature_test.json`), all of them, through the
 //! same code that verifies tokens. The file is not ours to ship: the variable `SCOPEGATE_WYCHEPROOF` says where it is.
 
-use scopegate::gateway::verify::jwt::Jws;
 use scopegate::oauth::algorithm::Algorithm;
 use scopegate::oauth::jwk::KeySet;
+use scopegate::oauth::jws::Jws;
 use serde_json::{Value, json};
 
 #[test]

@@ -4,7 +4,8 @@
 use super::Facts;
 use crate::config::demands::{ConsentGiven, ConsentHeld, ConsentRule};
 use crate::gateway::read::Head;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::token::VerifiedToken;
 use http::HeaderValue;
 

@@ -3,7 +3,8 @@
 
 use super::Facts;
 use crate::config::demands::DetailsRule;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::oauth::claims::Detail;
 
 /// What a route needs to have been granted.

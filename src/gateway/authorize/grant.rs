@@ -2,7 +2,8 @@
 //! (UK Open Banking: one scope, two flows).
 
 use super::Facts;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::oauth::grant::Grant;
 
 /// The grants that a route accepts.

@@ -2,7 +2,8 @@
 
 use super::Facts;
 use crate::config;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use std::sync::Arc;
 
 /// The issuers that a route accepts.

@@ -7,23 +7,29 @@ pub mod details;
 pub mod grant;
 pub mod issuer;
 pub mod permit;
+pub mod proof;
 pub mod scopes;
+pub mod sender;
 pub mod step_up;
 
+use super::credentials::Bearer;
 use super::read::Head;
 use super::refusal::Refusal;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
 use crate::config;
-use crate::oauth::challenge::Realm;
+use crate::oauth::confirmation::Thumbprint;
 
 /// What a check may decide on.
-#[derive(Debug)]
 pub struct Facts<'a> {
     /// The verified token.
     pub token: &'a VerifiedToken,
     /// The request's head.
     pub head: &'a Head,
+    /// How the token was presented.
+    pub bearer: &'a Bearer<'a>,
+    /// The certificate that the client showed.
+    pub certificate: Option<&'a Thumbprint>,
     /// When the request's head was complete.
     pub now: UnixSeconds,
 }
@@ -49,17 +55,17 @@ pub enum Check {
 
 impl Check {
     /// The checks that a route's settings ask for. `access: open` is no check: see `permit::open`.
-    pub fn compile(route: &config::Route, settings: &config::Settings, realm: &Realm) -> Vec<Self> {
+    pub fn compile(route: &config::routes::Route, settings: &config::Settings) -> Vec<Self> {
         match &route.access {
-            config::Access::Open => Vec::new(),
-            config::Access::Token(demands) => [
+            config::routes::Access::Open => Vec::new(),
+            config::routes::Access::Token(demands) => [
                 issuer::Issuer::compile(&demands.issuers, settings).map(Self::Issuer),
                 grant::GrantType::compile(&demands.grants).map(Self::Grant),
                 audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
-                scopes::Scopes::compile(&demands.all, &demands.any, realm).map(Self::Scopes),
+                scopes::Scopes::compile(&demands.all, &demands.any).map(Self::Scopes),
                 details::Details::compile(demands.details.as_ref()).map(Self::Details),
                 consent::Consent::compile(demands.consent.as_ref()).map(Self::Consent),
-                step_up::StepUp::compile(&demands.step_up, realm).map(Self::StepUp),
+                step_up::StepUp::compile(&demands.step_up).map(Self::StepUp),
             ]
             .into_iter()
             .flatten()

@@ -2,36 +2,59 @@
 //! its route, by `open` for a route that says so.
 
 use super::Facts;
+use super::sender::Senders;
 use crate::clock::UnixSeconds;
+use crate::gateway::credentials::Bearer;
 use crate::gateway::policy::{Entry, Route};
 use crate::gateway::read::Head;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::token::VerifiedToken;
+use crate::oauth::confirmation::Thumbprint;
+use http::HeaderValue;
 
 /// Permission to forward one request on one route.
 #[derive(Debug)]
 pub struct Permit<'p> {
     route: &'p Route,
     token: Option<VerifiedToken>,
+    nonce: Option<HeaderValue>,
 }
 
-/// Runs the route's checks in their order, as of `now`.
-pub fn grant<'p>(route: &'p Route, token: VerifiedToken, head: &Head, now: UnixSeconds) -> Result<Permit<'p>, Refusal> {
+/// Who asks, and how.
+pub struct Asker<'a> {
+    /// The request's head.
+    pub head: &'a Head,
+    /// How the token was presented.
+    pub bearer: &'a Bearer<'a>,
+    /// The certificate that the client showed.
+    pub certificate: Option<&'a Thumbprint>,
+}
+
+/// Has the sender proven, then runs the route's checks in their order, as of `now`.
+pub fn grant<'p>(
+    route: &'p Route,
+    token: VerifiedToken,
+    (asker, senders): (&Asker<'_>, &Senders),
+    now: UnixSeconds,
+) -> Result<Permit<'p>, Refusal> {
     let Entry::Token(checks) = &route.entry else {
         // An open route asks for no token, so none was verified for it.
         return Err(Reason::Internal.into());
     };
-    let facts = Facts { token: &token, head, now };
+    let Asker { head, bearer, certificate } = *asker;
+    let facts = Facts { token: &token, head, bearer, certificate, now };
+    let nonce = senders.check(&facts)?;
     for check in checks {
         check.check(&facts)?;
     }
-    Ok(Permit { route, token: Some(token) })
+    Ok(Permit { route, token: Some(token), nonce })
 }
 
 /// The one way in without a token: the configuration says `access: open`.
 pub fn open(route: &Route) -> Option<Permit<'_>> {
     match &route.entry {
-        Entry::Open => Some(Permit { route, token: None }),
+        Entry::Open => Some(Permit { route, token: None, nonce: None }),
         Entry::Token(_) => None,
     }
 }
@@ -40,6 +63,11 @@ impl<'p> Permit<'p> {
     /// The route that was checked.
     pub fn route(&self) -> &'p Route {
         self.route
+    }
+
+    /// What the client's next proof must hold, if that is new.
+    pub fn nonce(&self) -> Option<&HeaderValue> {
+        self.nonce.as_ref()
     }
 
     /// The identity headers for the upstream, as they stand in a request: none for an open route.

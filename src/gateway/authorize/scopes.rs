@@ -1,10 +1,10 @@
 //! The token's scope must cover the route (RFC 6750 §3.1): exact tokens, whatever their order.
 
 use super::Facts;
-use crate::gateway::refusal::{Reason, Refusal};
-use crate::oauth::challenge::{self, Realm};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
+use crate::oauth::challenge::Attributes;
 use crate::oauth::scope::ScopeToken;
-use http::HeaderValue;
 
 /// The scopes that a route needs.
 #[derive(Debug)]
@@ -12,17 +12,17 @@ pub struct Scopes {
     all: Vec<ScopeToken>,
     any: Vec<ScopeToken>,
     /// Names exactly what the route needs, in the configuration's order; never what the token has.
-    challenge: HeaderValue,
+    challenge: Attributes,
 }
 
 impl Scopes {
     /// `None` where the route needs no scope.
-    pub fn compile(all: &[ScopeToken], any: &[ScopeToken], realm: &Realm) -> Option<Self> {
+    pub fn compile(all: &[ScopeToken], any: &[ScopeToken]) -> Option<Self> {
         let needed = all.iter().chain(any);
         (!all.is_empty() || !any.is_empty()).then(|| Self {
             all: all.to_vec(),
             any: any.to_vec(),
-            challenge: challenge::insufficient_scope(realm, Reason::ScopeMissing.description(), needed),
+            challenge: Attributes::insufficient_scope(Reason::ScopeMissing.description(), needed),
         })
     }
 

@@ -3,9 +3,9 @@
 
 use super::Facts;
 use crate::config::demands;
-use crate::gateway::refusal::{Reason, Refusal};
-use crate::oauth::challenge::{self, Realm};
-use http::HeaderValue;
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
+use crate::oauth::challenge::Attributes;
 use std::time::Duration;
 
 /// What a route demands of the customer's authentication.
@@ -13,16 +13,16 @@ use std::time::Duration;
 pub struct StepUp {
     acr_values: Vec<Box<str>>,
     max_age: Option<Duration>,
-    challenge: HeaderValue,
+    challenge: Attributes,
 }
 
 impl StepUp {
     /// `None` where any authentication will do.
-    pub fn compile(wanted: &demands::StepUp, realm: &Realm) -> Option<Self> {
+    pub fn compile(wanted: &demands::StepUp) -> Option<Self> {
         (*wanted != demands::StepUp::default()).then(|| Self {
             acr_values: wanted.acr_values.clone(),
             max_age: wanted.max_age,
-            challenge: challenge::step_up(realm, Reason::StepUp.description(), &wanted.acr_values, wanted.max_age),
+            challenge: Attributes::step_up(Reason::StepUp.description(), &wanted.acr_values, wanted.max_age),
         })
     }
 

@@ -12,7 +12,7 @@ use super::headers::{self, About};
 use super::pool::Slot;
 use crate::gateway::authorize::permit::Permit;
 use crate::gateway::read;
-use crate::gateway::refusal::Reason;
+use crate::gateway::reason::Reason;
 use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
 use std::future::{Future, poll_fn};

@@ -7,7 +7,8 @@ use super::connection::Connection;
 use crate::config;
 use crate::config::limits::{UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MAX};
 use crate::gateway::observe::metrics::Metrics;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadlines;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
@@ -19,7 +20,7 @@ use tokio::net::TcpStream;
 
 /// One upstream: its servers, asked in turn.
 pub struct Upstream {
-    settings: Arc<config::Upstream>,
+    settings: Arc<config::upstreams::Upstream>,
     servers: Vec<Rc<Server>>,
     next: Cell<usize>,
     timeouts: Timeouts,
@@ -56,7 +57,7 @@ pub(super) struct Slot(Weak<Server>);
 
 impl Upstream {
     /// An upstream without connections. `stall` bounds the client's silence within a request body.
-    pub fn new(settings: Arc<config::Upstream>, stall: Duration, home: Home) -> Self {
+    pub fn new(settings: Arc<config::upstreams::Upstream>, stall: Duration, home: Home) -> Self {
         let server = |place| Rc::new(Server { place, idle: RefCell::default(), open: Cell::new(0) });
         let servers = (0..settings.servers.len()).map(server).collect();
         let timeouts = Timeouts { response: settings.response_timeout, idle: settings.idle_timeout, stall };
@@ -64,7 +65,7 @@ impl Upstream {
     }
 
     /// The settings that it was made from.
-    pub fn settings(&self) -> &Arc<config::Upstream> {
+    pub fn settings(&self) -> &Arc<config::upstreams::Upstream> {
         &self.settings
     }
 

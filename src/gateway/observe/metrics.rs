@@ -1,7 +1,7 @@
 //! Counters of the data path. Each worker writes cells of its own, so counting is a load and a store without a lock
 //! or a shared cache line; a scrape adds the workers up.
 
-use super::super::refusal::Reason;
+use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
 use http::StatusCode;
 use std::collections::BTreeMap;

@@ -2,7 +2,7 @@
 //! It is emitted on drop, so that no way out of the path can forget it.
 
 use super::super::policy::Route;
-use super::super::refusal::Reason;
+use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker};

@@ -46,7 +46,7 @@ impl VerdictCache {
 }
 
 /// The key of a token's verdict.
-pub(super) fn digest(token: &[u8]) -> Digest {
+pub(in crate::gateway) fn digest(token: &[u8]) -> Digest {
     let mut digest = [0; 32];
     digest.copy_from_slice(sha::digest(&sha::SHA256, token).as_ref());
     digest

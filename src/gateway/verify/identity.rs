@@ -3,7 +3,8 @@
 use super::Issuer;
 use super::token::Holder;
 use crate::gateway::forward::headers;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::oauth::claims::Claims;
 use crate::oauth::grant::Grant;
 use http::HeaderValue;

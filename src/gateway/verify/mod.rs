@@ -11,7 +11,8 @@ pub mod opaque;
 pub mod token;
 
 use super::credentials::Bearer;
-use super::refusal::{Reason, Refusal};
+use super::reason::Reason;
+use super::refusal::Refusal;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
 use crate::state::revocations::Revocations;

@@ -6,8 +6,10 @@ use super::opaque::Asks;
 use crate::clock::UnixSeconds;
 use crate::config::limits::AUDIENCES_MAX;
 use crate::gateway::observe::line;
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use crate::oauth::claims::{Claims, Detail};
+use crate::oauth::confirmation::Confirmation;
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::Scopes;
 use crate::state::revocations::{Bearer, Refused, Revocation, Revocations, Whose};
@@ -37,12 +39,13 @@ pub struct Verdict {
     rare: Option<Box<Rare>>,
 }
 
-#[derive(Debug)]
+#[derive(Debug, Default, PartialEq, Eq)]
 struct Rare {
     consent: Option<String>,
     acr: Option<String>,
     authenticated: Option<UnixSeconds>,
     details: Vec<Detail>,
+    confirmation: Option<Confirmation>,
 }
 
 /// Some of an issuer's audiences, by their places in its list. One for another resource server is in no list of ours.
@@ -129,6 +132,11 @@ impl VerifiedToken {
     /// When the customer authenticated.
     pub fn authenticated(&self) -> Option<UnixSeconds> {
         self.0.rare.as_ref()?.authenticated
+    }
+
+    /// What it is bound to.
+    pub fn confirmation(&self) -> Option<&Confirmation> {
+        self.0.rare.as_ref()?.confirmation.as_ref()
     }
 
     /// What was granted in detail.
@@ -230,7 +238,7 @@ impl Verdict {
         issuer: Arc<Issuer>,
         (key_generation, source): (u64, Source),
         expires: UnixSeconds,
-        claims: Claims,
+        mut claims: Claims,
     ) -> Result<Self, Refusal> {
         let holder = holder(&claims);
         let mut line = line::field("issuer", issuer.settings.name.as_bytes());
@@ -239,6 +247,7 @@ impl Verdict {
         }
         let identity = identity::block(&issuer, &claims, holder)?;
         let text = |octets: Vec<u8>| String::from_utf8(octets).map_err(|_| Reason::Internal);
+        let rare = Rare::of(&mut claims);
         let texts = Texts::new(&text(identity)?, &text(line)?, claims.scope.scopes().as_str());
         Ok(Self {
             audiences: Audiences::among(&claims.audiences, &issuer.settings.audiences),
@@ -251,20 +260,21 @@ impl Verdict {
             cleared: AtomicU64::new(0),
             holder,
             texts,
-            rare: Rare::of(claims.consent, claims.acr, claims.authenticated, claims.details),
+            rare,
         })
     }
 }
 
 impl Rare {
-    fn of(
-        consent: Option<String>,
-        acr: Option<String>,
-        authenticated: Option<UnixSeconds>,
-        details: Vec<Detail>,
-    ) -> Option<Box<Self>> {
-        let is_there = consent.is_some() || acr.is_some() || authenticated.is_some() || !details.is_empty();
-        is_there.then(|| Box::new(Self { consent, acr, authenticated, details }))
+    fn of(claims: &mut Claims) -> Option<Box<Self>> {
+        let rare = Self {
+            consent: claims.consent.take(),
+            acr: claims.acr.take(),
+            authenticated: claims.authenticated,
+            details: std::mem::take(&mut claims.details),
+            confirmation: claims.confirmation,
+        };
+        (rare != Self::default()).then(|| Box::new(rare))
     }
 }
 

@@ -13,8 +13,8 @@ use bytes::BytesMut;
 use scopegate::config::limits::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
-use scopegate::gateway::verify::jwt::Jws;
-use scopegate::oauth::bearer::{self, Credentials};
+use scopegate::oauth::jws::Jws;
+use scopegate::oauth::bearer::{self, Credentials, Scheme};
 use scopegate::oauth::claims::{self, Names};
 use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
@@ -79,8 +79,8 @@ fn percent_decoded(path: &[u8]) -> Vec<u8> {
 /// What is found is what the grammar of RFC 6750 §2.1 says, written down a second time.
 pub fn bearer(data: &[u8]) {
     let found = match bearer::parse(data) {
-        Credentials::Bearer(token) => Some(token).filter(|token| bearer::is_b64token(token)),
-        Credentials::Malformed | Credentials::OtherScheme => None,
+        Credentials::Token(Scheme::Bearer, token) => Some(token).filter(|token| bearer::is_b64token(token)),
+        Credentials::Token(Scheme::Dpop, _) | Credentials::Malformed(_) | Credentials::OtherScheme => None,
     };
     let expected = data.split_at_checked(6).and_then(|(scheme, rest)| {
         let spaces = rest.iter().take_while(|b| **b == b' ').count();
@@ -118,7 +118,7 @@ pub fn claims(data: &[u8]) {
         assert_eq!(seen.is_some(), date.is_some(), "{name}");
         assert!(date.is_none_or(|date| date.0 >= 0 && seen.is_some_and(|seen| date.0 as f64 <= seen)), "{name} grew");
     }
-    assert_eq!(members.contains_key("cnf"), claims.sender_bound);
+    assert_eq!(members.contains_key("cnf"), claims.confirmation.is_some());
     let audiences = match members.get("aud") {
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
         Some(one) => vec![one.as_str().expect("a text")],

@@ -1,6 +1,7 @@
 //! A gateway with its configuration, its upstream and its log, as one value. Dropped, it is drained.
 
 use super::client::{Client, Request, id};
+use super::reasons::description;
 use super::server::Server;
 use super::tokens::{AUDIENCE, ISSUER, NOW, Token};
 use super::wire::Message;
@@ -278,23 +279,3 @@ impl World {
 }
 
 const ROWS: usize = 1_000_000; // Above the numbers that tests give themselves.
-
-/// What a client is told: the class, never the cause (ERR-4, ERR-10).
-fn description(reason: &str) -> &'static str {
-    match reason {
-        "token_unreadable" => "The access token is malformed",
-        "algorithm_refused" | "key_unknown" | "signature_wrong" => "The access token cannot be verified",
-        "type_wrong" => "The token is not an access token",
-        "extension_critical" => "The access token has a critical extension that is not understood",
-        "issuer_unknown" => "The issuer of the access token is not accepted here",
-        "claim_missing" => "The access token lacks a required claim",
-        "claim_invalid" => "The access token has an invalid claim",
-        "audience_wrong" => "The access token is meant for another resource",
-        "token_expired" => "The access token expired",
-        "token_inactive" => "The access token is not active",
-        "token_revoked" => "The access token was revoked",
-        "token_early" => "The access token is not valid yet",
-        "sender_unproven" => "The access token is bound to a sender whose proof is not accepted here",
-        other => panic!("{other} is no reason to refuse a token"),
-    }
-}

@@ -5,6 +5,8 @@ pub mod gateway;
 pub mod introspection;
 pub mod issuer;
 pub mod keys;
+pub mod proofs;
+pub mod reasons;
 pub mod server;
 pub mod tokens;
 pub mod wire;

@@ -2,7 +2,8 @@
 //! Only an issuer's silence counts; an absurd answer to one token must not take down the others.
 
 use crate::config::limits::{BREAKER_FAILURES, BREAKER_PAUSE};
-use crate::gateway::refusal::{Reason, Refusal};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 

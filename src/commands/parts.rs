@@ -1,0 +1,105 @@
+//! Makes the gateway's parts out of checked settings.
+
+use super::CannotServe;
+use crate::clock::Clock;
+use crate::config::tls::{ClientCertificates, ClientTrust, ServerTls};
+use crate::config::{self, KeySource, Settings};
+use crate::gateway::Shared;
+use crate::gateway::authorize::proof::Proofs;
+use crate::gateway::authorize::sender::Senders;
+use crate::gateway::observe::metrics::Metrics;
+use crate::gateway::policy::Policy;
+use crate::gateway::verify::keys::KeyStore;
+use crate::gateway::verify::{Issuer, Verifier};
+use crate::net::tls::{self, AskClients, TlsFault};
+use crate::state::revocations::Revocations;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
+use std::sync::Arc;
+use std::sync::atomic::AtomicUsize;
+
+pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
+    let metrics = Arc::new(Metrics::new(workers));
+    let revocations = Arc::new(revocations(&settings.revocations, &clock)?);
+    let verifier = verifier(settings, None, (&revocations, &clock))?;
+    Ok(Arc::new(Shared {
+        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, (verifier, senders(settings)), &metrics)),
+        revocations,
+        metrics,
+        connections: AtomicUsize::new(0),
+        connections_max: settings.limits.connections_max,
+        clock,
+    }))
+}
+
+pub(super) fn acceptor(settings: ServerTls) -> Result<Arc<ServerConfig>, TlsFault> {
+    let (trust, is_required) = match &settings.clients {
+        ClientCertificates::None => return tls::server(settings.chain, settings.key, AskClients::Nothing),
+        ClientCertificates::Optional(trust) => (trust, false),
+        ClientCertificates::Required(trust) => (trust, true),
+    };
+    let authorities: &[_] = match trust {
+        ClientTrust::Authorities(authorities) => authorities,
+        ClientTrust::Thumbprint => &[],
+    };
+    tls::server(settings.chain, settings.key, AskClients::Certificate { authorities, is_required })
+}
+
+/// What a token's sender is proven by.
+fn senders(settings: &Settings) -> Arc<Senders> {
+    let proofs = settings.dpop.clone().zip(settings.server.public_origin.clone());
+    Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin))))
+}
+
+/// A list that cannot be read whole must not be begun anew: what was revoked would be accepted.
+fn revocations(settings: &config::revocations::Revocations, clock: &Clock) -> anyhow::Result<Revocations> {
+    let config::revocations::Revocations { file, entries_max, keep } = settings;
+    Ok(match file {
+        None => Revocations::new(*entries_max, *keep),
+        Some(path) => Revocations::open(path, *entries_max, *keep, clock.now()).map_err(|fault| {
+            let hint = "mend the line, or move the file away if nothing in it matters any more";
+            CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display()))
+        })?,
+    })
+}
+
+/// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each issuer that has them
+/// from the same place. Key files are read again in any case, all of them before any is taken over.
+pub(super) fn verifier(
+    settings: &Settings,
+    old: Option<&Arc<Verifier>>,
+    (revocations, clock): (&Arc<Revocations>, &Clock),
+) -> anyhow::Result<Arc<Verifier>> {
+    let mut read = Vec::new();
+    let mut issuers = Vec::new();
+    for wanted in &settings.issuers {
+        let issuer = issuer(wanted, old, clock);
+        if let KeySource::File(path) = &wanted.keys {
+            let set = KeyStore::read_file(path)
+                .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
+            read.push((Arc::clone(&issuer.keys), set));
+        }
+        issuers.push(issuer);
+    }
+    for (keys, set) in read {
+        keys.take_over(set, clock.instant());
+    }
+    let same = |old: &&Arc<Verifier>| {
+        old.issuers().len() == issuers.len() && old.issuers().iter().zip(&issuers).all(|(a, b)| Arc::ptr_eq(a, b))
+    };
+    Ok(match old.filter(same) {
+        Some(old) => Arc::clone(old),
+        None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
+    })
+}
+
+/// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another
+/// audience is no reason to be without keys.
+fn issuer(wanted: &config::Issuer, old: Option<&Arc<Verifier>>, clock: &Clock) -> Arc<Issuer> {
+    let same_keys = |known: &&Arc<Issuer>| known.settings.issuer == wanted.issuer && known.settings.keys == wanted.keys;
+    match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
+        Some(known) if known.settings == *wanted => Arc::clone(known),
+        Some(known) => Arc::new(Issuer::new(wanted.clone(), Arc::clone(&known.keys), clock)),
+        None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::new(&wanted.keys)), clock)),
+    }
+}

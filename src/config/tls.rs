@@ -1,0 +1,136 @@
+//! `server.tls`, and the PEM files that other sections name too.
+
+use super::fault::Problem;
+use super::reader::{Section, Value};
+use super::{file, limits};
+use rustls::RootCertStore;
+use rustls::crypto::aws_lc_rs;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::CertifiedKey;
+
+/// A certificate chain and its key, and what is asked of clients.
+#[derive(Debug)]
+pub struct ServerTls {
+    /// Whether clients show certificates too.
+    pub clients: ClientCertificates,
+    /// Leaf first.
+    pub chain: Vec<CertificateDer<'static>>,
+    /// Of the leaf.
+    pub key: PrivateKeyDer<'static>,
+}
+
+/// Whether clients show certificates in the handshake, and which.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientCertificates {
+    /// They are not asked.
+    None,
+    /// Who has one may show it.
+    Optional(ClientTrust),
+    /// Without one there is no connection.
+    Required(ClientTrust),
+}
+
+/// Which client certificates are good.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum ClientTrust {
+    /// Those that these authorities issued.
+    Authorities(Vec<CertificateDer<'static>>),
+    /// All: the token's thumbprint says whose it is (RFC 8705 §6.2). That its holder has the key is checked.
+    Thumbprint,
+}
+
+pub(super) fn server_tls(value: &Value<'_>) -> Option<ServerTls> {
+    let section = value.section(&["certificate", "key", "client_certificate", "client_ca"])?;
+    let pair = certificate_and_key(section.need("certificate").as_ref(), section.need("key").as_ref());
+    let clients = client_certificates(&section);
+    let (chain, key) = pair?;
+    Some(ServerTls { clients: clients?, chain, key })
+}
+
+/// `client_certificate: none | optional | required`, and with `client_ca` only certificates of these authorities.
+fn client_certificates(section: &Section<'_>) -> Option<ClientCertificates> {
+    let make = section.read_or("client_certificate", None, |value| {
+        value.parse(|text| match text {
+            "none" => Ok(None),
+            "optional" => Ok(Some(ClientCertificates::Optional as fn(ClientTrust) -> ClientCertificates)),
+            "required" => Ok(Some(ClientCertificates::Required as fn(ClientTrust) -> ClientCertificates)),
+            _ => Err(Problem::new("is not what can be asked of clients")
+                .did_you_mean(text, ["none", "optional", "required"].into_iter())),
+        })
+    })?;
+    let trust = section.read_or("client_ca", ClientTrust::Thumbprint, |value| authorities(&value))?;
+    match (make, section.find("client_ca")) {
+        (Some(make), _) => Some(make(trust)),
+        (None, None) => Some(ClientCertificates::None),
+        (None, Some(ca)) => {
+            let problem = Problem::new("trusts certificates that no client is asked for");
+            ca.refuse(problem.hint("add `client_certificate: optional` or `required`"));
+            None
+        }
+    }
+}
+
+/// The chain and the key that belongs to its leaf.
+pub(super) fn certificate_and_key(
+    certificate: Option<&Value<'_>>,
+    key: Option<&Value<'_>>,
+) -> Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)> {
+    let chain = certificate.and_then(certificates);
+    let key_value = key;
+    let key = key_value.and_then(private_key);
+    let (chain, key, key_value) = (chain?, key?, key_value?);
+    // The same check that rustls makes on start, made here so that `check` says what `serve` would.
+    match CertifiedKey::from_der(chain.clone(), key.clone_key(), &aws_lc_rs::default_provider()) {
+        Ok(_) => Some((chain, key)),
+        Err(rustls::Error::InconsistentKeys(_)) => {
+            key_value.refuse(
+                Problem::new("the key does not belong to the certificate")
+                    .hint("the first certificate of `certificate` must be the one that was issued for this key"),
+            );
+            None
+        }
+        Err(error) => {
+            key_value.refuse(Problem::new(format!("the key and its certificate cannot be used: {error}")));
+            None
+        }
+    }
+}
+
+/// Every certificate of the PEM file that `value` names; at least one.
+pub(super) fn certificates(value: &Value<'_>) -> Option<Vec<CertificateDer<'static>>> {
+    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
+    let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
+    match chain {
+        Ok(chain) if !chain.is_empty() => Some(chain),
+        Ok(_) | Err(_) => {
+            value.refuse(
+                Problem::new("the file holds no certificate in PEM form")
+                    .hint("it begins `-----BEGIN CERTIFICATE-----`"),
+            );
+            None
+        }
+    }
+}
+
+/// The same that rustls does with them on start, done here so that `check` says what `serve` would.
+fn authorities(value: &Value<'_>) -> Option<ClientTrust> {
+    let authorities = certificates(value)?;
+    if let Err(fault) = authorities.iter().try_for_each(|one| RootCertStore::empty().add(one.clone())) {
+        value.refuse(Problem::new(format!("a certificate in it cannot be an authority: {fault}")));
+        return None;
+    }
+    Some(ClientTrust::Authorities(authorities))
+}
+
+fn private_key(value: &Value<'_>) -> Option<PrivateKeyDer<'static>> {
+    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
+    let key = PrivateKeyDer::from_pem_slice(&pem).ok();
+    if key.is_none() {
+        value.refuse(Problem::new("the file holds no private key in PEM form").hint(
+            "it begins `-----BEGIN PRIVATE KEY-----`, `-----BEGIN EC PRIVATE KEY-----` or `-----BEGIN RSA PRIVATE KEY-----`; \
+             a key with a passphrase cannot be used",
+        ));
+    }
+    key
+}

@@ -1,0 +1,158 @@
+//! Whether a DPoP proof fits its request (RFC 9449 §4.3, §7.1): made by the token's holder, for this method, this URI
+//! and this token, just now, and not used before.
+
+use super::Facts;
+use super::sender::is_same;
+use crate::clock::UnixSeconds;
+use crate::config::dpop::{Dpop, Nonce};
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
+use crate::gateway::verify::cache;
+use crate::oauth::confirmation::Thumbprint;
+use crate::oauth::dpop::{self, Proof, ProofFault};
+use crate::oauth::origin::Origin;
+use crate::state::replay::{Replays, Use};
+use aws_lc_rs::digest::{Context, SHA256};
+use aws_lc_rs::{hmac, rand};
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use http::{HeaderName, HeaderValue};
+use std::time::Duration;
+
+/// What proofs are checked against.
+#[derive(Debug)]
+pub struct Proofs {
+    settings: Dpop,
+    origin: Origin,
+    replays: Replays,
+    nonces: Option<Nonces>,
+}
+
+impl Proofs {
+    /// Nothing was used yet. `origin` is where third parties reach us, whatever their `Host` says.
+    pub fn new(settings: Dpop, origin: Origin) -> Self {
+        let replays = Replays::new(settings.proofs_max, settings.max_age + EARLY_MAX);
+        let nonces = (settings.nonce == Nonce::Required).then(|| Nonces::new(settings.nonce_life));
+        Self { settings, origin, replays, nonces }
+    }
+
+    /// Proofs that are remembered.
+    pub fn remembered(&self) -> usize {
+        self.replays.len()
+    }
+
+    /// Refuses a request whose proof does not fit it, or is not by `key`. What costs comes late: a proof is remembered
+    /// only when everything else is right. Gives the nonce for the next proof where that is a new one.
+    pub(super) fn check(&self, facts: &Facts<'_>, key: Option<&Thumbprint>) -> Result<Option<HeaderValue>, Refusal> {
+        let proof = self.read(facts)?;
+        self.check_place(facts, &proof)?;
+        self.check_time(&proof, facts.now)?;
+        let fresh = match &self.nonces {
+            None => None,
+            Some(nonces) => nonces.check(proof.nonce.as_deref(), facts.now)?,
+        };
+        if !key.is_some_and(|key| is_same(key, &proof.key)) {
+            return Err(Reason::ProofKeyWrong.into());
+        }
+        match self.replays.spend(&mark(&proof), facts.now) {
+            Use::First => Ok(fresh),
+            Use::Again => Err(Reason::ProofReplayed.into()),
+            Use::Full => Err(Refusal::unavailable(Reason::ProofsFull, RETRY_AFTER)),
+        }
+    }
+
+    fn read(&self, facts: &Facts<'_>) -> Result<Proof, Refusal> {
+        let mut fields = facts.head.headers().get_all(DPOP).iter();
+        let field = match (fields.next(), fields.next()) {
+            (None, _) => return Err(Reason::ProofMissing.into()),
+            (Some(field), None) => field,
+            (Some(_), Some(_)) => return Err(Reason::ProofMalformed.into()),
+        };
+        dpop::read(field.as_bytes(), &self.settings.algorithms).map_err(|fault| match fault {
+            ProofFault::Malformed => Reason::ProofMalformed.into(),
+            ProofFault::Forged => Reason::ProofForged.into(),
+        })
+    }
+
+    /// For this method, this URI as the outside knows it, and this token.
+    fn check_place(&self, facts: &Facts<'_>, proof: &Proof) -> Result<(), Refusal> {
+        let fits = proof.method == facts.head.method().as_str()
+            && self.origin.has(&proof.uri, facts.head.path())
+            && is_same(&proof.token, &cache::digest(facts.bearer.token()));
+        if fits { Ok(()) } else { Err(Reason::ProofMisplaced.into()) }
+    }
+
+    fn check_time(&self, proof: &Proof, now: UnixSeconds) -> Result<(), Refusal> {
+        let age = now.0.saturating_sub(proof.issued.0);
+        let is_recent = (-seconds(EARLY_MAX)..=seconds(self.settings.max_age)).contains(&age);
+        let has_begun = proof.not_before.is_none_or(|date| date.0 <= now.0.saturating_add(seconds(EARLY_MAX)));
+        let has_ended = proof.expires.is_some_and(|date| date <= now);
+        if is_recent && has_begun && !has_ended { Ok(()) } else { Err(Reason::ProofStale.into()) }
+    }
+}
+
+/// What a proof is remembered by: its key and its id, so that no client can use up another's ids.
+fn mark(proof: &Proof) -> [u8; 32] {
+    let mut context = Context::new(&SHA256);
+    context.update(&proof.key);
+    context.update(proof.id.as_bytes());
+    let mut mark = [0; 32];
+    mark.copy_from_slice(context.finish().as_ref());
+    mark
+}
+
+/// Nonces of ours (RFC 9449 §9). One for each span of time, made from it with a key that nobody knows: nothing is stored,
+/// and all workers agree.
+struct Nonces {
+    key: hmac::Key,
+    span: i64,
+}
+
+impl Nonces {
+    /// Each is accepted for at least `life`, and for twice that at most.
+    fn new(life: Duration) -> Self {
+        let mut key = [0; 32];
+        // It cannot fail once the process has seeded it, and a key of zeros must not be an answer.
+        rand::fill(&mut key).expect("the system's random numbers");
+        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), span: seconds(life).max(1) }
+    }
+
+    /// The new nonce, where the proof's is the last one and not this one.
+    fn check(&self, given: Option<&str>, now: UnixSeconds) -> Result<Option<HeaderValue>, Refusal> {
+        let span = now.0.div_euclid(self.span);
+        let current = self.nonce(span);
+        match given {
+            Some(given) if *given == *current => Ok(None),
+            Some(given) if *given == *self.nonce(span - 1) => Ok(Some(header(&current))),
+            Some(_) | None => Err(Refusal::nonce_wanted(header(&current))),
+        }
+    }
+
+    fn nonce(&self, span: i64) -> String {
+        let tag = hmac::sign(&self.key, &span.to_be_bytes());
+        URL_SAFE_NO_PAD.encode(tag.as_ref().get(..NONCE_BYTES).unwrap_or_default())
+    }
+}
+
+impl std::fmt::Debug for Nonces {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("Nonces").field("span", &self.span).finish_non_exhaustive()
+    }
+}
+
+fn header(nonce: &str) -> HeaderValue {
+    HeaderValue::from_str(nonce).expect("base64url is visible ASCII")
+}
+
+fn seconds(duration: Duration) -> i64 {
+    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
+}
+
+/// The field that holds the proof.
+const DPOP: HeaderName = HeaderName::from_static("dpop");
+/// FAPI 2.0 §5.3.2.1: up to 10 s ahead is another clock, not an attack.
+const EARLY_MAX: Duration = Duration::from_secs(10);
+/// 128 bits: not to be guessed.
+const NONCE_BYTES: usize = 16;
+/// The store forgets by the second.
+const RETRY_AFTER: u32 = 1;

@@ -1,0 +1,66 @@
+//! A token that is bound to a sender is good in that sender's hands only: a client certificate (RFC 8705 §3), a key of
+//! which every request brings a proof (RFC 9449 §7), or both. Checked on every request, and no scheme can be avoided by
+//! using the other.
+
+use super::Facts;
+use super::proof::Proofs;
+use crate::config::profile::Profile;
+use crate::gateway::credentials::Dpop;
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
+use crate::oauth::bearer::Scheme;
+use crate::oauth::confirmation::{Confirmation, Thumbprint};
+use aws_lc_rs::constant_time;
+use http::HeaderValue;
+
+/// How senders are proven.
+#[derive(Debug, Default)]
+pub struct Senders {
+    proofs: Option<Proofs>,
+}
+
+impl Senders {
+    /// With DPoP where `proofs` can be checked.
+    pub fn new(proofs: Option<Proofs>) -> Self {
+        Self { proofs }
+    }
+
+    /// Whether the DPoP scheme is accepted.
+    pub fn dpop(&self) -> Dpop {
+        if self.proofs.is_some() { Dpop::Accepted } else { Dpop::Unknown }
+    }
+
+    /// The proofs that are checked.
+    pub fn proofs(&self) -> Option<&Proofs> {
+        self.proofs.as_ref()
+    }
+
+    /// Refuses a token in the wrong hands. Gives the nonce for the next proof where that is a new one.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<Option<HeaderValue>, Refusal> {
+        let unbound = Confirmation::default();
+        let bound = facts.token.confirmation();
+        if bound.is_none() && facts.token.issuer().settings.profile == Profile::Fapi2 {
+            return Err(Reason::SenderUnbound.into());
+        }
+        let Confirmation { certificate, key, is_foreign } = bound.unwrap_or(&unbound);
+        if *is_foreign {
+            return Err(Reason::SenderUnproven.into());
+        }
+        if let Some(certificate) = certificate
+            && !facts.certificate.is_some_and(|shown| is_same(shown, certificate))
+        {
+            return Err(Reason::SenderMismatch.into());
+        }
+        match (facts.bearer.scheme(), &self.proofs) {
+            (Scheme::Dpop, Some(proofs)) => proofs.check(facts, key.as_ref()),
+            (Scheme::Bearer, _) if key.is_none() => Ok(None),
+            (Scheme::Bearer, Some(_)) => Err(Reason::ProofAvoided.into()),
+            (Scheme::Bearer | Scheme::Dpop, None) => Err(Reason::SenderUnproven.into()),
+        }
+    }
+}
+
+/// In constant time: how much of it was right is nobody's business.
+pub(super) fn is_same(one: &Thumbprint, other: &Thumbprint) -> bool {
+    constant_time::verify_slices_are_equal(one, other).is_ok()
+}

@@ -1,0 +1,373 @@
+//! Why requests are refused, and what that means on the wire: status, OAuth code and text side by side, here and
+//! nowhere else (the error table of RFC 6750, RFC 9449, RFC 9110 §15, RFC 9457).
+
+use crate::oauth::challenge::ErrorCode;
+use http::StatusCode;
+
+/// Why a request was refused. The name is a metric label and a log field: a closed set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Reason {
+    // --- the request
+    /// The head breaks HTTP: framing, field syntax, a bad transfer coding.
+    HeadMalformed,
+    /// No `Host`, several, an invalid one, or one that contradicts the request target.
+    HostConflict,
+    /// A path that another server could read as another path.
+    PathAmbiguous,
+    /// Path and query are longer than allowed.
+    TargetTooLong,
+    /// The header section is larger than allowed.
+    HeadTooLarge,
+    /// The body is larger than the route allows.
+    BodyTooLarge,
+    /// The client stopped sending its body.
+    BodyLate,
+    /// An `Expect` other than `100-continue`.
+    ExpectationUnknown,
+    /// No route has this host and path.
+    RouteUnknown,
+    /// The route does not have this method.
+    MethodUnknown,
+
+    // --- the credentials
+    /// No bearer token.
+    TokenMissing,
+    /// More than one token, or more than one way of sending it.
+    TokenTwice,
+    /// A token in the query: URLs end up in logs.
+    TokenInQuery,
+    /// The Bearer scheme without exactly one well-formed token.
+    TokenMalformed,
+
+    // --- the token
+    /// Not a signed JWT: segments, base64url, JSON, duplicate members.
+    TokenUnreadable,
+    /// An algorithm that this issuer may not use.
+    AlgorithmRefused,
+    /// Not an access token by its `typ`.
+    TypeWrong,
+    /// A critical extension that is not understood.
+    ExtensionCritical,
+    /// No configured issuer, or one that this route does not accept.
+    IssuerUnknown,
+    /// The issuer has no such key.
+    KeyUnknown,
+    /// The signature does not verify.
+    SignatureWrong,
+    /// A required claim is absent.
+    ClaimMissing,
+    /// A claim has the wrong type or an impossible value.
+    ClaimInvalid,
+    /// Meant for another resource server.
+    AudienceWrong,
+    /// Past its `exp`.
+    TokenExpired,
+    /// Before its `nbf`, or issued in the future.
+    TokenEarly,
+    /// The issuer says that it is expired, revoked or unknown.
+    TokenInactive,
+    /// On the deny-list.
+    TokenRevoked,
+
+    // --- its sender
+    /// Bound in a way that is not checked here.
+    SenderUnproven,
+    /// Bound to nobody, where it must be.
+    SenderUnbound,
+    /// Bound to another client certificate than this connection's, if it has one.
+    SenderMismatch,
+    /// Bound to a key, and presented without its proof.
+    ProofAvoided,
+    /// The DPoP scheme without a proof.
+    ProofMissing,
+    /// Several proofs, or something else than one: not a proof's JWT, members missing, an algorithm not accepted.
+    ProofMalformed,
+    /// Not signed by the key that it brings.
+    ProofForged,
+    /// Made for another request or another token.
+    ProofMisplaced,
+    /// Too old, or from the future.
+    ProofStale,
+    /// Without a nonce of ours, or with one from long ago.
+    ProofNonce,
+    /// By another key than the token's.
+    ProofKeyWrong,
+    /// Used before.
+    ProofReplayed,
+
+    // --- the rule
+    /// The route needs a scope that the token lacks.
+    ScopeMissing,
+    /// The route needs a token obtained by another grant.
+    GrantWrong,
+    /// The route needs details that were not granted.
+    DetailsMissing,
+    /// The request names another consent than the token holds, or none.
+    ConsentMismatch,
+    /// The customer's authentication is too weak or too long ago.
+    StepUp,
+
+    // --- the upstream
+    /// The upstream refused the connection.
+    UpstreamRefused,
+    /// The upstream broke HTTP or closed before its answer was complete.
+    UpstreamInvalid,
+    /// No server of the upstream may be asked.
+    UpstreamDown,
+    /// The upstream did not answer in time.
+    UpstreamLate,
+
+    // --- us
+    /// The issuer's keys cannot be had now: the token may be good.
+    IssuerUnreachable,
+    /// The issuer refuses our own credentials: somebody must act.
+    IntrospectionRefused,
+    /// No more proofs can be remembered.
+    ProofsFull,
+    /// Too many requests wait for the issuer's answers.
+    IssuerBusy,
+    /// A fault of the gateway.
+    Internal,
+}
+
+/// Whether the connection may carry another request after this answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Afterwards {
+    /// Framing is certain.
+    Keep,
+    /// Framing is in doubt, or a body was left unread.
+    Close,
+}
+
+impl Reason {
+    /// Every reason, in pipeline order. `index` is the place in it.
+    pub const ALL: [Self; 54] = [
+        Self::HeadMalformed,
+        Self::HostConflict,
+        Self::PathAmbiguous,
+        Self::TargetTooLong,
+        Self::HeadTooLarge,
+        Self::BodyTooLarge,
+        Self::BodyLate,
+        Self::ExpectationUnknown,
+        Self::RouteUnknown,
+        Self::MethodUnknown,
+        Self::TokenMissing,
+        Self::TokenTwice,
+        Self::TokenInQuery,
+        Self::TokenMalformed,
+        Self::TokenUnreadable,
+        Self::AlgorithmRefused,
+        Self::TypeWrong,
+        Self::ExtensionCritical,
+        Self::IssuerUnknown,
+        Self::KeyUnknown,
+        Self::SignatureWrong,
+        Self::ClaimMissing,
+        Self::ClaimInvalid,
+        Self::AudienceWrong,
+        Self::TokenExpired,
+        Self::TokenEarly,
+        Self::TokenInactive,
+        Self::TokenRevoked,
+        Self::SenderUnproven,
+        Self::SenderUnbound,
+        Self::SenderMismatch,
+        Self::ProofAvoided,
+        Self::ProofMissing,
+        Self::ProofMalformed,
+        Self::ProofForged,
+        Self::ProofMisplaced,
+        Self::ProofStale,
+        Self::ProofNonce,
+        Self::ProofKeyWrong,
+        Self::ProofReplayed,
+        Self::ScopeMissing,
+        Self::GrantWrong,
+        Self::DetailsMissing,
+        Self::ConsentMismatch,
+        Self::StepUp,
+        Self::UpstreamRefused,
+        Self::UpstreamInvalid,
+        Self::UpstreamDown,
+        Self::UpstreamLate,
+        Self::IssuerUnreachable,
+        Self::IntrospectionRefused,
+        Self::ProofsFull,
+        Self::IssuerBusy,
+        Self::Internal,
+    ];
+
+    /// The place in `ALL`: the variants stand in the same order.
+    pub fn index(self) -> usize {
+        self as usize
+    }
+
+    /// The status of the answer.
+    pub fn status(self) -> StatusCode {
+        self.entry().status
+    }
+
+    /// The OAuth error code, where RFC 6750 §3.1 has one. A missing token has none, and a wrong grant is neither a bad
+    /// token nor a question of scope.
+    pub fn code(self) -> Option<ErrorCode> {
+        self.entry().code
+    }
+
+    /// The name in logs and metrics.
+    pub fn name(self) -> &'static str {
+        self.entry().name
+    }
+
+    /// What the client is told: the class and what to do, never the cause's details. Only characters that a quoted-string
+    /// holds unescaped (RFC 6750 §3).
+    pub fn description(self) -> &'static str {
+        self.entry().description
+    }
+
+    /// Whether the connection can go on: never after a head or body whose end is not certain.
+    pub fn afterwards(self) -> Afterwards {
+        self.entry().afterwards
+    }
+
+    /// The error table: one entry a reason.
+    #[rustfmt::skip]
+    const fn entry(self) -> Entry {
+        match self {
+            Self::HeadMalformed => refuse(StatusCode::BAD_REQUEST, "head_malformed", "The request is not well-formed HTTP").close(),
+            Self::HostConflict => refuse(StatusCode::BAD_REQUEST, "host_conflict", "The request needs exactly one valid Host that agrees with its target").close(),
+            Self::PathAmbiguous => refuse(StatusCode::BAD_REQUEST, "path_ambiguous", "The path has a spelling that servers read differently; send it in plain form"),
+            Self::TargetTooLong => refuse(StatusCode::URI_TOO_LONG, "target_too_long", "The path and query are too long").close(),
+            Self::HeadTooLarge => refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The header section is too large").close(),
+            Self::BodyTooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this resource accepts").close(),
+            Self::BodyLate => refuse(StatusCode::REQUEST_TIMEOUT, "body_late", "The body did not arrive in time").close(),
+            Self::ExpectationUnknown => refuse(StatusCode::EXPECTATION_FAILED, "expectation_unknown", "Only 100-continue can be expected").close(),
+            Self::RouteUnknown => refuse(StatusCode::NOT_FOUND, "route_unknown", "There is no such resource"),
+            Self::MethodUnknown => refuse(StatusCode::METHOD_NOT_ALLOWED, "method_unknown", "The resource does not have this method"),
+            Self::TokenMissing => refuse(StatusCode::UNAUTHORIZED, "token_missing", "An access token is needed in the Authorization header"),
+            Self::TokenTwice => bad_credentials("token_twice", "The access token was sent more than once"),
+            Self::TokenInQuery => bad_credentials("token_in_query", "An access token in the query string is not accepted; use the Authorization header"),
+            Self::TokenMalformed => bad_credentials("token_malformed", "The Authorization header is not a scheme followed by one token"),
+            Self::TokenUnreadable => bad_token("token_unreadable", "The access token is malformed"),
+            Self::AlgorithmRefused => bad_token("algorithm_refused", "The access token cannot be verified"),
+            Self::TypeWrong => bad_token("type_wrong", "The token is not an access token"),
+            Self::ExtensionCritical => bad_token("extension_critical", "The access token has a critical extension that is not understood"),
+            Self::IssuerUnknown => bad_token("issuer_unknown", "The issuer of the access token is not accepted here"),
+            Self::KeyUnknown => bad_token("key_unknown", "The access token cannot be verified"),
+            Self::SignatureWrong => bad_token("signature_wrong", "The access token cannot be verified"),
+            Self::ClaimMissing => bad_token("claim_missing", "The access token lacks a required claim"),
+            Self::ClaimInvalid => bad_token("claim_invalid", "The access token has an invalid claim"),
+            Self::AudienceWrong => bad_token("audience_wrong", "The access token is meant for another resource"),
+            Self::TokenExpired => bad_token("token_expired", "The access token expired"),
+            Self::TokenEarly => bad_token("token_early", "The access token is not valid yet"),
+            Self::TokenInactive => bad_token("token_inactive", "The access token is not active"),
+            Self::TokenRevoked => bad_token("token_revoked", "The access token was revoked"),
+            Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
+            Self::SenderUnbound => bad_token("sender_unbound", "The access token is not bound to its sender, which this resource demands"),
+            Self::SenderMismatch => bad_token("sender_mismatch", "The access token is bound to another client certificate"),
+            Self::ProofAvoided => bad_token("proof_avoided", "The access token is bound to a key: it needs the DPoP scheme and a proof"),
+            Self::ProofMissing => bad_proof("proof_missing", "The DPoP scheme needs a DPoP header with one proof"),
+            Self::ProofMalformed => bad_proof("proof_malformed", "The DPoP proof is malformed"),
+            Self::ProofForged => bad_proof("proof_forged", "The DPoP proof is not signed by its key"),
+            Self::ProofMisplaced => bad_proof("proof_misplaced", "The DPoP proof was made for another request or token"),
+            Self::ProofStale => bad_proof("proof_stale", "The DPoP proof was not made just now"),
+            Self::ProofNonce => bad_proof("proof_nonce", "Resource server requires nonce in DPoP proof").code(ErrorCode::UseDpopNonce),
+            Self::ProofKeyWrong => bad_token("proof_key_wrong", "Invalid DPoP key binding"),
+            Self::ProofReplayed => bad_proof("proof_replayed", "The DPoP proof was used before"),
+            Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
+            Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
+            Self::DetailsMissing => refuse(StatusCode::FORBIDDEN, "details_missing", "The access token was not granted what this resource needs"),
+            Self::ConsentMismatch => refuse(StatusCode::FORBIDDEN, "consent_mismatch", "The access token belongs to another consent than the request"),
+            Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
+            Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
+            Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
+            Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
+            Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
+            Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
+            Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment"),
+            Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
+            Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
+            Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
+        }
+    }
+}
+
+/// What a reason means on the wire and in the log.
+struct Entry {
+    status: StatusCode,
+    code: Option<ErrorCode>,
+    name: &'static str,
+    description: &'static str,
+    afterwards: Afterwards,
+}
+
+const fn refuse(status: StatusCode, name: &'static str, description: &'static str) -> Entry {
+    Entry { status, code: None, name, description, afterwards: Afterwards::Keep }
+}
+
+/// A token that was presented well and is not good.
+const fn bad_token(name: &'static str, description: &'static str) -> Entry {
+    refuse(StatusCode::UNAUTHORIZED, name, description).code(ErrorCode::InvalidToken)
+}
+
+/// A proof that does not prove (RFC 9449 §7.1).
+const fn bad_proof(name: &'static str, description: &'static str) -> Entry {
+    refuse(StatusCode::UNAUTHORIZED, name, description).code(ErrorCode::InvalidDpopProof)
+}
+
+/// A token that was not presented well.
+const fn bad_credentials(name: &'static str, description: &'static str) -> Entry {
+    refuse(StatusCode::BAD_REQUEST, name, description).code(ErrorCode::InvalidRequest)
+}
+
+impl Entry {
+    const fn code(mut self, code: ErrorCode) -> Self {
+        self.code = Some(code);
+        self
+    }
+
+    const fn close(mut self) -> Self {
+        self.afterwards = Afterwards::Close;
+        self
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use std::collections::HashSet;
+
+    #[test]
+    fn reasons_stand_in_the_order_of_their_index_and_have_names_of_their_own() {
+        for (place, reason) in Reason::ALL.into_iter().enumerate() {
+            assert_eq!(reason.index(), place, "{reason:?}");
+        }
+        let names: HashSet<_> = Reason::ALL.into_iter().map(Reason::name).collect();
+        assert_eq!(names.len(), Reason::ALL.len());
+    }
+
+    #[test]
+    fn a_code_stands_only_beside_the_status_that_rfc_6750_gives_it() {
+        for reason in Reason::ALL {
+            let expected = match reason.code() {
+                Some(ErrorCode::InvalidRequest) => StatusCode::BAD_REQUEST,
+                Some(
+                    ErrorCode::InvalidToken
+                    | ErrorCode::InvalidDpopProof
+                    | ErrorCode::UseDpopNonce
+                    | ErrorCode::InsufficientUserAuthentication,
+                ) => StatusCode::UNAUTHORIZED,
+                Some(ErrorCode::InsufficientScope) => StatusCode::FORBIDDEN,
+                None => continue,
+            };
+            assert_eq!(reason.status(), expected, "{reason:?}");
+        }
+    }
+
+    #[test]
+    fn descriptions_fit_into_a_quoted_string() {
+        for reason in Reason::ALL {
+            assert!(reason.description().bytes().all(|b| matches!(b, 0x20 | 0x21 | 0x23..=0x5B | 0x5D..=0x7E)));
+        }
+    }
+}
