@@ -3,7 +3,7 @@
 use super::fault::Problem;
 use super::issuers::algorithm;
 use super::reader::{Value, distinct};
-use super::{limits, quantity};
+use super::{Server, limits, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::time::Duration;
 
@@ -32,7 +32,12 @@ pub enum Nonce {
 }
 
 impl Dpop {
-    pub(super) fn read(value: &Value<'_>) -> Option<Self> {
+    /// `server` is `None` where it could not be read.
+    pub(super) fn read(value: &Value<'_>, server: Option<&Server>) -> Option<Self> {
+        if server.is_some_and(|server| server.public_origin.is_none()) {
+            let problem = Problem::new("needs `server.public_origin`");
+            value.refuse(problem.hint("a proof names the URI that the client asked for, as the outside knows it"));
+        }
         let section = value.section(&["algorithms", "max_age", "nonce", "nonce_life", "proofs"])?;
         let algorithms = section.read_or("algorithms", ALGORITHMS_DEFAULT.to_vec(), |value| {
             distinct(value.list()?, |item| item.parse(algorithm))

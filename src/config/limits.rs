@@ -203,5 +203,7 @@ const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 const CONNECTIONS_MOST: usize = 1_048_576;
 /// What an operator may raise `verdicts` to; at about 1 KiB each they fill the memory of a large machine.
 const VERDICTS_MOST: usize = 50_000_000;
+/// A field of a request that its refusal must repeat (an id, a code) may be so long; what is longer is not repeated.
+pub const ECHOED_BYTES_MAX: usize = 64;
 /// Used DPoP proofs that a configuration may have remembered: 4 to 8 GB.
 pub(super) const PROOFS_MOST: usize = 100_000_000;

@@ -1,5 +1,6 @@
 //! `server`, `admin` and `access_log`: where requests arrive, and where the line about each goes.
 
+use super::envelope::{self, Envelope};
 use super::fault::Problem;
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
@@ -22,6 +23,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         "on_query_token",
         "public_origin",
         "profile",
+        "errors",
         "tls",
     ])?;
     let listen = section.need("listen").and_then(|value| public_addresses(&value, &section));
@@ -32,6 +34,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
     let tls = section.read_or("tls", None, |value| server_tls(&value).map(Some));
     let public_origin = section.read_or("public_origin", None, |value| value.parse(origin).map(Some));
     let profile = section.read_or("profile", Profile::Baseline, |value| value.parse(profile::parse));
+    let errors = section.read_or("errors", Envelope::Problem, |value| value.parse(envelope::parse));
     Some(Server {
         listen: listen?,
         workers: workers?,
@@ -40,6 +43,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         on_query_token: on_query_token?,
         public_origin: public_origin?,
         profile: profile?,
+        errors: errors?,
         tls: tls?,
     })
 }

@@ -3,6 +3,7 @@
 mod address;
 pub mod demands;
 pub mod dpop;
+pub mod envelope;
 pub mod fault;
 mod file;
 pub mod introspection;
@@ -24,6 +25,7 @@ use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
 use dpop::Dpop;
+use envelope::Envelope;
 use fault::{Faults, Problem};
 use introspection::Introspection;
 use limits::Limits;
@@ -97,14 +99,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
-    let dpop = section.read_or("dpop", None, |value| {
-        let dpop = Dpop::read(&value);
-        if server.as_ref().is_some_and(|server| server.public_origin.is_none()) {
-            let problem = Problem::new("needs `server.public_origin`");
-            value.refuse(problem.hint("a proof names the URI that the client asked for, as the outside knows it"));
-        }
-        dpop.map(Some)
-    });
+    let dpop = section.read_or("dpop", None, |value| Dpop::read(&value, server.as_ref()).map(Some));
     let profile = server.as_ref().map_or(Profile::Baseline, |server| server.profile);
     let (issuer_names, issuers) = match section.find("issuers") {
         Some(value) => issuers::read(&value, profile),
@@ -127,6 +122,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         asked: issuers.as_deref(),
         upstreams: &upstream_names,
         limits: limits.as_ref().unwrap_or(&fallback),
+        errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),
     };
     let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
     Some(Settings {
@@ -182,6 +178,8 @@ pub struct Server {
     pub public_origin: Option<Origin>,
     /// What issuers are held to that say nothing else.
     pub profile: Profile,
+    /// How requests are refused that no route takes, or one that says nothing else.
+    pub errors: Envelope,
     /// `None` is allowed on loopback only.
     pub tls: Option<ServerTls>,
 }

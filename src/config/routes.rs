@@ -1,6 +1,7 @@
 //! `routes`: what is let through, and on which terms. A route that says nothing about terms is refused.
 
 use super::demands::{self, Demands};
+use super::envelope::{self, Envelope};
 use super::fault::Problem;
 use super::limits::{self, Limits};
 use super::names::Names;
@@ -26,6 +27,8 @@ pub struct Route {
     pub upstream: usize,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// How its requests are refused.
+    pub errors: Envelope,
 }
 
 /// Who may pass a route.
@@ -46,6 +49,8 @@ pub(super) struct Known<'n> {
     pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
     pub(super) limits: &'n Limits,
+    /// Where a route says nothing else.
+    pub(super) errors: Envelope,
 }
 
 /// `routes:`; at least one, and no two that could take the same request.
@@ -93,6 +98,7 @@ struct Terms {
     access: Access,
     upstream: usize,
     body_bytes_max: u64,
+    errors: Envelope,
 }
 
 fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
@@ -103,6 +109,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         access: terms.access,
         upstream: terms.upstream,
         body_bytes_max: terms.body_bytes_max,
+        errors: terms.errors,
     }
 }
 
@@ -121,7 +128,8 @@ fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) 
         Some(value) => open(section, &value),
         None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
     };
-    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max? })
+    let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
+    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max?, errors: errors? })
 }
 
 fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
@@ -180,7 +188,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "path",
     "methods",
     "hosts",
@@ -196,4 +204,5 @@ const KEYS: [&str; 15] = [
     "authorization_details",
     "upstream",
     "body",
+    "errors",
 ];

@@ -1,6 +1,7 @@
 //! Whole configurations: good ones become settings, bad ones every fault they have, in words that are kept.
 
 use super::demands::Demands;
+use super::envelope::Envelope;
 use super::fault::Faults;
 use super::routes::Access;
 use super::*;
@@ -153,6 +154,7 @@ routes:
             issuers: vec![1],
             ..Demands::default()
         })),
+        errors: Envelope::Problem,
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
     };

@@ -3,6 +3,7 @@
 pub mod authorize;
 pub mod connection;
 pub mod credentials;
+pub mod envelope;
 pub mod forward;
 pub mod http1;
 pub mod interaction;

@@ -94,5 +94,8 @@ impl Worker {
 
 fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {
     record.refused(refusal.reason());
-    respond::refuse(refusal, &plan.policy.texts, record.id())
+    let stamp = record.stamp();
+    let mut response = respond::refuse(refusal, &plan.policy.texts, record.envelope(), record.told(&stamp));
+    record.echo(response.headers_mut());
+    response
 }

@@ -3,11 +3,13 @@
 
 use super::authorize::Check;
 use super::authorize::sender::Senders;
+use super::envelope;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
 use super::verify::opaque::Asks;
+use crate::config::envelope::Envelope;
 use crate::config::routes::Access;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::oauth::challenge::Challenges;
@@ -36,6 +38,10 @@ pub struct Policy {
     pub on_query_token: OnQueryToken,
     /// Bound on silence of the client within a body.
     pub stall_timeout: Duration,
+    /// How requests are refused that match no route.
+    pub errors: Envelope,
+    /// What refusals must carry of the request.
+    pub echoed: &'static [&'static str],
     /// Counts requests that match no route.
     pub unrouted: Arc<RouteMetrics>,
 }
@@ -59,6 +65,8 @@ pub struct Route {
     pub line: Box<[u8]>,
     /// Its upstream's name, as a field of the log.
     pub upstream_line: Box<[u8]>,
+    /// How its requests are refused.
+    pub errors: Envelope,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
 }
@@ -101,6 +109,10 @@ impl Policy {
             target_bytes_max: settings.limits.target_bytes_max,
             on_query_token: settings.server.on_query_token,
             stall_timeout: settings.limits.stall_timeout,
+            errors: settings.server.errors,
+            echoed: envelope::echoed_by_any(
+                settings.routes.iter().map(|route| route.errors).chain([settings.server.errors]),
+            ),
             unrouted: metrics.route(UNROUTED),
         }
     }
@@ -130,6 +142,7 @@ impl Route {
             asks,
             upstream: route.upstream,
             body_bytes_max: route.body_bytes_max,
+            errors: route.errors,
             metrics: metrics.route(&route.path),
         }
     }

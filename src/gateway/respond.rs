@@ -1,12 +1,14 @@
-//! RESPOND: a refusal becomes bytes here and nowhere else (RFC 6750 §3, RFC 9110 §15, RFC 9457); an upstream's answer
-//! passes through. Every answer carries the correlation id.
+//! RESPOND: a refusal becomes an answer here and nowhere else (RFC 6750 §3, RFC 9110 §15); an upstream's answer passes
+//! through. Every answer carries the correlation id.
 
+use super::envelope::{self, Told};
 use super::forward::body::{Broken, ResponseBody};
 use super::http1::fields::Fields;
 use super::observe::record::{End, Record};
 use super::policy::Texts;
 use super::reason::{Afterwards, Reason};
 use super::refusal::{Extra, Refusal};
+use crate::config::envelope::Envelope;
 use crate::oauth::challenge::Attributes;
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
@@ -38,12 +40,15 @@ pub fn pass(mut response: Response<ResponseBody>, nonce: Option<HeaderValue>) ->
 }
 
 /// The answer to a refused request.
-pub fn refuse(refusal: &Refusal, texts: &Texts, id: &HeaderValue) -> Response<Content> {
+pub fn refuse(refusal: &Refusal, texts: &Texts, envelope: Envelope, told: Told<'_>) -> Response<Content> {
     let reason = refusal.reason();
-    let mut response = Response::new(Content::Ours(Some(problem(reason, id))));
+    let (kind, body) = envelope::write(envelope, reason, told).unzip();
+    let mut response = Response::new(Content::Ours(Some(body.unwrap_or_default())));
     *response.status_mut() = reason.status();
     let fields = response.headers_mut();
-    fields.insert(header::CONTENT_TYPE, PROBLEM_JSON);
+    if let Some(kind) = kind {
+        fields.insert(header::CONTENT_TYPE, kind);
+    }
     // RFC 9111 §3.5: an answer about one caller's rights is no one else's.
     fields.insert(header::CACHE_CONTROL, NO_STORE);
     if let Some(challenge) = challenge_for(refusal, texts) {
@@ -81,19 +86,6 @@ fn challenge_for(refusal: &Refusal, texts: &Texts) -> Option<HeaderValue> {
     } else {
         challenges.refusing(refusal.scheme(), &attributes)
     })
-}
-
-/// RFC 9457. Every text is ours and needs no escaping; the id was checked or made here.
-fn problem(reason: Reason, id: &HeaderValue) -> Bytes {
-    let status = reason.status();
-    let title = status.canonical_reason().unwrap_or("Error");
-    let id = id.to_str().unwrap_or_default();
-    format!(
-        "{{\"type\":\"about:blank\",\"title\":\"{title}\",\"status\":{},\"detail\":\"{}\",\"instance\":\"urn:uuid:{id}\"}}",
-        status.as_u16(),
-        reason.description()
-    )
-    .into()
 }
 
 impl AnswerBody {
@@ -168,7 +160,6 @@ impl Content {
     }
 }
 
-const PROBLEM_JSON: HeaderValue = HeaderValue::from_static("application/problem+json");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Asks the client to end the connection after this answer.

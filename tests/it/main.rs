@@ -22,6 +22,7 @@ mod connection;
 mod credentials;
 mod dpop;
 mod drain;
+mod envelopes;
 mod forgeries;
 mod forward;
 mod identity;

@@ -18,7 +18,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 19] = [
+const KNOW_SETTINGS: [&str; 22] = [
     "src/gateway/authorize/audience.rs",
     "src/gateway/authorize/consent.rs",
     "src/gateway/authorize/details.rs",
@@ -27,11 +27,14 @@ const KNOW_SETTINGS: [&str; 19] = [
     "src/gateway/authorize/proof.rs",
     "src/gateway/authorize/sender.rs",
     "src/gateway/authorize/step_up.rs",
+    "src/gateway/envelope.rs",
     "src/gateway/forward/pool.rs",
     "src/gateway/mod.rs",
     "src/gateway/observe/access_log.rs",
+    "src/gateway/observe/record.rs",
     "src/gateway/pipeline.rs",
     "src/gateway/policy.rs",
+    "src/gateway/respond.rs",
     "src/gateway/route.rs",
     "src/gateway/verify/introspect/call.rs",
     "src/gateway/verify/introspect/mod.rs",

@@ -49,7 +49,14 @@ pub fn field(name: &str, value: &[u8]) -> Vec<u8> {
 }
 
 /// A time as RFC 3339 in UTC, with milliseconds.
-pub(crate) struct Stamp([u8; 24]);
+pub struct Stamp([u8; 24]);
+
+impl Stamp {
+    /// The text.
+    pub fn as_str(&self) -> &str {
+        std::str::from_utf8(&self.0).unwrap_or_default()
+    }
+}
 
 /// The last second that was asked for: its text is good for every request in it.
 #[derive(Default)]

@@ -1,17 +1,21 @@
 //! One record per request: filled as the stages pass, emitted when the answer's last byte has gone or the client has.
 //! It is emitted on drop, so that no way out of the path can forget it.
 
+use super::super::envelope::{self, Told};
 use super::super::policy::Route;
+use super::super::read;
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker};
-use super::line;
+use super::line::{self, Stamp};
 use super::metrics::Outcome;
 use crate::clock::UnixSeconds;
+use crate::config::envelope::Envelope;
+use crate::config::limits::ECHOED_BYTES_MAX;
 use crate::net::client::Activity;
 use http::request::Parts;
-use http::{HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -33,6 +37,8 @@ pub struct Record {
     pub(super) outcome: Outcome,
     pub(super) bytes: u64,
     pub(super) end: End,
+    /// What a refusal must carry of the request; empty where no API asks for it.
+    echoed: Vec<(&'static str, HeaderValue)>,
 }
 
 /// How the answer ended.
@@ -75,6 +81,32 @@ impl Record {
             outcome: Outcome::Refused(Reason::Internal),
             bytes: 0,
             end: End::ClientGone,
+            echoed: parts.map(|parts| echoed(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
+        }
+    }
+
+    /// What the body of a refusal says beside the reason; `stamp` is the record's.
+    pub fn told<'a>(&'a self, stamp: &'a Stamp) -> Told<'a> {
+        // What was refused before it was looked at may hold anything.
+        let path = self.path().filter(|path| read::is_canonical(path.as_bytes())).unwrap_or_default();
+        Told { id: self.id.to_str().unwrap_or_default(), path, time: stamp.as_str() }
+    }
+
+    /// When the request's head was complete.
+    pub fn stamp(&self) -> Stamp {
+        self.worker.seconds.borrow_mut().stamp(self.now_ms)
+    }
+
+    /// The form of a refusal.
+    pub fn envelope(&self) -> Envelope {
+        self.route().map_or(self.plan.policy.errors, |route| route.errors)
+    }
+
+    /// Puts into a refusal what it must carry of the request.
+    pub fn echo(&self, fields: &mut HeaderMap) {
+        let wanted = envelope::echoed(self.envelope());
+        for (name, value) in self.echoed.iter().filter(|(name, _)| wanted.contains(name)) {
+            fields.insert(HeaderName::from_static(name), value.clone());
         }
     }
 
@@ -109,14 +141,14 @@ impl Record {
         self.upstream_wait = Some(wait);
     }
 
-    /// The upstream's answer is passed on.
-    pub fn passed(&mut self, status: StatusCode) {
-        self.outcome = Outcome::Passed(status);
-    }
-
     /// The request is refused.
     pub fn refused(&mut self, reason: Reason) {
         self.outcome = Outcome::Refused(reason);
+    }
+
+    /// The upstream's answer is passed on.
+    pub fn passed(&mut self, status: StatusCode) {
+        self.outcome = Outcome::Passed(status);
     }
 
     /// So many bytes of the body were handed to the connection.
@@ -143,12 +175,22 @@ impl Record {
     }
 }
 
+/// Those of these fields that stand there once; a long one is none of an id.
+fn echoed(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, HeaderValue)> {
+    let one = |name: &&'static str| {
+        let mut values = fields.get_all(*name).iter();
+        let value = values.next().filter(|value| value.len() <= ECHOED_BYTES_MAX)?;
+        values.next().is_none().then(|| (*name, value.clone()))
+    };
+    names.iter().filter_map(one).collect()
+}
+
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.worker.clock.instant().duration_since(self.started);
         let metrics = self.route().map_or(&self.plan.policy.unrouted, |route| &route.metrics);
         metrics.count(self.worker.index, self.outcome, took);
-        let stamp = self.worker.seconds.borrow_mut().stamp(self.now_ms);
+        let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();
     }
