@@ -1,6 +1,7 @@
 //! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
 
 mod address;
+pub mod cors;
 pub mod demands;
 pub mod dpop;
 pub mod envelope;

@@ -1,5 +1,6 @@
 //! `routes`: what is let through, and on which terms. A route that says nothing about terms is refused.
 
+use super::cors::{self, Cors};
 use super::demands::{self, Demands};
 use super::envelope::{self, Envelope};
 use super::fault::Problem;
@@ -29,6 +30,8 @@ pub struct Route {
     pub body_bytes_max: u64,
     /// How its requests are refused.
     pub errors: Envelope,
+    /// Who may call it from a browser; `None`: nobody.
+    pub cors: Option<Cors>,
 }
 
 /// Who may pass a route.
@@ -99,6 +102,7 @@ struct Terms {
     upstream: usize,
     body_bytes_max: u64,
     errors: Envelope,
+    cors: Option<Cors>,
 }
 
 fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
@@ -110,6 +114,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         upstream: terms.upstream,
         body_bytes_max: terms.body_bytes_max,
         errors: terms.errors,
+        cors: terms.cors,
     }
 }
 
@@ -129,7 +134,8 @@ fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) 
         None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
     };
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
-    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max?, errors: errors? })
+    let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
+    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max?, errors: errors?, cors: cors? })
 }
 
 fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
@@ -188,7 +194,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 16] = [
+const KEYS: [&str; 17] = [
     "path",
     "methods",
     "hosts",
@@ -205,4 +211,5 @@ const KEYS: [&str; 16] = [
     "upstream",
     "body",
     "errors",
+    "cors",
 ];

@@ -155,6 +155,7 @@ routes:
             ..Demands::default()
         })),
         errors: Envelope::Problem,
+        cors: None,
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
     };

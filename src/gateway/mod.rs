@@ -2,6 +2,7 @@
 
 pub mod authorize;
 pub mod connection;
+pub mod cors;
 pub mod credentials;
 pub mod envelope;
 pub mod forward;

@@ -12,8 +12,9 @@ use super::refusal::Refusal;
 use super::respond::{self, AnswerBody, Content};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
-use super::{Plan, Worker, credentials, read, route};
+use super::{Plan, Worker, cors, credentials, read, route};
 use crate::config::OnQueryToken;
+use bytes::Bytes;
 use http::request::Parts;
 use http::{HeaderValue, Response, header};
 use std::rc::Rc;
@@ -24,12 +25,19 @@ impl Worker {
         let plan = self.plan();
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(), Some(&parts)));
         let mut response = match self.carry(&plan, parts, body, (peer, &mut record)).await {
-            Ok((response, nonce)) => {
+            Ok(Carried::Forwarded(response, nonce)) => {
                 record.passed(response.status());
                 respond::pass(response, nonce)
             }
+            Ok(Carried::Answered(response)) => {
+                record.passed(response.status());
+                response.map(Content::ours)
+            }
             Err(refusal) => refuse(&refusal, &plan, &mut record),
         };
+        if let Some(reader) = record.take_reader() {
+            cors::share(response.headers_mut(), reader);
+        }
         if self.is_draining.get() {
             response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
         }
@@ -56,7 +64,7 @@ impl Worker {
         parts: Parts,
         body: ClientBody,
         (peer, record): (&Peer, &mut Record),
-    ) -> Result<(Response<ResponseBody>, Option<HeaderValue>), Refusal> {
+    ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
         credentials::refuse_query_token(&head).inspect_err(|_| {
@@ -64,8 +72,11 @@ impl Worker {
                 credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
             }
         })?;
+        if let Some(preflight) = cors::preflight(&policy.router, &head) {
+            return Ok(Carried::Answered(preflight));
+        }
         let route = route::find(&policy.router, &head)?;
-        record.routed(route);
+        record.routed(route, head.headers());
         let permit = match permit::open(route) {
             Some(permit) => permit,
             None => {
@@ -88,8 +99,16 @@ impl Worker {
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
-        Ok((outcome?, permit.nonce().cloned()))
+        Ok(Carried::Forwarded(outcome?, permit.nonce().cloned()))
     }
+}
+
+/// What became of a request that was not refused.
+enum Carried {
+    /// The upstream's answer, and the nonce for the client's next proof if it needs another.
+    Forwarded(Response<ResponseBody>, Option<HeaderValue>),
+    /// What the gateway itself answers, without a token: nothing of the request went any further.
+    Answered(Response<Bytes>),
 }
 
 fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {

@@ -3,6 +3,7 @@
 
 use super::authorize::Check;
 use super::authorize::sender::Senders;
+use super::cors::Cors;
 use super::envelope;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
@@ -67,6 +68,8 @@ pub struct Route {
     pub upstream_line: Box<[u8]>,
     /// How its requests are refused.
     pub errors: Envelope,
+    /// Who may call it from a browser.
+    pub cors: Option<Cors>,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
 }
@@ -143,6 +146,7 @@ impl Route {
             upstream: route.upstream,
             body_bytes_max: route.body_bytes_max,
             errors: route.errors,
+            cors: route.cors.as_ref().map(|cors| Cors::compile(cors, &route.methods)),
             metrics: metrics.route(&route.path),
         }
     }

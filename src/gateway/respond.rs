@@ -152,6 +152,11 @@ impl Body for AnswerBody {
 }
 
 impl Content {
+    /// All of a body that is ours.
+    pub fn ours(bytes: Bytes) -> Self {
+        Self::Ours(Some(bytes))
+    }
+
     fn is_end_stream(&self) -> bool {
         match self {
             Self::Ours(bytes) => bytes.is_none(),

@@ -47,19 +47,24 @@ enum Found<'r> {
 
 /// The rule for this request: 404 where no route has the path, 405 where one has it without the method.
 pub fn find<'r>(router: &'r Router, head: &Head) -> Result<&'r Route, Refusal> {
-    let route = router.at(head.host(), head.path().as_bytes(), head.method())?;
-    check_spelling(router, route, head)?;
+    find_as(router, head, head.method())
+}
+
+/// The rule for this request, had it `method`: what a preflight asks for.
+pub fn find_as<'r>(router: &'r Router, head: &Head, method: &Method) -> Result<&'r Route, Refusal> {
+    let route = router.at(head.host(), head.path().as_bytes(), method)?;
+    check_spelling(router, route, head, method)?;
     Ok(route)
 }
 
 /// A percent-encoded octet may be the same resource to the upstream as its plain form. Where the plain form
 /// would have come under another rule (`/users/%40me` beside `/users/@me`), the path has two readings.
-fn check_spelling(router: &Router, route: &Route, head: &Head) -> Result<(), Refusal> {
+fn check_spelling(router: &Router, route: &Route, head: &Head, method: &Method) -> Result<(), Refusal> {
     let path = head.path();
     if !path.contains('%') {
         return Ok(());
     }
-    match router.at(head.host(), &percent::decoded(path.as_bytes()), head.method()) {
+    match router.at(head.host(), &percent::decoded(path.as_bytes()), method) {
         Ok(other) if std::ptr::eq(other, route) => Ok(()),
         Ok(_) | Err(_) => Err(Reason::PathAmbiguous.into()),
     }

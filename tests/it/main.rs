@@ -19,6 +19,7 @@ mod cache;
 mod checks;
 mod cli;
 mod connection;
+mod cors;
 mod credentials;
 mod dpop;
 mod drain;

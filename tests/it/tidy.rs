@@ -18,7 +18,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 22] = [
+const KNOW_SETTINGS: [&str; 23] = [
     "src/gateway/authorize/audience.rs",
     "src/gateway/authorize/consent.rs",
     "src/gateway/authorize/details.rs",
@@ -27,6 +27,7 @@ const KNOW_SETTINGS: [&str; 22] = [
     "src/gateway/authorize/proof.rs",
     "src/gateway/authorize/sender.rs",
     "src/gateway/authorize/step_up.rs",
+    "src/gateway/cors.rs",
     "src/gateway/envelope.rs",
     "src/gateway/forward/pool.rs",
     "src/gateway/mod.rs",
@@ -44,9 +45,10 @@ const KNOW_SETTINGS: [&str; 22] = [
 ];
 
 /// The one call of each stage, which stands in `pipeline.rs` alone.
-const STAGES: [&str; 10] = [
+const STAGES: [&str; 11] = [
     "read::head(",
     "credentials::refuse_query_token(",
+    "cors::preflight(",
     "route::find(",
     "permit::open(",
     "credentials::find(",

@@ -43,17 +43,22 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 }
 
 /// The fields of a response that may go on to the client: not the hop-by-hop ones (RFC 9110 §7.6.1), and none that
-/// `ours` or the correlation id replaces.
+/// `ours` or the correlation id replaces. What an answer varies by adds up.
 pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<Item = Line<'f>> {
     let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
     let nominated: SmallVec<[&[u8]; 2]> =
         connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii).collect();
+    // Who may read an answer in a browser is said by one of us, and then in full.
+    let is_shared = ours.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+    let is_about_sharing =
+        |name: &[u8]| name.get(..CORS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORS_PREFIX));
     fields.lines().filter(move |line| {
         let is = |name: &[u8]| name.eq_ignore_ascii_case(line.name);
         !(HOP_BY_HOP.iter().any(|name| is(name.as_bytes()))
             || is(INTERACTION_ID.as_str().as_bytes())
+            || (is_shared && is_about_sharing(line.name))
             || nominated.iter().any(|name| is(name) && !is(b"content-length"))
-            || ours.keys().any(|name| is(name.as_str().as_bytes())))
+            || ours.keys().any(|name| *name != header::VARY && is(name.as_str().as_bytes())))
     })
 }
 
@@ -112,6 +117,8 @@ const HOP_BY_HOP: [&str; 10] = [
     "keep-alive",
     "proxy-connection",
 ];
+
+const CORS_PREFIX: &[u8] = b"access-control-";
 
 /// The correlation id of FAPI 1.0 §6.2.1, on every request and response.
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");

@@ -71,7 +71,7 @@ pub struct Cell(AtomicU64);
 /// How a request ended, for its route's counters.
 #[derive(Clone, Copy, Debug)]
 pub enum Outcome {
-    /// Forwarded and answered by the upstream.
+    /// Forwarded and answered by the upstream, or answered by us without a token.
     Passed(StatusCode),
     /// Refused by us.
     Refused(Reason),

@@ -1,6 +1,7 @@
 //! One record per request: filled as the stages pass, emitted when the answer's last byte has gone or the client has.
 //! It is emitted on drop, so that no way out of the path can forget it.
 
+use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
 use super::super::policy::Route;
 use super::super::read;
@@ -39,6 +40,8 @@ pub struct Record {
     pub(super) end: End,
     /// What a refusal must carry of the request; empty where no API asks for it.
     echoed: Vec<(&'static str, HeaderValue)>,
+    /// Which page may read the answer, where the route says so.
+    reader: Option<Reader>,
 }
 
 /// How the answer ended.
@@ -81,6 +84,7 @@ impl Record {
             outcome: Outcome::Refused(Reason::Internal),
             bytes: 0,
             end: End::ClientGone,
+            reader: None,
             echoed: parts.map(|parts| echoed(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
         }
     }
@@ -121,8 +125,14 @@ impl Record {
     }
 
     /// The route was found.
-    pub fn routed(&mut self, route: &Route) {
+    pub fn routed(&mut self, route: &Route, fields: &HeaderMap) {
         self.route = Some(route.place);
+        self.reader = route.cors.as_ref().map(|cors| cors.reader(fields));
+    }
+
+    /// Which page may read the answer, where the route says so; once.
+    pub fn take_reader(&mut self) -> Option<Reader> {
+        self.reader.take()
     }
 
     /// The token was looked at.
