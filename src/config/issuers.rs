@@ -163,10 +163,10 @@ fn token_type(text: &str) -> Result<TokenType, Problem> {
 }
 
 fn claim_names(value: &Value<'_>) -> Option<ClaimNames> {
-    let section = value.section(&["grant", "consent"])?;
+    let section = value.section(&["grant", "consent", "scopes"])?;
     let name = |key| section.read_or(key, None, |value| Some(Some(Box::from(value.text()?.value))));
-    let (grant, consent) = (name("grant"), name("consent"));
-    Some(ClaimNames { grant: grant?, consent: consent? })
+    let (grant, consent, scopes) = (name("grant"), name("consent"), name("scopes"));
+    Some(ClaimNames { grant: grant?, consent: consent?, scopes: scopes? })
 }
 
 fn key_source(value: &Value<'_>) -> Option<KeySource> {

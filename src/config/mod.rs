@@ -266,6 +266,8 @@ pub struct ClaimNames {
     pub grant: Option<Box<str>>,
     /// The claim that holds the consent's id.
     pub consent: Option<Box<str>>,
+    /// The claim that holds the scopes in place of `scope` (`scp`).
+    pub scopes: Option<Box<str>>,
 }
 
 #[cfg(test)]

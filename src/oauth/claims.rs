@@ -2,7 +2,7 @@
 //! or an impossible date is a fault, never "absent".
 
 use super::confirmation::Confirmation;
-use super::scope::ScopeSet;
+use super::scope::{BadScope, ScopeSet};
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -28,7 +28,7 @@ pub struct Claims {
     pub token_id: Option<String>,
     /// `client_id`
     pub client_id: Option<String>,
-    /// `scope`; absent is the empty set.
+    /// `scope`, or what the issuer has in its place; absent is the empty set.
     pub scope: ScopeSet,
     /// `token_type`, which only introspection answers have (RFC 7662 §2.2).
     pub token_type: Option<String>,
@@ -55,6 +55,8 @@ pub struct Names<'n> {
     pub grant: Option<&'n str>,
     /// The claim that holds the consent's id.
     pub consent: Option<&'n str>,
+    /// The claim that holds the scopes in place of `scope`, as text or as a list.
+    pub scopes: Option<&'n str>,
 }
 
 /// One of the `authorization_details`, as far as a rule can ask for it.
@@ -96,6 +98,7 @@ impl<'de> Visitor<'de> for Names<'_> {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
+        let mut own_scope = None;
         while let Some(name) = members.next_key::<Cow<'de, str>>()? {
             // RFC 7519 §4: duplicates may be refused. Two readers of the same token must not see two tokens.
             if claims.names.iter().any(|seen| *seen == name) {
@@ -104,8 +107,20 @@ impl<'de> Visitor<'de> for Names<'_> {
             if claims.names.len() == MEMBERS_MAX {
                 return Err(de::Error::custom("too many members"));
             }
-            self.read(&name, &mut members, &mut claims)?;
+            if self.scopes == Some(&*name) {
+                own_scope = Some(scopes(&members.next_value::<OneOrMany>()?.0).map_err(de::Error::custom)?);
+            } else {
+                self.read(&name, &mut members, &mut claims)?;
+            }
             claims.names.push(name.into_owned());
+        }
+        if let Some(own) = own_scope {
+            let is_alone = !claims.names.iter().any(|name| name == "scope");
+            // Two claims that say different things are two tokens in one.
+            if !is_alone && !own.scopes().is_same(claims.scope.scopes()) {
+                return Err(de::Error::custom("two claims of different scopes"));
+            }
+            claims.scope = own;
         }
         Ok(claims)
     }
@@ -136,6 +151,11 @@ impl Names<'_> {
         }
         Ok(())
     }
+}
+
+/// Each of the texts is one scope or several.
+fn scopes(all: &[String]) -> Result<ScopeSet, BadScope> {
+    all.join(" ").parse()
 }
 
 /// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
@@ -220,7 +240,33 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Claims, serde_json::Error> {
-        parse(json, Names { grant: Some("gty"), consent: Some("consent_id") })
+        parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") })
+    }
+
+    /// SCOPE-3.
+    #[test]
+    fn an_issuers_own_claim_of_scopes_is_read_and_may_not_contradict() {
+        let scopes = |json: &str| read(json).map(|claims| claims.scope.scopes().as_str().to_owned()).ok();
+        for (json, expected) in [
+            (r#"{"scp":["a","b"]}"#, Some("a b")),
+            (r#"{"scp":"a b"}"#, Some("a b")),
+            (r#"{"scp":[]}"#, Some("")),
+            (r#"{"scp":["a"],"scope":"a"}"#, Some("a")),
+            (r#"{"scope":"b a a","scp":["a","b"]}"#, Some("a b")),
+            (r#"{"scp":["a"],"scope":"a b"}"#, None),
+            (r#"{"scope":"","scp":["a"]}"#, None),
+            (r#"{"scp":[""],"scope":""}"#, Some("")),
+            (r#"{"scp":["a",""]}"#, None),
+            (r#"{"scp":["a\""]}"#, None),
+            (r#"{"scp":[1]}"#, None),
+            (r#"{"scp":{"a":1}}"#, None),
+            (r#"{"scp":null}"#, None),
+            (r#"{"scp":["a"],"scp":["a"]}"#, None),
+        ] {
+            assert_eq!(scopes(json).as_deref(), expected, "{json}");
+        }
+        // Nobody asked for it by name: it means nothing.
+        assert_eq!(parse(r#"{"scp":["a"]}"#, Names::default()).unwrap().scope, ScopeSet::default());
     }
 
     #[test]

@@ -58,6 +58,18 @@ impl<'s> Scopes<'s> {
         self.0.as_bytes().split(|b| *b == b' ').any(|held| held == wanted.as_str().as_bytes())
     }
 
+    /// Whether both hold the same scopes, in whatever order and however often.
+    pub fn is_same(self, other: Self) -> bool {
+        // Sorted: who compared each with each could be kept busy by a token of a thousand scopes.
+        let set = |scopes: Self| {
+            let mut all: Vec<&str> = scopes.iter().collect();
+            all.sort_unstable();
+            all.dedup();
+            all
+        };
+        set(self) == set(other)
+    }
+
     /// Every token in the issuer's order, duplicates included.
     pub fn iter(self) -> impl Iterator<Item = &'s str> {
         self.0.split(' ').filter(|token| !token.is_empty())

@@ -139,3 +139,21 @@ fn an_open_route_asks_for_no_token_and_claims_no_identity() {
     }
     assert_eq!(world.send(&Request::new("DELETE", "/open/a")).status(), 405);
 }
+
+/// SCOPE-3, over the wire: `scp` counts only where the issuer's entry names it.
+#[test]
+fn a_vendors_claim_of_scopes_counts_where_it_is_configured() {
+    let with = |names: &str| {
+        let entry = issuer("bank", ISSUER, "{ file: jwks.json }");
+        let entry = entry.replace("grant: gty,", &format!("grant: gty,{names}"));
+        Setup::issuers(&[entry]).start()
+    };
+    let scp = || Token::good().without("scope").claim("scp", serde_json::json!(["accounts", "x"]));
+    assert_eq!(with("").get("/accounts", &scp()).status(), 403);
+    let world = with(" scopes: scp,");
+    let answer = world.get("/accounts", &scp());
+    assert_eq!(answer.status(), 200);
+    assert_eq!(world.upstream.last().one("x-auth-scope"), "accounts x");
+    world.accepts(&[("both alike", scp().scope("x accounts").mint()), ("scope alone", Token::good().mint())]);
+    world.refuses(&[("they differ", scp().scope("accounts").mint(), "claim_invalid")]);
+}

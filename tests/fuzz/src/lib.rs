@@ -99,7 +99,7 @@ pub fn bearer(data: &[u8]) {
 /// Claims that pass are those that another reader of JSON sees.
 pub fn claims(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let Ok(claims) = claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id") }) else { return };
+    let Ok(claims) = claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") }) else { return };
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     let members = seen.as_object().expect("claims are an object");
     assert_eq!(claims.names.len(), members.len(), "a duplicate member");
@@ -131,7 +131,7 @@ pub fn claims(data: &[u8]) {
 /// reader sees; so it is within a signed answer.
 pub fn introspection(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let names = Names { grant: Some("gty"), consent: Some("consent_id") };
+    let names = Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") };
     let seen = serde_json::from_str::<Value>(json).ok();
     if let Ok(answer) = introspection::parse(json, names) {
         agree(&answer, seen.as_ref().expect("it was read before"));
