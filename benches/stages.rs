@@ -122,7 +122,7 @@ fn authorizing(c: &mut Criterion) {
     let route = route::find(&bank.policy.router, &head).unwrap();
     let token = bank.verify(&head, &Memo::default()).0;
     let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
-    let asker = permit::Asker { head: &head, bearer: &bearer, certificate: None };
+    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None };
     c.bench_function("authorize: grant", |b| {
         b.iter_batched(
             || token.clone(),
@@ -132,7 +132,7 @@ fn authorizing(c: &mut Criterion) {
     });
     let Access::Token(demands) = &bank.settings.routes[route.place].access else { panic!("the route wants a token") };
     let check = scopes::Scopes::compile(&demands.all, &demands.any).unwrap();
-    let facts = Facts { token: &token, head: &head, bearer: &bearer, certificate: None, now: bank.now };
+    let facts = Facts { token: &token, head: &head, bearer: &bearer, client: None, certificate: None, now: bank.now };
     c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
 }
 

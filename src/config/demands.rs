@@ -32,6 +32,18 @@ pub struct Demands {
     pub step_up: StepUp,
     /// What must have been granted in detail.
     pub details: Option<DetailsRule>,
+    /// Where two tokens are needed: how the customer's comes, and what the client's own must be.
+    pub customer_token: Option<CustomerToken>,
+}
+
+/// A regime of two tokens (ÖHVPS §3.9): the client's own in `Authorization`, the customer's in a field of its own. What
+/// the route demands else, it demands of the customer's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CustomerToken {
+    /// The field that holds the customer's token, and nothing but it.
+    pub header: HeaderName,
+    /// All of these scopes the client's own token must have.
+    pub client_scopes: Vec<ScopeToken>,
 }
 
 /// The consent that the request names must be the one that the token holds.
@@ -82,7 +94,7 @@ pub struct DetailsRule {
 }
 
 /// The keys that only mean something where a token is needed.
-pub(super) const KEYS: [&str; 9] = [
+pub(super) const KEYS: [&str; 10] = [
     "scopes",
     "any_scope",
     "grants",
@@ -92,6 +104,7 @@ pub(super) const KEYS: [&str; 9] = [
     "consent",
     "step_up",
     "authorization_details",
+    "customer_token",
 ];
 
 /// The demands of one route, whose path is `template` if that was readable.
@@ -107,6 +120,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
     let consent = section.read_or("consent", None, |value| consent(&value, template).map(Some));
     let step_up = section.read_or("step_up", StepUp::default(), |value| step_up(&value));
     let details = section.read_or("authorization_details", None, |value| details(&value).map(Some));
+    let customer_token = section.read_or("customer_token", None, |value| customer_token(&value).map(Some));
     let names_scope = section.find("scopes").is_some() || section.find("any_scope").is_some();
     let consent_is_scope = section.find("consent").is_some_and(|value| value.has("scope"));
     // A token alone proves no more than that somebody is registered with the bank.
@@ -127,6 +141,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
         consent: consent?,
         step_up: step_up?,
         details: details?,
+        customer_token: customer_token?,
     })
 }
 
@@ -187,6 +202,24 @@ fn header_name(text: &str) -> Result<HeaderName, Problem> {
         .ok()
         .filter(|_| is_plain)
         .ok_or_else(|| Problem::new("is not the name of a header").hint("letters, digits and hyphens"))
+}
+
+/// `{ header: X-Access-Token, client_scopes: [...] }`
+fn customer_token(value: &Value<'_>) -> Option<CustomerToken> {
+    let section = value.section(&["header", "client_scopes"])?;
+    let header = section.need("header").and_then(|value| value.parse(token_field));
+    let client_scopes =
+        section.read_or("client_scopes", Vec::new(), |value| distinct(value.list()?, |item| item.parse(scope)));
+    Some(CustomerToken { header: header?, client_scopes: client_scopes? })
+}
+
+/// A field that means nothing else: it is taken out of every request.
+fn token_field(text: &str) -> Result<HeaderName, Problem> {
+    let name = header_name(text)?;
+    let is_free = name.as_str().starts_with("x-")
+        && !["x-auth-", "x-forwarded-", "x-fapi-"].iter().any(|ours| name.as_str().starts_with(ours));
+    let problem = || Problem::new("is no field of the customer's token alone").hint("for instance X-Access-Token");
+    if is_free { Ok(name) } else { Err(problem()) }
 }
 
 /// RFC 9470: how strongly and how recently the customer must have authenticated.

@@ -9,7 +9,7 @@ use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
 use super::{Issuer, address};
-use http::Method;
+use http::{HeaderName, Method};
 use std::collections::HashMap;
 
 /// One rule: these requests, on these terms, to that upstream.
@@ -54,6 +54,16 @@ pub(super) struct Known<'n> {
     pub(super) limits: &'n Limits,
     /// Where a route says nothing else.
     pub(super) errors: Envelope,
+}
+
+impl Access {
+    /// The field of the customer's token, where two are needed.
+    pub fn customer_token(&self) -> Option<&HeaderName> {
+        match self {
+            Self::Open => None,
+            Self::Token(demands) => demands.customer_token.as_ref().map(|token| &token.header),
+        }
+    }
 }
 
 /// `routes:`; at least one, and no two that could take the same request.
@@ -194,7 +204,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 17] = [
+const KEYS: [&str; 18] = [
     "path",
     "methods",
     "hosts",
@@ -208,6 +218,7 @@ const KEYS: [&str; 17] = [
     "consent",
     "step_up",
     "authorization_details",
+    "customer_token",
     "upstream",
     "body",
     "errors",

@@ -27,6 +27,8 @@ pub struct Peer {
     certificate: Option<Thumbprint>,
     /// The token that came last.
     pub(super) memo: Memo,
+    /// The client's own token that came last, on routes that ask for two.
+    pub(super) client_memo: Memo,
     /// What the upstream is told of it (RFC 7239 §4).
     pub(super) forwarded: HeaderValue,
 }
@@ -52,6 +54,7 @@ impl Peer {
             forwarded: forwarded(address, protocol),
             certificate: transport.client_certificate().map(confirmation::of_certificate),
             memo: Memo::default(),
+            client_memo: Memo::default(),
             activity,
         }
     }

@@ -7,7 +7,7 @@ use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::config::limits::TOKEN_BYTES_MAX;
 use crate::oauth::bearer::{self, Credentials, Scheme};
-use http::header;
+use http::{HeaderName, HeaderValue, header};
 
 /// The one token of a request. No `Debug`, so that it cannot reach a log.
 pub struct Bearer<'h> {
@@ -77,6 +77,17 @@ pub fn find<'h>(head: &'h Head, memo: &Memo, dpop: Dpop) -> Result<Bearer<'h>, R
             Err(Refusal::from(Reason::TokenMalformed).presented(scheme))
         }
         Credentials::OtherScheme => Err(Reason::TokenMissing.into()),
+    }
+}
+
+/// Finds the customer's token in a field of its own, where the route asks for two. It has no scheme there.
+pub fn find_customers<'h>(head: &'h Head, field: &HeaderName, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
+    let mut fields = head.headers().get_all(field).iter();
+    match (fields.next().map(HeaderValue::as_bytes), fields.next()) {
+        (None, _) => Err(Reason::CustomerTokenMissing.into()),
+        (Some(token), None) if memo.holds(token) || is_token(token) => Ok(Bearer { token, scheme: Scheme::Bearer }),
+        (Some(_), None) => Err(Reason::TokenMalformed.into()),
+        (Some(_), Some(_)) => Err(Reason::TokenTwice.into()),
     }
 }
 

@@ -1,17 +1,22 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
-use super::authorize::permit::{self, Asker};
+use super::authorize::permit::{self, Asker, Permit};
 use super::connection::Peer;
+use super::credentials::Bearer;
 use super::forward::headers::About;
 use super::forward::{self, body::ResponseBody};
 use super::http1::head::BadHead;
 use super::http1::wire::ClientBody;
 use super::observe::record::Record;
+use super::policy::{Policy, Route};
+use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::respond::{self, AnswerBody, Content};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
+use super::verify::memo::Memo;
+use super::verify::token::VerifiedToken;
 use super::{Plan, Worker, cors, credentials, read, route};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
@@ -79,28 +84,62 @@ impl Worker {
         record.routed(route, head.headers());
         let permit = match permit::open(route) {
             Some(permit) => permit,
-            None => {
-                let bearer = credentials::find(&head, &peer.memo, policy.senders.dpop())?;
-                let (verdict, cache) = match policy.verifier.verify(&bearer, &peer.memo, &route.asks, record.now()) {
-                    Verification::Decided(verdict, cache) => (verdict, cache),
-                    // Boxed, so that the many requests that need not wait carry no room for it.
-                    Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
-                };
-                record.verified(cache);
-                let in_its_scheme = |refusal: Refusal| refusal.presented(bearer.scheme());
-                let token = verdict.map_err(in_its_scheme)?;
-                record.holder(&token);
-                let asker = Asker { head: &head, bearer: &bearer, certificate: peer.certificate() };
-                permit::grant(route, token, (&asker, &policy.senders), record.now()).map_err(in_its_scheme)?
-            }
+            None => admit(policy, route, (&head, peer), record).await?,
         };
-        let about = About { forwarded: &peer.forwarded, id: record.id(), via: policy.texts.via(head.version()) };
+        let about = About {
+            forwarded: &peer.forwarded,
+            id: record.id(),
+            via: policy.texts.via(head.version()),
+            token_fields: &policy.token_fields,
+        };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
         Ok(Carried::Forwarded(outcome?, permit.nonce().cloned()))
     }
+}
+
+/// Credentials, verify, authorize: the part of the path that an open route has not.
+async fn admit<'p>(
+    policy: &'p Policy,
+    route: &'p Route,
+    (head, peer): (&Head, &Peer),
+    record: &mut Record,
+) -> Result<Permit<'p>, Refusal> {
+    let presented = credentials::find(head, &peer.memo, policy.senders.dpop())?;
+    let in_its_scheme = |refusal: Refusal| refusal.presented(presented.scheme());
+    // Where a route asks for two tokens, the one in `Authorization` is the client's own.
+    let customers = match &route.customer_token {
+        Some(field) => Some(credentials::find_customers(head, field, &peer.memo).map_err(in_its_scheme)?),
+        None => None,
+    };
+    let client = match &customers {
+        Some(_) => Some(verify(policy, route, (&presented, &peer.client_memo), record).await.map_err(in_its_scheme)?),
+        None => None,
+    };
+    let bearer = customers.as_ref().unwrap_or(&presented);
+    let token = verify(policy, route, (bearer, &peer.memo), record).await.map_err(in_its_scheme)?;
+    let client = client.as_ref().map(|token| (token, &presented));
+    let asker = Asker { head, bearer, client, certificate: peer.certificate() };
+    permit::grant(route, token, (&asker, &policy.senders), record.now()).map_err(in_its_scheme)
+}
+
+async fn verify(
+    policy: &Policy,
+    route: &Route,
+    (bearer, memo): (&Bearer<'_>, &Memo),
+    record: &mut Record,
+) -> Result<VerifiedToken, Refusal> {
+    let (verdict, cache) = match policy.verifier.verify(bearer, memo, &route.asks, record.now()) {
+        Verification::Decided(verdict, cache) => (verdict, cache),
+        // Boxed, so that the many requests that need not wait carry no room for it.
+        Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
+    };
+    record.verified(cache);
+    let token = verdict?;
+    record.holder(&token);
+    Ok(token)
 }
 
 /// What became of a request that was not refused.

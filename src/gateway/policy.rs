@@ -14,7 +14,7 @@ use crate::config::envelope::Envelope;
 use crate::config::routes::Access;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::oauth::challenge::Challenges;
-use http::{HeaderValue, Version};
+use http::{HeaderName, HeaderValue, Version};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,6 +41,8 @@ pub struct Policy {
     pub stall_timeout: Duration,
     /// How requests are refused that match no route.
     pub errors: Envelope,
+    /// Fields that hold tokens: not forwarded, on no route.
+    pub token_fields: Vec<HeaderName>,
     /// What refusals must carry of the request.
     pub echoed: &'static [&'static str],
     /// Counts requests that match no route.
@@ -56,6 +58,8 @@ pub struct Route {
     pub path: Box<str>,
     /// Who may pass.
     pub entry: Entry,
+    /// The field of the customer's token, where two are needed.
+    pub customer_token: Option<HeaderName>,
     /// Whom to ask about opaque tokens.
     pub asks: Asks,
     /// Place in `Policy::upstreams`.
@@ -113,6 +117,7 @@ impl Policy {
             on_query_token: settings.server.on_query_token,
             stall_timeout: settings.limits.stall_timeout,
             errors: settings.server.errors,
+            token_fields: settings.routes.iter().filter_map(|route| route.access.customer_token().cloned()).collect(),
             echoed: envelope::echoed_by_any(
                 settings.routes.iter().map(|route| route.errors).chain([settings.server.errors]),
             ),
@@ -135,6 +140,7 @@ impl Route {
                 (Entry::Token(checks), verifier.asks(&demands.issuers, demands.introspect))
             }
         };
+        let customer_token = route.access.customer_token().cloned();
         let upstream = settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name);
         Self {
             place,
@@ -142,6 +148,7 @@ impl Route {
             upstream_line: line::field("upstream", upstream.as_bytes()).into(),
             path: route.path.clone(),
             entry,
+            customer_token,
             asks,
             upstream: route.upstream,
             body_bytes_max: route.body_bytes_max,

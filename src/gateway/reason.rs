@@ -38,6 +38,8 @@ pub enum Reason {
     TokenInQuery,
     /// The Bearer scheme without exactly one well-formed token.
     TokenMalformed,
+    /// The client's own token came without the customer's.
+    CustomerTokenMissing,
 
     // --- the token
     /// Not a signed JWT: segments, base64url, JSON, duplicate members.
@@ -104,6 +106,8 @@ pub enum Reason {
     DetailsMissing,
     /// The request names another consent than the token holds, or none.
     ConsentMismatch,
+    /// The customer's token was issued to another client than the one that asks.
+    ClientMismatch,
     /// The customer's authentication is too weak or too long ago.
     StepUp,
 
@@ -141,7 +145,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 54] = [
+    pub const ALL: [Self; 56] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -156,6 +160,7 @@ impl Reason {
         Self::TokenTwice,
         Self::TokenInQuery,
         Self::TokenMalformed,
+        Self::CustomerTokenMissing,
         Self::TokenUnreadable,
         Self::AlgorithmRefused,
         Self::TypeWrong,
@@ -186,6 +191,7 @@ impl Reason {
         Self::GrantWrong,
         Self::DetailsMissing,
         Self::ConsentMismatch,
+        Self::ClientMismatch,
         Self::StepUp,
         Self::UpstreamRefused,
         Self::UpstreamInvalid,
@@ -248,6 +254,7 @@ impl Reason {
             Self::TokenTwice => bad_credentials("token_twice", "The access token was sent more than once"),
             Self::TokenInQuery => bad_credentials("token_in_query", "An access token in the query string is not accepted; use the Authorization header"),
             Self::TokenMalformed => bad_credentials("token_malformed", "The Authorization header is not a scheme followed by one token"),
+            Self::CustomerTokenMissing => refuse(StatusCode::UNAUTHORIZED, "customer_token_missing", "The customer's access token is needed beside the client's own"),
             Self::TokenUnreadable => bad_token("token_unreadable", "The access token is malformed"),
             Self::AlgorithmRefused => bad_token("algorithm_refused", "The access token cannot be verified"),
             Self::TypeWrong => bad_token("type_wrong", "The token is not an access token"),
@@ -278,6 +285,7 @@ impl Reason {
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
             Self::DetailsMissing => refuse(StatusCode::FORBIDDEN, "details_missing", "The access token was not granted what this resource needs"),
             Self::ConsentMismatch => refuse(StatusCode::FORBIDDEN, "consent_mismatch", "The access token belongs to another consent than the request"),
+            Self::ClientMismatch => refuse(StatusCode::FORBIDDEN, "client_mismatch", "The customer's access token was issued to another client"),
             Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
             Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
             Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),

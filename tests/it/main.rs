@@ -38,6 +38,7 @@ mod reload;
 mod revocation;
 mod route;
 mod tidy;
+mod two_tokens;
 mod upstream;
 mod verify;
 mod wycheproof;

@@ -2,6 +2,7 @@
 //! `authorize/<name>.rs` with a struct and its `check`, name it in `Check` below, and give it a key in `config/routes.rs`.
 
 pub mod audience;
+pub mod client_token;
 pub mod consent;
 pub mod details;
 pub mod grant;
@@ -21,6 +22,7 @@ use crate::config;
 use crate::oauth::confirmation::Thumbprint;
 
 /// What a check may decide on.
+#[derive(Clone, Copy)]
 pub struct Facts<'a> {
     /// The verified token.
     pub token: &'a VerifiedToken,
@@ -28,6 +30,8 @@ pub struct Facts<'a> {
     pub head: &'a Head,
     /// How the token was presented.
     pub bearer: &'a Bearer<'a>,
+    /// The client's own token, where the route asks for two.
+    pub client: Option<&'a VerifiedToken>,
     /// The certificate that the client showed.
     pub certificate: Option<&'a Thumbprint>,
     /// When the request's head was complete.
@@ -37,6 +41,8 @@ pub struct Facts<'a> {
 /// The checks of one route, compiled. They run in the order in which they stand here; the first refusal counts.
 #[derive(Debug)]
 pub enum Check {
+    /// The route needs the client's own token beside the customer's.
+    ClientToken(client_token::ClientToken),
     /// The route accepts only some issuers.
     Issuer(issuer::Issuer),
     /// The route accepts only tokens obtained by some grants.
@@ -59,6 +65,7 @@ impl Check {
         match &route.access {
             config::routes::Access::Open => Vec::new(),
             config::routes::Access::Token(demands) => [
+                client_token::ClientToken::compile(demands.customer_token.as_ref()).map(Self::ClientToken),
                 issuer::Issuer::compile(&demands.issuers, settings).map(Self::Issuer),
                 grant::GrantType::compile(&demands.grants).map(Self::Grant),
                 audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
@@ -75,6 +82,7 @@ impl Check {
 
     fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
         match self {
+            Self::ClientToken(check) => check.check(facts),
             Self::Issuer(check) => check.check(facts),
             Self::Grant(check) => check.check(facts),
             Self::Audience(check) => check.check(facts),

@@ -27,6 +27,8 @@ pub struct Asker<'a> {
     pub head: &'a Head,
     /// How the token was presented.
     pub bearer: &'a Bearer<'a>,
+    /// The client's own token and how it was presented, where the route asks for two.
+    pub client: Option<(&'a VerifiedToken, &'a Bearer<'a>)>,
     /// The certificate that the client showed.
     pub certificate: Option<&'a Thumbprint>,
 }
@@ -42,9 +44,12 @@ pub fn grant<'p>(
         // An open route asks for no token, so none was verified for it.
         return Err(Reason::Internal.into());
     };
-    let Asker { head, bearer, certificate } = *asker;
-    let facts = Facts { token: &token, head, bearer, certificate, now };
-    let nonce = senders.check(&facts)?;
+    let Asker { head, bearer, client, certificate } = *asker;
+    let facts = Facts { token: &token, head, bearer, client: client.map(|(token, _)| token), certificate, now };
+    let mut nonce = senders.check(&facts)?;
+    if let Some((token, bearer)) = client {
+        nonce = senders.check(&Facts { token, bearer, ..facts })?.or(nonce);
+    }
     for check in checks {
         check.check(&facts)?;
     }

@@ -15,6 +15,8 @@ pub struct About<'a> {
     pub id: &'a HeaderValue,
     /// `Via` (RFC 9110 §7.6.3), with the version that the client spoke.
     pub via: &'a HeaderValue,
+    /// Fields that hold tokens.
+    pub token_fields: &'a [HeaderName],
 }
 
 /// Writes the fields of a request as the upstream may see them: first what the client sent and may send, then what we
@@ -24,7 +26,7 @@ pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>,
     let nominated = nominated(headers);
     for (name, value) in headers {
         let text = name.as_str();
-        if !is_hop_by_hop(text) && !is_ours(text) && !nominated.contains(name) {
+        if !is_hop_by_hop(text) && !is_ours(text) && !nominated.contains(name) && !about.token_fields.contains(name) {
             field(out, text, value);
         }
     }

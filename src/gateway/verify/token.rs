@@ -144,6 +144,11 @@ impl VerifiedToken {
         self.0.rare.as_ref().map_or(&[], |rare| &rare.details)
     }
 
+    /// The client that it was issued to, as the upstream is told.
+    pub fn client_id(&self) -> Option<&str> {
+        self.0.texts.identity_field(identity::CLIENT_ID)
+    }
+
     /// Who holds it.
     pub fn holder(&self) -> Holder {
         self.0.holder
