@@ -1,10 +1,6 @@
 //! What a DPoP proof costs (RFC 9449 §4.3), beside the one thing that cannot be saved: its signature.
 
-#![allow(
-    clippy::unwrap_used,
-    clippy::panic,
-    reason = "a benchmark that cannot go on should stop, and say where"
-)]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a benchmark that cannot go on should stop, and say where")]
 
 use aws_lc_rs::digest::{SHA256, digest};
 use aws_lc_rs::rand::SystemRandom;
@@ -62,7 +58,21 @@ struct Signer {
     jwk: String,
     public: Vec<u8>,
     verifier: &'static dyn VerificationAlgorithm,
-    sign: Box<dyn Fn(&[u8]) -> Vec<u8>>,
+    pair: Pair,
+}
+
+enum Pair {
+    P256(EcdsaKeyPair),
+    Ed25519(Ed25519KeyPair),
+}
+
+impl Pair {
+    fn sign(&self, message: &[u8]) -> Vec<u8> {
+        match self {
+            Self::P256(pair) => pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec(),
+            Self::Ed25519(pair) => pair.sign(message).as_ref().to_vec(),
+        }
+    }
 }
 
 impl Signer {
@@ -71,27 +81,25 @@ impl Signer {
         let public = pair.public_key().as_ref().to_vec();
         let (x, y) = public.split_at(1).1.split_at(32);
         let jwk = format!(r#"{{"kty":"EC","crv":"P-256","x":"{}","y":"{}"}}"#, base64url(x), base64url(y));
-        let sign = move |message: &[u8]| pair.sign(&SystemRandom::new(), message).unwrap().as_ref().to_vec();
-        Self { name: "ES256", jwk, public, verifier: &ECDSA_P256_SHA256_FIXED, sign: Box::new(sign) }
+        Self { name: "ES256", jwk, public, verifier: &ECDSA_P256_SHA256_FIXED, pair: Pair::P256(pair) }
     }
 
     fn ed25519() -> Self {
         let pair = Ed25519KeyPair::generate().unwrap();
         let public = pair.public_key().as_ref().to_vec();
         let jwk = format!(r#"{{"kty":"OKP","crv":"Ed25519","x":"{}"}}"#, base64url(&public));
-        let sign = move |message: &[u8]| pair.sign(message).as_ref().to_vec();
-        Self { name: "EdDSA", jwk, public, verifier: &ED25519, sign: Box::new(sign) }
+        Self { name: "EdDSA", jwk, public, verifier: &ED25519, pair: Pair::Ed25519(pair) }
     }
 
     fn proof(&self, number: usize) -> String {
-        let Self { name, jwk, sign, .. } = self;
+        let Self { name, jwk, pair, .. } = self;
         let header = format!(r#"{{"typ":"dpop+jwt","alg":"{name}","jwk":{jwk}}}"#);
         let ath = base64url(digest(&SHA256, b"token").as_ref());
         let claims = format!(
             r#"{{"jti":"6f0c6a9e-4d2a-4b6e-9d0c-{number:012}","htm":"GET","htu":"https://api.bank.example/accounts","iat":1800000000,"ath":"{ath}"}}"#
         );
         let signed = format!("{}.{}", base64url(header.as_bytes()), base64url(claims.as_bytes()));
-        let signature = base64url(&sign(signed.as_bytes()));
+        let signature = base64url(&pair.sign(signed.as_bytes()));
         format!("{signed}.{signature}")
     }
 }

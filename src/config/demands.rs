@@ -3,6 +3,7 @@
 use super::fault::Problem;
 use super::introspection::{self, Introspect};
 use super::reader::{Section, Value, distinct};
+use super::required::{self, RequiredHeader};
 use super::routes::Known;
 use super::template::Template;
 use super::{limits, quantity};
@@ -34,6 +35,8 @@ pub struct Demands {
     pub details: Option<DetailsRule>,
     /// Where two tokens are needed: how the customer's comes, and what the client's own must be.
     pub customer_token: Option<CustomerToken>,
+    /// Fields that a request must have.
+    pub headers: Vec<RequiredHeader>,
 }
 
 /// A regime of two tokens (ÖHVPS §3.9): the client's own in `Authorization`, the customer's in a field of its own. What
@@ -94,7 +97,7 @@ pub struct DetailsRule {
 }
 
 /// The keys that only mean something where a token is needed.
-pub(super) const KEYS: [&str; 10] = [
+pub(super) const KEYS: [&str; 11] = [
     "scopes",
     "any_scope",
     "grants",
@@ -105,6 +108,7 @@ pub(super) const KEYS: [&str; 10] = [
     "step_up",
     "authorization_details",
     "customer_token",
+    "required_headers",
 ];
 
 /// The demands of one route, whose path is `template` if that was readable.
@@ -121,6 +125,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
     let step_up = section.read_or("step_up", StepUp::default(), |value| step_up(&value));
     let details = section.read_or("authorization_details", None, |value| details(&value).map(Some));
     let customer_token = section.read_or("customer_token", None, |value| customer_token(&value).map(Some));
+    let headers = section.read_or("required_headers", Vec::new(), |value| required::read(&value));
     let names_scope = section.find("scopes").is_some() || section.find("any_scope").is_some();
     let consent_is_scope = section.find("consent").is_some_and(|value| value.has("scope"));
     // A token alone proves no more than that somebody is registered with the bank.
@@ -142,6 +147,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
         step_up: step_up?,
         details: details?,
         customer_token: customer_token?,
+        headers: headers?,
     })
 }
 
@@ -196,7 +202,7 @@ fn scope_template(text: &str) -> Result<ConsentHeld, Problem> {
     })
 }
 
-fn header_name(text: &str) -> Result<HeaderName, Problem> {
+pub(super) fn header_name(text: &str) -> Result<HeaderName, Problem> {
     let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-');
     HeaderName::from_bytes(text.as_bytes())
         .ok()

@@ -15,6 +15,7 @@ mod names;
 pub mod profile;
 mod quantity;
 mod reader;
+pub mod required;
 pub mod revocations;
 pub mod routes;
 mod template;

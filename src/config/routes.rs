@@ -204,7 +204,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 18] = [
+const KEYS: [&str; 19] = [
     "path",
     "methods",
     "hosts",
@@ -219,6 +219,7 @@ const KEYS: [&str; 18] = [
     "step_up",
     "authorization_details",
     "customer_token",
+    "required_headers",
     "upstream",
     "body",
     "errors",

@@ -54,7 +54,7 @@ fn hex_digit(nibble: u8) -> u8 {
 }
 
 /// Eight, four, four, four and twelve hexadecimal digits (RFC 9562 §4), of any version and case.
-fn is_uuid(text: &[u8]) -> bool {
+pub(super) fn is_uuid(text: &[u8]) -> bool {
     text.len() == UUID_BYTES
         && text.iter().enumerate().all(
             |(place, byte)| {

@@ -102,6 +102,8 @@ pub enum Reason {
     ScopeMissing,
     /// The route needs a token obtained by another grant.
     GrantWrong,
+    /// A field that the route's requests must have is missing, stands twice or has another form.
+    HeaderRequired,
     /// The route needs details that were not granted.
     DetailsMissing,
     /// The request names another consent than the token holds, or none.
@@ -145,7 +147,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 56] = [
+    pub const ALL: [Self; 57] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -189,6 +191,7 @@ impl Reason {
         Self::ProofReplayed,
         Self::ScopeMissing,
         Self::GrantWrong,
+        Self::HeaderRequired,
         Self::DetailsMissing,
         Self::ConsentMismatch,
         Self::ClientMismatch,
@@ -283,6 +286,7 @@ impl Reason {
             Self::ProofReplayed => bad_proof("proof_replayed", "The DPoP proof was used before"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
+            Self::HeaderRequired => refuse(StatusCode::BAD_REQUEST, "header_required", "A header that this resource requires is missing or not in its form"),
             Self::DetailsMissing => refuse(StatusCode::FORBIDDEN, "details_missing", "The access token was not granted what this resource needs"),
             Self::ConsentMismatch => refuse(StatusCode::FORBIDDEN, "consent_mismatch", "The access token belongs to another consent than the request"),
             Self::ClientMismatch => refuse(StatusCode::FORBIDDEN, "client_mismatch", "The customer's access token was issued to another client"),

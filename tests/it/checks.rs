@@ -214,3 +214,35 @@ fn details_must_grant_what_the_route_needs() {
         ],
     );
 }
+
+/// BG-1, BR-1, TR-2: what a profile makes every request carry.
+#[test]
+fn a_required_header_stands_exactly_once_in_its_form() {
+    let terms = "scopes: [accounts]\nerrors: berlin\n\
+                 required_headers: [{ name: X-Request-ID, form: uuid }, { name: PSU-Initiated }]";
+    let world = Setup::routes(&[route("/accounts", "GET", terms)]).start();
+    let id = "x-request-id: 99391c7e-ad88-49ec-a2ad-99ddcb1f7721";
+    let token = Token::good().mint();
+    for (n, (fields, status)) in [
+        (vec![id, "psu-initiated: E"], 200),
+        (vec![id], 400),
+        (vec!["psu-initiated: E"], 400),
+        (vec![id, "psu-initiated:"], 400),
+        (vec![id, id, "psu-initiated: E"], 400),
+        (vec!["x-request-id: 1", "psu-initiated: E"], 400),
+        (vec!["x_request_id: 99391c7e-ad88-49ec-a2ad-99ddcb1f7721", "psu-initiated: E"], 400),
+    ]
+    .into_iter()
+    .enumerate()
+    {
+        let request =
+            fields.iter().fold(Request::get("/accounts").token(&token), |request, field| request.field(field));
+        let answer = world.send(&request.numbered(n));
+        assert_eq!(answer.status(), status, "{fields:?}: {}", answer.text());
+        if status == 400 {
+            assert_eq!(answer.json()["tppMessages"][0]["code"], "FORMAT_ERROR", "{fields:?}");
+            assert_eq!(world.log_line(n)["reason"], "header_required", "{fields:?}");
+        }
+    }
+    assert_eq!(world.upstream.hits(), 1);
+}

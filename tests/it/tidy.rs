@@ -18,11 +18,12 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 24] = [
+const KNOW_SETTINGS: [&str; 25] = [
     "src/gateway/authorize/audience.rs",
     "src/gateway/authorize/client_token.rs",
     "src/gateway/authorize/consent.rs",
     "src/gateway/authorize/details.rs",
+    "src/gateway/authorize/headers.rs",
     "src/gateway/authorize/issuer.rs",
     "src/gateway/authorize/mod.rs",
     "src/gateway/authorize/proof.rs",

@@ -6,6 +6,7 @@ pub mod client_token;
 pub mod consent;
 pub mod details;
 pub mod grant;
+pub mod headers;
 pub mod issuer;
 pub mod permit;
 pub mod proof;
@@ -51,6 +52,8 @@ pub enum Check {
     Audience(audience::Audience),
     /// The route needs scopes.
     Scopes(scopes::Scopes),
+    /// The route's requests need some fields.
+    Headers(headers::Headers),
     /// The route needs details.
     Details(details::Details),
     /// The request names a consent.
@@ -70,6 +73,7 @@ impl Check {
                 grant::GrantType::compile(&demands.grants).map(Self::Grant),
                 audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
                 scopes::Scopes::compile(&demands.all, &demands.any).map(Self::Scopes),
+                headers::Headers::compile(&demands.headers).map(Self::Headers),
                 details::Details::compile(demands.details.as_ref()).map(Self::Details),
                 consent::Consent::compile(demands.consent.as_ref()).map(Self::Consent),
                 step_up::StepUp::compile(&demands.step_up).map(Self::StepUp),
@@ -87,6 +91,7 @@ impl Check {
             Self::Grant(check) => check.check(facts),
             Self::Audience(check) => check.check(facts),
             Self::Scopes(check) => check.check(facts),
+            Self::Headers(check) => check.check(facts),
             Self::Details(check) => check.check(facts),
             Self::Consent(check) => check.check(facts),
             Self::StepUp(check) => check.check(facts),

@@ -1,0 +1,33 @@
+//! What an API's profile makes every request carry: each field exactly once, not empty, in its form (BG-1, BR-1, TR-2).
+
+use super::Facts;
+use crate::config::required::{Form, RequiredHeader};
+use crate::gateway::interaction;
+use crate::gateway::reason::Reason;
+use crate::gateway::refusal::Refusal;
+
+/// The fields that a route's requests must have.
+#[derive(Debug)]
+pub struct Headers(Vec<RequiredHeader>);
+
+impl Headers {
+    /// `None` where nothing is required.
+    pub fn compile(required: &[RequiredHeader]) -> Option<Self> {
+        (!required.is_empty()).then(|| Self(required.to_vec()))
+    }
+
+    /// Refuses a request without one of them, with several, or with one in another form.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
+        let is_good = |required: &RequiredHeader| {
+            let mut values = facts.head.headers().get_all(&required.name).iter();
+            match (values.next(), values.next()) {
+                (Some(value), None) => match required.form {
+                    Form::Text => !value.is_empty(),
+                    Form::Uuid => interaction::is_uuid(value.as_bytes()),
+                },
+                (None, _) | (Some(_), Some(_)) => false,
+            }
+        };
+        if self.0.iter().all(is_good) { Ok(()) } else { Err(Reason::HeaderRequired.into()) }
+    }
+}
