@@ -16,6 +16,7 @@ mod support;
 mod attacks;
 mod authorize;
 mod cache;
+mod challenges;
 mod checks;
 mod cli;
 mod connection;
