@@ -163,6 +163,9 @@ fn hop_by_hop_fields_end_here_and_others_pass() {
         "x-jws-signature: a..b",
         "psu-ip-address: 192.0.2.1",
         "x-fapi-customer-ip-address: 192.0.2.1",
+        // FAPI-13, and the `Accept` that the OpenID Foundation's suite sends.
+        "x-fapi-customer-ip-address: 2001:db8::1893:25c8:1946",
+        "accept: application/json;charset=UTF-8",
         "tpp-signature-certificate: abc",
         "x-a: 1",
         "x-a: 2",
