@@ -101,6 +101,8 @@ fn further(demands: &Demands) -> Vec<&'static str> {
     let checks = [
         ("authorization_details", demands.details.is_some()),
         ("consent", demands.consent.is_some()),
+        ("customer_token", demands.customer_token.is_some()),
+        ("required_headers", !demands.headers.is_empty()),
         ("step_up", demands.step_up != StepUp::default()),
     ];
     checks.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect()
@@ -167,14 +169,15 @@ mod tests {
     #[test]
     fn the_table_is_aligned() {
         let expected = "\
-METHOD  PATH                             HOST                                  SCOPES                      GRANTS              UPSTREAM
-GET     /accounts                        any                                   accounts                    authorization_code  accounts
-GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                    authorization_code  accounts
-GET     /consents/{consent_id}/balances  any                                   accounts +consent +step_up  any                 accounts
-POST    /standing-orders                 any                                   +authorization_details      any                 payments
-POST    /payments                        any                                   payments|payments:write     any                 payments
-GET     /health                          any                                   open                        -                   accounts
-HEAD    /health                          any                                   open                        -                   accounts
+METHOD  PATH                             HOST                                  SCOPES                                   GRANTS              UPSTREAM
+GET     /accounts                        any                                   accounts                                 authorization_code  accounts
+GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                                 authorization_code  accounts
+GET     /consents/{consent_id}/balances  any                                   accounts +consent +step_up               any                 accounts
+POST    /standing-orders                 any                                   +authorization_details                   any                 payments
+GET     /cards                           any                                   cards +customer_token +required_headers  any                 accounts
+POST    /payments                        any                                   payments|payments:write                  any                 payments
+GET     /health                          any                                   open                                     -                   accounts
+HEAD    /health                          any                                   open                                     -                   accounts
 ";
         assert_eq!(said(Form::Table), expected);
     }
@@ -196,6 +199,6 @@ HEAD    /health                          any                                   o
             "upstream": "accounts",
             "body_bytes_max": 1_048_576,
         });
-        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (7, &expected));
+        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (8, &expected));
     }
 }
