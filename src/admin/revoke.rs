@@ -37,7 +37,7 @@ pub(super) fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Respo
         Err(_) => return bad("the body is not JSON"),
     };
     match wanted.revocation(shared) {
-        Ok(revocation) => match shared.revocations.revoke(&revocation, shared.clock.now()) {
+        Ok(revocation) => match shared.revocations.revoke(&[revocation], shared.clock.now()) {
             Ok(()) => {
                 tracing::info!(issuer = revocation.issuer, kind = kind(revocation.whose), "tokens were revoked");
                 Response::builder().status(StatusCode::NO_CONTENT).body(Full::default()).unwrap_or_default()

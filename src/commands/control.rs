@@ -11,6 +11,7 @@ use crate::net::{listen, thread, tls};
 use std::net::TcpListener;
 use std::rc::Rc;
 use std::sync::Arc;
+use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 
@@ -47,7 +48,29 @@ pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Recei
     }
     tokio::select! {
         () = keep_keys(&control) => {}
+        () = keep_written(&control) => {}
         () = until_end(stages) => {}
+    }
+    // The workers have ended: nothing more comes.
+    if let Err(fault) = control.admin.shared.revocations.write() {
+        tracing::error!(%fault, "the last revocations could not be written down and are forgotten");
+    }
+}
+
+/// Writes down what workers have revoked, so that none of them waits for the disk.
+async fn keep_written(control: &Control) {
+    let list = &control.admin.shared.revocations;
+    let mut was_good = true;
+    loop {
+        list.unwritten().await;
+        let written = list.write();
+        if let Err(fault) = &written {
+            if was_good {
+                tracing::error!(%fault, "revocations cannot be written down; they are in force, and are tried again");
+            }
+            tokio::time::sleep(WRITE_AGAIN).await;
+        }
+        was_good = written.is_ok();
     }
 }
 
@@ -125,3 +148,6 @@ async fn until_end(mut stages: watch::Receiver<Stage>) {
     // A sender that is gone means the same.
     let _told = stages.wait_for(|stage| *stage == Stage::End).await;
 }
+
+/// A disk that is full or gone does not mend within less.
+const WRITE_AGAIN: Duration = Duration::from_secs(1);

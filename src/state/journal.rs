@@ -4,7 +4,7 @@
 //! machine that stopped while it was written: it was never acknowledged. Any other fault is refused, since a list that
 //! is read in part lets revoked tokens in.
 
-use super::revocations::{Digest, Entry};
+use super::entries::{Digest, Entry};
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions};
@@ -35,10 +35,11 @@ impl Journal {
         Ok((Self { file: OpenOptions::new().append(true).open(path)? }, entries))
     }
 
-    /// Returns when the entry is on the disk.
-    pub(super) fn append(&mut self, digest: &Digest, entry: Entry) -> io::Result<()> {
+    /// Returns when the entries are on the disk.
+    pub(super) fn append(&mut self, entries: &[(Digest, Entry)]) -> io::Result<()> {
         let length = self.file.metadata()?.len();
-        let written = self.file.write_all(line(digest, entry).as_bytes()).and_then(|()| self.file.sync_data());
+        let lines: String = entries.iter().map(|(digest, entry)| line(digest, *entry)).collect();
+        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         if written.is_err() {
             // Half a line in the middle would make the whole file unreadable.
             self.file.set_len(length)?;
@@ -96,8 +97,8 @@ mod tests {
     fn filled(path: &Path) {
         let (mut journal, entries) = Journal::open(path, 0).unwrap();
         assert!(entries.is_empty());
-        journal.append(&[1; 32], ONE).unwrap();
-        journal.append(&[2; 32], TWO).unwrap();
+        journal.append(&[([1; 32], ONE)]).unwrap();
+        journal.append(&[([2; 32], TWO)]).unwrap();
     }
 
     #[test]
@@ -107,7 +108,7 @@ mod tests {
         filled(&path);
         let (mut journal, entries) = Journal::open(&path, 0).unwrap();
         assert_eq!(entries, HashMap::from([([1; 32], ONE), ([2; 32], TWO)]));
-        journal.append(&[1; 32], TWO).unwrap();
+        journal.append(&[([1; 32], TWO)]).unwrap();
         let (_, entries) = Journal::open(&path, 0).unwrap();
         assert_eq!(entries[&[1; 32]], Entry { issued_before: None, until: 200 });
         let (_, entries) = Journal::open(&path, 200).unwrap();

@@ -1,5 +1,6 @@
 //! What outlives a policy and is shared by all workers. It knows time and nothing else of us.
 
+mod entries;
 mod journal;
 pub mod replay;
 pub mod revocations;

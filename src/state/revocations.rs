@@ -4,24 +4,24 @@
 //! Names are kept as SHA-256 digests: the list answers whether somebody is on it, and tells nobody who is. Every change
 //! moves the epoch, so that a verdict which was held against the list once need not be again until something changed.
 
+use super::entries::{Digest, Entry, List, digest};
 use super::journal::Journal;
 use crate::clock::UnixSeconds;
-use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::HashMap;
-use std::collections::hash_map::Entry as Place;
 use std::fmt;
 use std::io;
 use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
+use tokio::sync::Notify;
 
 /// Whose tokens are revoked. Every name is the issuer's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Whose<'n> {
     /// One token, by its `jti`.
     Token(&'n str),
-    /// A customer's, by `sub`.
+    /// A customer's, or a client's own, by `sub`.
     Customer(&'n str),
     /// A client's, by `client_id`.
     Client(&'n str),
@@ -51,7 +51,7 @@ pub struct Bearer<'t> {
     pub issuer: &'t str,
     /// `jti`
     pub token_id: Option<&'t str>,
-    /// `sub`, of a customer.
+    /// `sub`
     pub subject: Option<&'t str>,
     /// `client_id`
     pub client_id: Option<&'t str>,
@@ -65,24 +65,14 @@ pub struct Bearer<'t> {
 pub struct Revocations {
     /// Counts changes, from 1.
     epoch: AtomicU64,
+    /// Locked for moments: workers wait for it.
     list: Mutex<List>,
+    /// Locked while the disk is waited for, and always before the list. No worker locks it.
+    journal: Mutex<Option<Journal>>,
+    has_journal: bool,
+    waiting: Notify,
     entries_max: usize,
     keep: Duration,
-}
-
-struct List {
-    entries: HashMap<Digest, Entry>,
-    journal: Option<Journal>,
-}
-
-/// SHA-256 over issuer, kind and name.
-pub(super) type Digest = [u8; 32];
-
-/// What is remembered of a revocation.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) struct Entry {
-    pub(super) issued_before: Option<i64>,
-    pub(super) until: i64,
 }
 
 /// Why a revocation was not taken: then nothing is revoked.
@@ -98,15 +88,25 @@ impl Revocations {
     /// A list of at most `entries_max` entries, each kept for `keep` where nothing else is said: at least as long as a
     /// token lives.
     pub fn new(entries_max: usize, keep: Duration) -> Self {
-        let list = List { entries: HashMap::new(), journal: None };
-        Self { epoch: AtomicU64::new(1), list: Mutex::new(list), entries_max, keep }
+        Self::with(None, HashMap::new(), entries_max, keep)
     }
 
     /// The same with a file that it survives a restart in. What stands there is read, less what has expired by `now`.
     pub fn open(path: &Path, entries_max: usize, keep: Duration, now: UnixSeconds) -> io::Result<Self> {
         let (journal, entries) = Journal::open(path, now.0)?;
-        let list = List { entries, journal: Some(journal) };
-        Ok(Self { epoch: AtomicU64::new(1), list: Mutex::new(list), entries_max, keep })
+        Ok(Self::with(Some(journal), entries, entries_max, keep))
+    }
+
+    fn with(journal: Option<Journal>, entries: HashMap<Digest, Entry>, entries_max: usize, keep: Duration) -> Self {
+        Self {
+            epoch: AtomicU64::new(1),
+            list: Mutex::new(List { entries, ..List::default() }),
+            has_journal: journal.is_some(),
+            journal: Mutex::new(journal),
+            waiting: Notify::new(),
+            entries_max,
+            keep,
+        }
     }
 
     /// Counts changes: what was held against the list at this epoch need not be again while it lasts.
@@ -124,31 +124,70 @@ impl Revocations {
         self.len() == 0
     }
 
-    /// Takes a revocation over, as of `now`. When it returns, it is written down and every worker will know it on the
-    /// next request.
-    pub fn revoke(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> Result<(), Refused> {
-        let keep = i64::try_from(self.keep.as_secs()).unwrap_or(i64::MAX);
-        let until = revocation.until.map_or(now.0.saturating_add(keep), |until| until.0);
-        let entry = Entry { issued_before: revocation.issued_before.map(|before| before.0), until };
-        let digest = digest(revocation.issuer, revocation.whose);
+    /// How long an entry lasts where nothing else is said.
+    pub fn keep(&self) -> Duration {
+        self.keep
+    }
+
+    /// Takes revocations over as of `now`, all or none. When it returns, they are written down and every worker will know
+    /// them on the next request. It waits for the disk: nothing for a worker.
+    pub fn revoke(&self, revocations: &[Revocation<'_>], now: UnixSeconds) -> Result<(), Refused> {
+        let mut journal = self.journal();
+        let mut entries: Vec<_> = revocations.iter().map(|revocation| self.entry(revocation, now)).collect();
         let mut list = self.list();
-        if list.entries.len() >= self.entries_max && !list.entries.contains_key(&digest) {
-            list.entries.retain(|_, entry| entry.until > now.0);
-            if list.entries.len() >= self.entries_max {
-                return Err(Refused::Full);
-            }
+        list.make_room(&entries, self.entries_max, now)?;
+        for (digest, entry) in &mut entries {
+            *entry = list.joined(digest, *entry);
         }
-        let entry = list.entries.get(&digest).map_or(entry, |known| known.joined(entry));
-        if let Some(journal) = &mut list.journal {
-            journal.append(&digest, entry).map_err(Refused::Unwritten)?;
+        drop(list);
+        if let Some(journal) = &mut *journal {
+            journal.append(&entries).map_err(Refused::Unwritten)?;
         }
-        match list.entries.entry(digest) {
-            Place::Occupied(mut known) => drop(known.insert(entry)),
-            Place::Vacant(place) => drop(place.insert(entry)),
+        let mut list = self.list();
+        for (digest, entry) in entries {
+            list.put(digest, entry);
         }
         drop(list);
         self.epoch.fetch_add(1, Ordering::Release);
         Ok(())
+    }
+
+    /// The same of one revocation for a worker, which must not wait for the disk: when it returns, it is in force, and
+    /// whoever waits for `unwritten` will `write` it down.
+    pub fn revoke_at_once(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> Result<(), Refused> {
+        let (digest, entry) = self.entry(revocation, now);
+        let mut list = self.list();
+        list.make_room(&[(digest, entry)], self.entries_max, now)?;
+        list.put(digest, entry);
+        if self.has_journal {
+            list.unwritten.insert(digest);
+        }
+        drop(list);
+        self.epoch.fetch_add(1, Ordering::Release);
+        self.waiting.notify_one();
+        Ok(())
+    }
+
+    /// Until something is in force that is not written down.
+    pub async fn unwritten(&self) {
+        while self.list().unwritten.is_empty() {
+            self.waiting.notified().await;
+        }
+    }
+
+    /// Writes down what is in force and was not written yet. Where it fails, it is in force all the same and still waits.
+    pub fn write(&self) -> io::Result<()> {
+        let mut journal = self.journal();
+        let Some(journal) = &mut *journal else { return Ok(()) };
+        let mut list = self.list();
+        // Taken first: what a worker adds meanwhile waits for the next time.
+        let waiting = std::mem::take(&mut list.unwritten);
+        let entries: Vec<_> = waiting.iter().filter_map(|digest| Some((*digest, *list.entries.get(digest)?))).collect();
+        drop(list);
+        if entries.is_empty() {
+            return Ok(());
+        }
+        journal.append(&entries).inspect_err(|_| self.list().unwritten.extend(waiting))
     }
 
     /// Whether `bearer`'s token is revoked as of `now`.
@@ -170,46 +209,22 @@ impl Revocations {
         })
     }
 
+    fn entry(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> (Digest, Entry) {
+        let keep = i64::try_from(self.keep.as_secs()).unwrap_or(i64::MAX);
+        let until = revocation.until.map_or(now.0.saturating_add(keep), |until| until.0);
+        let entry = Entry { issued_before: revocation.issued_before.map(|before| before.0), until };
+        (digest(revocation.issuer, revocation.whose), entry)
+    }
+
     fn list(&self) -> MutexGuard<'_, List> {
         // What a panicking thread leaves behind is whole: each change is one insertion.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
-}
 
-impl Entry {
-    /// A token that does not say when it was issued may have been issued before.
-    fn covers(self, issued: Option<UnixSeconds>) -> bool {
-        match (self.issued_before, issued) {
-            (Some(before), Some(issued)) => issued.0 < before,
-            (None, _) | (Some(_), None) => true,
-        }
+    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
+        // The journal itself takes back what it wrote in part.
+        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
     }
-
-    /// Both at once: nothing that either revokes is let go.
-    pub(super) fn joined(self, other: Self) -> Self {
-        let issued_before = self.issued_before.zip(other.issued_before).map(|(one, two)| one.max(two));
-        Self { issued_before, until: self.until.max(other.until) }
-    }
-}
-
-/// Lengths stand before names, so that no two lists of names run into the same bytes.
-fn digest(issuer: &str, whose: Whose<'_>) -> Digest {
-    let (kind, name) = match whose {
-        Whose::Token(id) => (b"token", id),
-        Whose::Customer(subject) => (b"custo", subject),
-        Whose::Client(id) => (b"clien", id),
-        Whose::Consent(id) => (b"conse", id),
-        Whose::Everybody => (b"every", ""),
-    };
-    let mut context = Context::new(&SHA256);
-    context.update(kind);
-    for text in [issuer, name] {
-        context.update(&(text.len() as u64).to_be_bytes());
-        context.update(text.as_bytes());
-    }
-    let mut digest = [0; 32];
-    digest.copy_from_slice(context.finish().as_ref());
-    digest
 }
 
 impl fmt::Debug for Revocations {
@@ -240,6 +255,10 @@ mod tests {
         Revocation { issuer: "i", whose, issued_before: None, until: None }
     }
 
+    fn revoke(list: &Revocations, revocation: &Revocation<'_>, now: UnixSeconds) -> Result<(), Refused> {
+        list.revoke(std::slice::from_ref(revocation), now)
+    }
+
     fn bearer() -> Bearer<'static> {
         Bearer {
             issuer: "i",
@@ -258,7 +277,7 @@ mod tests {
         {
             let list = Revocations::new(10, KEEP);
             assert!(!list.has(&bearer(), NOW));
-            list.revoke(&of(whose), NOW).unwrap();
+            revoke(&list, &of(whose), NOW).unwrap();
             assert!(list.has(&bearer(), NOW), "{whose:?}");
             assert!(!list.has(&Bearer { issuer: "other", ..bearer() }, NOW), "{whose:?}");
         }
@@ -266,7 +285,7 @@ mod tests {
         for whose in
             [Whose::Token("s"), Whose::Customer("t"), Whose::Client("o"), Whose::Consent("c"), Whose::Token("T")]
         {
-            list.revoke(&of(whose), NOW).unwrap();
+            revoke(&list, &of(whose), NOW).unwrap();
             assert!(!list.has(&bearer(), NOW), "{whose:?}");
         }
     }
@@ -275,30 +294,61 @@ mod tests {
     fn issued_before_spares_later_tokens_and_none_that_hides_its_date() {
         let list = Revocations::new(10, KEEP);
         let before = |seconds| Revocation { issued_before: Some(UnixSeconds(seconds)), ..of(Whose::Client("c")) };
-        list.revoke(&before(900), NOW).unwrap();
+        revoke(&list, &before(900), NOW).unwrap();
         assert!(!list.has(&bearer(), NOW));
         assert!(list.has(&Bearer { issued: None, ..bearer() }, NOW));
-        list.revoke(&before(901), NOW).unwrap();
+        revoke(&list, &before(901), NOW).unwrap();
         assert!(list.has(&bearer(), NOW));
-        list.revoke(&before(10), NOW).unwrap();
+        revoke(&list, &before(10), NOW).unwrap();
         assert!(list.has(&bearer(), NOW), "an earlier date takes nothing back");
-        list.revoke(&of(Whose::Client("c")), NOW).unwrap();
+        revoke(&list, &of(Whose::Client("c")), NOW).unwrap();
         assert!(list.has(&Bearer { issued: Some(UnixSeconds(5000)), ..bearer() }, NOW));
     }
 
     #[test]
     fn entries_expire_and_make_room_and_a_full_list_says_so() {
         let list = Revocations::new(2, KEEP);
-        list.revoke(&of(Whose::Token("t")), NOW).unwrap();
-        list.revoke(&Revocation { until: Some(UnixSeconds(5000)), ..of(Whose::Token("u")) }, NOW).unwrap();
+        revoke(&list, &of(Whose::Token("t")), NOW).unwrap();
+        revoke(&list, &Revocation { until: Some(UnixSeconds(5000)), ..of(Whose::Token("u")) }, NOW).unwrap();
         let epoch = list.epoch();
-        assert!(matches!(list.revoke(&of(Whose::Token("v")), NOW), Err(Refused::Full)));
+        assert!(matches!(revoke(&list, &of(Whose::Token("v")), NOW), Err(Refused::Full)));
         assert_eq!(list.epoch(), epoch);
-        list.revoke(&of(Whose::Token("t")), NOW).unwrap();
+        revoke(&list, &of(Whose::Token("t")), NOW).unwrap();
         assert!(list.epoch() > epoch, "what is on it already needs no room");
         let later = UnixSeconds(NOW.0 + 100);
         assert!(!list.has(&bearer(), later));
-        list.revoke(&of(Whose::Token("v")), later).unwrap();
+        revoke(&list, &of(Whose::Token("v")), later).unwrap();
         assert_eq!(list.len(), 2);
+    }
+
+    #[test]
+    fn several_are_taken_all_or_none() {
+        let list = Revocations::new(2, KEEP);
+        let names = [Whose::Token("t"), Whose::Token("u"), Whose::Token("v")].map(of);
+        assert!(matches!(list.revoke(&names, NOW), Err(Refused::Full)));
+        assert!(list.is_empty());
+        list.revoke(&names[..2], NOW).unwrap();
+        list.revoke(&names[..2], NOW).unwrap();
+        assert!(list.has(&bearer(), NOW) && list.len() == 2);
+    }
+
+    #[test]
+    fn what_a_worker_revokes_is_in_force_before_it_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        let open = || Revocations::open(&path, 10, KEEP, NOW).unwrap();
+        let list = open();
+        let epoch = list.epoch();
+        list.revoke_at_once(&of(Whose::Token("t")), NOW).unwrap();
+        assert!(list.has(&bearer(), NOW) && list.epoch() > epoch);
+        assert!(std::fs::read(&path).unwrap().is_empty());
+        list.write().unwrap();
+        list.write().unwrap();
+        assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
+        assert!(open().has(&bearer(), NOW));
+        let short = Revocations::new(1, KEEP);
+        short.revoke_at_once(&of(Whose::Token("t")), NOW).unwrap();
+        assert!(matches!(short.revoke_at_once(&of(Whose::Token("u")), NOW), Err(Refused::Full)));
+        short.write().unwrap();
     }
 }

@@ -1,6 +1,7 @@
 //! Revocation over the wire (E9, FAPI-4): effective on the next request, on every worker, for tokens that are remembered.
 
 use crate::support::client::{Client, Request};
+use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::introspection::{Introspection, ask};
 use crate::support::tokens::{ISSUER, NOW, Token};
@@ -184,4 +185,26 @@ fn a_token_in_a_url_is_revoked_where_that_is_asked_for() {
     let world = World::start();
     assert_eq!(leak(&world, &token("known")), 400);
     world.accepts(&[("the default", token("known"))]);
+}
+
+/// The worker does not wait for the disk; whoever ends the gateway does.
+#[test]
+fn a_token_in_a_url_stays_revoked_after_a_restart() {
+    let setup = || Setup {
+        server: "  workers: 2\n  on_query_token: reject_and_revoke\n".to_owned(),
+        ..with("{ file: revocations }")
+    };
+    let mut world = setup().start();
+    let lines = |world: &World| std::fs::read_to_string(world.path("revocations")).unwrap().lines().count();
+    for count in 1..=20 {
+        let token = Token::good().claim("jti", format!("leaked-{count}")).mint();
+        assert_eq!(world.send(&Request::get(&format!("/nowhere?access_token={token}"))).status(), 400);
+        world.refuses(&[("at once", token, "token_revoked")]);
+    }
+    eventually("the file", || (lines(&world) == 20).then_some(()));
+    let last = Token::good().claim("jti", "last").mint();
+    assert_eq!(world.send(&Request::get(&format!("/nowhere?access_token={last}"))).status(), 400);
+    world.restart(&setup());
+    assert_eq!(lines(&world), 21);
+    world.refuses(&[("after a restart", last, "token_revoked")]);
 }

@@ -106,7 +106,7 @@ impl VerifiedToken {
             issued_before: None,
             until: Some(UnixSeconds(expires.0.saturating_add(seconds(issuer.settings.leeway)))),
         };
-        Some(revocations.revoke(&revocation, now))
+        Some(revocations.revoke_at_once(&revocation, now))
     }
 
     /// The scopes granted.
