@@ -53,6 +53,26 @@ fn each_kind_takes_effect_on_the_next_request_of_every_worker() {
     }
 }
 
+/// A client's own token has no identity header for its `sub`, and is known by it all the same.
+#[test]
+fn a_clients_own_token_is_revoked_by_its_subject_too() {
+    let own = |subject: &str| Token::good().claim("gty", "client_credentials").claim("sub", subject);
+    for (name, token) in [
+        ("its `client_id`", own("tpp-1")),
+        ("its `client_id`, without a grant", own("tpp-1").without("gty")),
+        ("a name of its own", own("service-account-7")),
+    ] {
+        let world = World::start();
+        let subject = serde_json::from_str::<Value>(&token.claims_json()).unwrap()["sub"].clone();
+        world.accepts(&[(name, token.mint())]);
+        assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "subject": "service-account-8"})), 204);
+        world.accepts(&[(name, token.mint())]);
+        assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "subject": subject})), 204);
+        world.refuses(&[(name, token.mint(), "token_revoked")]);
+        world.accepts(&[("a customer's", Token::good().mint())]);
+    }
+}
+
 #[test]
 fn tokens_issued_later_are_spared_where_a_date_is_named() {
     let world = World::start();

@@ -41,6 +41,8 @@ pub struct Verdict {
 
 #[derive(Debug, Default, PartialEq, Eq)]
 struct Rare {
+    /// A client's own `sub`, where it is not its `client_id`: no upstream is told, and the deny-list may hold it.
+    own_subject: Option<String>,
     consent: Option<String>,
     acr: Option<String>,
     authenticated: Option<UnixSeconds>,
@@ -225,7 +227,7 @@ impl Verdict {
         let bearer = Bearer {
             issuer: &self.issuer.settings.issuer,
             token_id: self.texts.identity_field(identity::TOKEN_ID),
-            subject: self.texts.identity_field(identity::SUBJECT),
+            subject: self.subject(),
             client_id: self.texts.identity_field(identity::CLIENT_ID),
             consent: self.texts.identity_field(identity::CONSENT_ID),
             issued: self.issued,
@@ -235,6 +237,18 @@ impl Verdict {
             self.cleared.store(epoch, Ordering::Relaxed);
         }
         is_revoked
+    }
+
+    /// The token's `sub`. A client's own stands in no identity header; it is its `client_id` (RFC 9068 §2.2) unless the
+    /// issuer says otherwise.
+    fn subject(&self) -> Option<&str> {
+        match self.holder {
+            Holder::Customer(_) => self.texts.identity_field(identity::SUBJECT),
+            Holder::Client => {
+                let own = self.rare.as_ref().and_then(|rare| rare.own_subject.as_deref());
+                own.or_else(|| self.texts.identity_field(identity::CLIENT_ID))
+            }
+        }
     }
 
     /// From claims that were checked. A value that cannot stand in a header field as it is (RFC 9110 §5.5) makes the
@@ -252,7 +266,7 @@ impl Verdict {
         }
         let identity = identity::block(&issuer, &claims, holder)?;
         let text = |octets: Vec<u8>| String::from_utf8(octets).map_err(|_| Reason::Internal);
-        let rare = Rare::of(&mut claims);
+        let rare = Rare::of(&mut claims, holder);
         let texts = Texts::new(&text(identity)?, &text(line)?, claims.scope.scopes().as_str());
         Ok(Self {
             audiences: Audiences::among(&claims.audiences, &issuer.settings.audiences),
@@ -271,8 +285,13 @@ impl Verdict {
 }
 
 impl Rare {
-    fn of(claims: &mut Claims) -> Option<Box<Self>> {
+    fn of(claims: &mut Claims, holder: Holder) -> Option<Box<Self>> {
+        let own_subject = match holder {
+            Holder::Client if claims.subject != claims.client_id => claims.subject.take(),
+            Holder::Client | Holder::Customer(_) => None,
+        };
         let rare = Self {
+            own_subject,
             consent: claims.consent.take(),
             acr: claims.acr.take(),
             authenticated: claims.authenticated,
