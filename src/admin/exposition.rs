@@ -109,9 +109,13 @@ fn duration(route: &str, metrics: &RouteMetrics) -> Metric {
 fn issuers(shared: &Shared) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let now = shared.clock.instant();
-    let (mut keys, mut ages, mut fetches) = (Vec::new(), Vec::new(), Vec::new());
-    for issuer in policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys()) {
+    let (mut keys, mut ages, mut fetches, mut outliving) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    for issuer in policy.verifier.issuers() {
         let name = || label("issuer", &issuer.settings.name);
+        outliving.push(counter(issuer.outliving.load(Ordering::Relaxed), vec![name()]));
+        if !issuer.has_keys() {
+            continue;
+        }
         keys.push(gauge(float(issuer.keys.len() as u64), vec![name()]));
         if let Some(fetched) = issuer.keys.last_good() {
             ages.push(gauge(now.duration_since(fetched).as_secs_f64(), vec![name()]));
@@ -124,6 +128,12 @@ fn issuers(shared: &Shared) -> Vec<MetricFamily> {
         family("issuer_keys", "Usable keys of an issuer; 0 means that its tokens get 503.", MetricType::GAUGE, keys),
         family("issuer_keys_age_seconds", "Since the issuer's keys were last read.", MetricType::GAUGE, ages),
         family("issuer_key_fetches_total", "Fetches of an issuer's keys.", MetricType::COUNTER, fetches),
+        family(
+            "tokens_outlive_revocations_total",
+            "Tokens verified from scratch that live longer than revocations.keep: raise it.",
+            MetricType::COUNTER,
+            outliving,
+        ),
     ]
 }
 

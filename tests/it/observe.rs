@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 22] = [
+const METRICS: [&str; 23] = [
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_build_info gauge",
     "scopegate_config_generation gauge",
@@ -25,6 +25,7 @@ const METRICS: [&str; 22] = [
     "scopegate_proofs gauge",
     "scopegate_request_duration_seconds histogram",
     "scopegate_requests_total counter",
+    "scopegate_tokens_outlive_revocations_total counter",
     "scopegate_upstream_connect_failures_total counter",
     "scopegate_upstream_connects_total counter",
     "scopegate_verdict_hits_total counter",

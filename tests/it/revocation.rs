@@ -228,3 +228,21 @@ fn a_token_in_a_url_stays_revoked_after_a_restart() {
     assert_eq!(lines(&world), 21);
     world.refuses(&[("after a restart", last, "token_revoked")]);
 }
+
+/// An entry without an end lasts for `keep`; a token that lives longer would be accepted again, so operators are told.
+#[test]
+fn tokens_that_outlive_an_entry_are_counted_when_they_are_verified() {
+    let line = "scopegate_tokens_outlive_revocations_total{issuer=\"bank\"}";
+    let world = with("{ keep: 10m }").start();
+    let expiring = |at: i64| Request::get("/accounts").token(&Token::good().claim("exp", at).mint());
+    let mut client = world.client();
+    // The leeway of 5 s counts as life.
+    for (seconds, expected) in [(595, 0.0), (596, 1.0), (3600, 2.0)] {
+        let request = expiring(NOW + seconds);
+        for _ in 0..3 {
+            assert_eq!(client.send(&request).status(), 200);
+        }
+        let counted = world.metric(line);
+        assert!((counted - expected).abs() < 0.5, "{seconds} s: {counted}");
+    }
+}

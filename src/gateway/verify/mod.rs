@@ -45,6 +45,8 @@ pub struct Issuer {
     pub keys: Arc<KeyStore>,
     /// Questions about its opaque tokens, where it takes any.
     pub introspector: Option<Arc<Introspector>>,
+    /// Its tokens, as they were verified from scratch, that live longer than an entry of the deny-list.
+    pub outliving: AtomicU64,
 }
 
 /// What can be said about a token at once.
@@ -60,7 +62,18 @@ impl Issuer {
     pub fn new(settings: config::Issuer, keys: Arc<KeyStore>, clock: &Clock) -> Self {
         let asked = settings.introspection.clone();
         let introspector = asked.map(|asked| Arc::new(Introspector::new(asked, clock.clone())));
-        Self { settings, keys, introspector }
+        Self { settings, keys, introspector, outliving: AtomicU64::new(0) }
+    }
+
+    /// Counts a token that a revocation may not last for, and tells the operator of the first.
+    fn check_life(&self, token: &VerifiedToken, revocations: &Revocations, now: UnixSeconds) {
+        if token.outlives(revocations, now) && self.outliving.fetch_add(1, Ordering::Relaxed) == 0 {
+            tracing::warn!(
+                issuer = &*self.settings.name,
+                keep_s = revocations.keep().as_secs(),
+                "the issuer's tokens live longer than `revocations.keep`: a revocation may be forgotten before its token"
+            );
+        }
     }
 
     /// Whether there are keys to verify with, now or once they are fetched.
@@ -113,6 +126,7 @@ impl Verifier {
         let fresh = jwt::verify(bearer.token(), self, now).and_then(|verdict| {
             let verdict = Arc::new(verdict);
             let token = VerifiedToken::check(Arc::clone(&verdict), &self.revocations, now)?;
+            token.issuer().check_life(&token, &self.revocations, now);
             self.cache.store(digest, verdict);
             Ok(token)
         });

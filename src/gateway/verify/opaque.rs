@@ -91,7 +91,9 @@ impl<'v> Inquiry<'v> {
         } else {
             introspector.ask(&question, self.now).await
         };
-        VerifiedToken::check(finding?, self.revocations, self.now)
+        let token = VerifiedToken::check(finding?, self.revocations, self.now)?;
+        issuer.check_life(&token, self.revocations, self.now);
+        Ok(token)
     }
 }
 

@@ -111,6 +111,13 @@ impl VerifiedToken {
         Some(revocations.revoke_at_once(&revocation, now))
     }
 
+    /// Whether it lives longer than the deny-list remembers it.
+    pub(super) fn outlives(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
+        let Verdict { issuer, expires, .. } = &*self.0;
+        let end = expires.0.saturating_add(seconds(issuer.settings.leeway));
+        end.saturating_sub(now.0) > seconds(revocations.keep())
+    }
+
     /// The scopes granted.
     pub fn scope(&self) -> Scopes<'_> {
         Scopes::of_checked(self.0.texts.scope())
