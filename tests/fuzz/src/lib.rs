@@ -13,11 +13,12 @@ use bytes::BytesMut;
 use scopegate::config::limits::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
-use scopegate::oauth::jws::Jws;
 use scopegate::oauth::bearer::{self, Credentials, Scheme};
 use scopegate::oauth::claims::{self, Names};
 use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
+use scopegate::oauth::jws::Jws;
+use scopegate::oauth::security_event;
 use serde_json::Value;
 use std::path::Path;
 
@@ -25,11 +26,12 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 10] = [
+pub const TARGETS: [Target; 11] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
     ("introspection", introspection),
+    ("security_event", security_event),
     ("keys", keys),
     ("jws", jws),
     ("config", configuration),
@@ -148,6 +150,40 @@ fn agree(answer: &Introspected, seen: &Value) {
     if let Introspected::Active(claims) = answer {
         assert_eq!(seen.get("sub").and_then(Value::as_str), claims.subject.as_deref());
         assert_eq!(seen.get("token_type").and_then(Value::as_str), claims.token_type.as_deref());
+    }
+}
+
+/// What passes is what another reader of JSON sees, and no event names somebody whom its text does not name.
+pub fn security_event(data: &[u8]) {
+    let Ok(json) = std::str::from_utf8(data) else { return };
+    let Ok(set) = security_event::parse(json) else { return };
+    let seen: Value = serde_json::from_str(json).expect("it was read before");
+    assert!(seen.get("sub").is_none() && seen.get("exp").is_none());
+    for (name, value) in [("iss", &set.issuer), ("jti", &set.id)] {
+        assert_eq!(seen[name].as_str(), Some(value.as_str()), "{name}");
+    }
+    let date = |value: &Value| value.as_f64().expect("a number");
+    assert!(set.issued.0 >= 0 && set.issued.0 as f64 <= date(&seen["iat"]));
+    let events = seen["events"].as_object().expect("events are an object");
+    assert_eq!(set.events.len(), events.len());
+    for (event, payload) in set.events.iter().zip(events.values()) {
+        let said = [payload.get("event_timestamp"), seen.get("toe"), seen.get("iat")];
+        let latest = said.into_iter().flatten().filter_map(Value::as_f64).fold(0.0, f64::max);
+        assert!(event.occurred.0 >= 0 && event.occurred.0 as f64 <= latest, "a date grew");
+        let subject = seen.get("sub_id").or_else(|| payload.get("subject"));
+        let named = |name: &str| subject.is_some_and(|subject| has_text(subject, name));
+        let people = event.subject.users.iter().chain(&event.subject.tokens);
+        assert!(people.into_iter().all(|one| named(&one.issuer) && named(&one.name)));
+        assert!(event.subject.clients.iter().all(|client| named(client)));
+    }
+}
+
+fn has_text(value: &Value, text: &str) -> bool {
+    match value {
+        Value::String(one) => one == text,
+        Value::Array(many) => many.iter().any(|one| has_text(one, text)),
+        Value::Object(members) => members.values().any(|one| has_text(one, text)),
+        Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
 }
 
