@@ -23,7 +23,7 @@
 //! | [`state`] | what outlives a policy and all workers share: revocations |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
-//! | [`admin`] | `/livez`, `/readyz`, `/metrics` on a listener of their own |
+//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/revoke`, `/events` on a listener of their own |
 //! | [`commands`] | one file per subcommand, and the only place that wires parts together |
 //! | [`cli`], [`telemetry`] | the command line, the process's own log |
 //! | `sandbox` | a small bank to try things out; it talks to the gateway over HTTP only |

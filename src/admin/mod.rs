@@ -1,6 +1,7 @@
-//! The operators' listener: is it alive, is it ready, what does it count, whose tokens are revoked. It has no
-//! authentication, so `config` lets it listen on loopback only.
+//! The operators' listener: is it alive, is it ready, what does it count, whose tokens are revoked. It asks nobody who they
+//! are, so `config` lets it listen on loopback only.
 
+mod events;
 pub mod exposition;
 mod introspection;
 mod revoke;
@@ -54,20 +55,21 @@ impl Admin {
     async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
         let (head, body) = request.into_parts();
         match (head.uri.path(), &head.method) {
-            ("/revoke", &Method::POST) => {
-                let whole = Limited::new(body, ADMIN_BODY_BYTES_MAX).collect();
-                match tokio::time::timeout(BODY_TIMEOUT, whole).await {
-                    Ok(Ok(body)) => revoke::answer(&self.shared, &head.headers, &body.to_bytes()),
-                    Ok(Err(_)) => {
-                        text(StatusCode::PAYLOAD_TOO_LARGE, "the body is too long, or broke off\n".to_owned())
-                    }
-                    Err(_) => text(StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time\n".to_owned()),
-                }
-            }
-            ("/revoke", _) => other_method("POST"),
+            ("/revoke", &Method::POST) => match whole(body).await {
+                Ok(body) => revoke::answer(&self.shared, &head.headers, &body),
+                Err((status, why)) => text(status, format!("{why}\n")),
+            },
+            ("/events", &Method::POST) => match events::admit(&self.shared, &head.headers) {
+                Some(refusal) => refusal,
+                None => match whole(body).await {
+                    Ok(body) => events::answer(&self.shared, &body),
+                    Err((status, why)) => events::unreadable(&self.shared, status, why),
+                },
+            },
+            ("/revoke" | "/events", _) => other_method("POST"),
             ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => self.page(head.uri.path()),
             ("/livez" | "/readyz" | "/metrics", _) => other_method("GET, HEAD"),
-            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics and /revoke\n".to_owned()),
+            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics, /revoke and /events\n".to_owned()),
         }
     }
 
@@ -99,6 +101,15 @@ impl Admin {
     }
 }
 
+/// The body of a request that changes something; what went wrong, if it did not arrive whole.
+async fn whole(body: Incoming) -> Result<Bytes, (StatusCode, &'static str)> {
+    match tokio::time::timeout(BODY_TIMEOUT, Limited::new(body, ADMIN_BODY_BYTES_MAX).collect()).await {
+        Ok(Ok(body)) => Ok(body.to_bytes()),
+        Ok(Err(_)) => Err((StatusCode::PAYLOAD_TOO_LARGE, "the body is too long, or broke off")),
+        Err(_) => Err((StatusCode::REQUEST_TIMEOUT, "the body did not arrive in time")),
+    }
+}
+
 fn other_method(allowed: &'static str) -> Response<Full<Bytes>> {
     let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
     refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
@@ -117,7 +128,7 @@ fn typed(status: StatusCode, content_type: &'static str, body: String) -> Respon
     response
 }
 
-/// A request that changes something.
+/// A revocation, or a security event with reasons in every language.
 const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 /// From a request's head to the end of its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);

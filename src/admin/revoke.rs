@@ -102,6 +102,7 @@ fn kind(whose: Whose<'_>) -> &'static str {
         Whose::Token(_) => "token",
         Whose::Customer(_) => "subject",
         Whose::Client(_) => "client",
+        Whose::CustomerAt(_, _) => "subject_at_client",
         Whose::Consent(_) => "consent",
         Whose::Everybody => "everybody",
     }

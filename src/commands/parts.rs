@@ -9,6 +9,7 @@ use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::authorize::sender::Senders;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::Policy;
+use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier};
 use crate::net::tls::{self, AskClients, TlsFault};
@@ -25,6 +26,7 @@ pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, (verifier, senders(settings)), &metrics)),
         revocations,
+        events: Record::default(),
         metrics,
         connections: AtomicUsize::new(0),
         connections_max: settings.limits.connections_max,

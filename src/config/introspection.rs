@@ -226,7 +226,7 @@ fn refuse_needless(section: &Section<'_>, keys: &[&str], beside: &str) {
 }
 
 /// A file, or a variable of the environment: a secret in the configuration's text ends up in its history.
-fn secret_of(value: &Value<'_>) -> Option<Secret> {
+pub(super) fn secret_of(value: &Value<'_>) -> Option<Secret> {
     if !value.is_text() {
         let section = value.section(&["file"])?;
         let named = section.need("file")?;

@@ -5,6 +5,7 @@ pub mod cors;
 pub mod demands;
 pub mod dpop;
 pub mod envelope;
+pub mod events;
 pub mod fault;
 mod file;
 pub mod introspection;
@@ -28,6 +29,7 @@ use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
 use dpop::Dpop;
 use envelope::Envelope;
+use events::Events;
 use fault::{Faults, Problem};
 use introspection::Introspection;
 use limits::Limits;
@@ -84,17 +86,7 @@ fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<Stri
 
 /// Reads every section, the last one too where the first is wrong.
 fn settings(root: &Value<'_>) -> Option<Settings> {
-    let section = root.section(&[
-        "server",
-        "admin",
-        "access_log",
-        "limits",
-        "revocations",
-        "dpop",
-        "issuers",
-        "upstreams",
-        "routes",
-    ])?;
+    let section = root.section(&SECTIONS)?;
     let server = section.need("server").and_then(|value| listeners::server(&value));
     let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
     let admin = listeners::admin(&section, public);
@@ -107,6 +99,8 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         Some(value) => issuers::read(&value, profile),
         None => (names::Names::new(issuers::NOUN), Some(Vec::new())),
     };
+    let events =
+        section.read_or("events", None, |value| Some(Some(Events::read(&value, &issuer_names, issuers.as_deref())?)));
     let (upstream_names, upstreams) = match section.need("upstreams") {
         Some(value) => upstreams::read(&value),
         None => (names::Names::unreadable(upstreams::NOUN), None),
@@ -137,6 +131,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         limits: limits?,
         revocations: revocations?,
         dpop: dpop?,
+        events: events?,
     })
 }
 
@@ -161,6 +156,8 @@ pub struct Settings {
     pub revocations: Revocations,
     /// Which proofs of a key are accepted; `None`: none.
     pub dpop: Option<Dpop>,
+    /// Whose security events are taken; `None`: nobody's.
+    pub events: Option<Events>,
 }
 
 /// The public listener.
@@ -270,6 +267,10 @@ pub struct ClaimNames {
     /// The claim that holds the scopes in place of `scope` (`scp`).
     pub scopes: Option<Box<str>>,
 }
+
+/// The sections of a configuration.
+const SECTIONS: [&str; 10] =
+    ["server", "admin", "access_log", "limits", "revocations", "dpop", "issuers", "events", "upstreams", "routes"];
 
 #[cfg(test)]
 mod tests;

@@ -44,6 +44,8 @@ pub struct Shared {
     pub policy: ArcSwap<Policy>,
     /// Tokens that are not accepted any more.
     pub revocations: Arc<Revocations>,
+    /// What became of security events.
+    pub events: verify::events::record::Record,
     /// Counters.
     pub metrics: Arc<Metrics>,
     /// Open client connections of all workers.

@@ -9,8 +9,10 @@ use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::route::Router;
 use super::verify::Verifier;
+use super::verify::events::Reception;
 use super::verify::opaque::Asks;
 use crate::config::envelope::Envelope;
+use crate::config::introspection::Secret;
 use crate::config::routes::Access;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::oauth::challenge::Challenges;
@@ -27,6 +29,8 @@ pub struct Policy {
     pub router: Router,
     /// Whose tokens are accepted.
     pub verifier: Arc<Verifier>,
+    /// Whose security events are taken.
+    pub events: Option<Reception>,
     /// How a token's sender is proven.
     pub senders: Arc<Senders>,
     /// In the configuration's order; `Route::upstream` is a place in it.
@@ -109,6 +113,7 @@ impl Policy {
         Self {
             generation,
             router: Router::new(routes.collect()),
+            events: settings.events.as_ref().map(|events| reception(events, &verifier)),
             verifier,
             senders,
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
@@ -124,6 +129,11 @@ impl Policy {
             unrouted: metrics.route(UNROUTED),
         }
     }
+}
+
+fn reception(events: &config::events::Events, verifier: &Verifier) -> Reception {
+    let issuers = events.issuers.iter().filter_map(|place| verifier.issuers().get(*place).map(Arc::clone));
+    Reception::new(events.audiences.clone(), issuers.collect(), events.token.as_ref().map(Secret::expose))
 }
 
 impl Route {

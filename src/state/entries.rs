@@ -69,16 +69,17 @@ impl Entry {
 
 /// Lengths stand before names, so that no two lists of names run into the same bytes.
 pub(super) fn digest(issuer: &str, whose: Whose<'_>) -> Digest {
-    let (kind, name) = match whose {
-        Whose::Token(id) => (b"token", id),
-        Whose::Customer(subject) => (b"custo", subject),
-        Whose::Client(id) => (b"clien", id),
-        Whose::Consent(id) => (b"conse", id),
-        Whose::Everybody => (b"every", ""),
+    let (kind, names): (_, &[&str]) = match &whose {
+        Whose::Token(id) => (b"token", &[id]),
+        Whose::Customer(subject) => (b"custo", &[subject]),
+        Whose::Client(id) => (b"clien", &[id]),
+        Whose::CustomerAt(subject, client) => (b"cusat", &[subject, client]),
+        Whose::Consent(id) => (b"conse", &[id]),
+        Whose::Everybody => (b"every", &[""]),
     };
     let mut context = Context::new(&SHA256);
     context.update(kind);
-    for text in [issuer, name] {
+    for text in std::iter::once(&issuer).chain(names) {
         context.update(&(text.len() as u64).to_be_bytes());
         context.update(text.as_bytes());
     }

@@ -1,9 +1,9 @@
-//! Proofs that were used (RFC 9449 §11.1): each is good once, on whichever worker. Bounded in number, and each is
-//! forgotten once it is too old to be accepted anyway.
+//! What was used and is good once, on whichever thread: proofs (RFC 9449 §11.1), security events. Bounded in number, and
+//! each is forgotten once it is too old to be accepted anyway.
 
 use crate::clock::UnixSeconds;
 use std::collections::HashSet;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 /// What was used lately. Two generations of digests: when the younger one is as old as a proof may be, it becomes the
@@ -46,13 +46,8 @@ impl Replays {
 
     /// Uses the proof with this digest, of which all octets must be as good as random.
     pub fn spend(&self, digest: &[u8; 32], now: UnixSeconds) -> Use {
-        let [first, ..] = *digest;
-        let Some(shard) = self.shards.get(usize::from(first) % SHARDS) else { return Use::Full };
-        let mut key = Digest::default();
-        key.copy_from_slice(&digest[16..]);
-        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
-        shard.turn(now.0, self.keep);
-        if shard.young.contains(&key) || shard.old.contains(&key) {
+        let Some((mut shard, key)) = self.find(digest, now) else { return Use::Full };
+        if shard.has(&key) {
             Use::Again
         } else if shard.young.len() + shard.old.len() >= self.shard_max {
             Use::Full
@@ -60,6 +55,21 @@ impl Replays {
             shard.young.insert(key);
             Use::First
         }
+    }
+
+    /// Whether it was used, which this does not.
+    pub fn has(&self, digest: &[u8; 32], now: UnixSeconds) -> bool {
+        self.find(digest, now).is_some_and(|(shard, key)| shard.has(&key))
+    }
+
+    fn find(&self, digest: &[u8; 32], now: UnixSeconds) -> Option<(MutexGuard<'_, Shard>, Digest)> {
+        let [first, ..] = *digest;
+        let shard = self.shards.get(usize::from(first) % SHARDS)?;
+        let mut key = Digest::default();
+        key.copy_from_slice(&digest[16..]);
+        let mut shard = shard.lock().unwrap_or_else(PoisonError::into_inner);
+        shard.turn(now.0, self.keep);
+        Some((shard, key))
     }
 
     /// Digests that are remembered.
@@ -78,6 +88,10 @@ impl Replays {
 }
 
 impl Shard {
+    fn has(&self, key: &Digest) -> bool {
+        self.young.contains(key) || self.old.contains(key)
+    }
+
     fn turn(&mut self, now: i64, keep: i64) {
         let age = now.saturating_sub(self.begun);
         if age < keep {
@@ -110,7 +124,10 @@ mod tests {
     fn a_proof_is_good_once_and_forgotten_when_it_is_too_old() {
         let replays = Replays::new(SHARDS * 3, Duration::from_secs(70));
         let spend = |n, now| replays.spend(&digest(n), UnixSeconds(now));
+        let has = |n, now| replays.has(&digest(n), UnixSeconds(now));
+        assert!(!has(1, 1000));
         assert_eq!(spend(1, 1000), Use::First);
+        assert!(has(1, 1000) && !has(2, 1000));
         assert_eq!(spend(1, 1000), Use::Again);
         assert_eq!(spend(2, 1060), Use::First);
         assert_eq!((spend(1, 1070), spend(2, 1130)), (Use::Again, Use::Again));

@@ -25,6 +25,8 @@ pub enum Whose<'n> {
     Customer(&'n str),
     /// A client's, by `client_id`.
     Client(&'n str),
+    /// A customer's, by `sub`, that one client holds.
+    CustomerAt(&'n str, &'n str),
     /// Those made under a consent.
     Consent(&'n str),
     /// Everybody's.
@@ -197,6 +199,7 @@ impl Revocations {
             bearer.token_id.map(Whose::Token),
             bearer.subject.map(Whose::Customer),
             bearer.client_id.map(Whose::Client),
+            bearer.subject.zip(bearer.client_id).map(|(subject, client)| Whose::CustomerAt(subject, client)),
             bearer.consent.map(Whose::Consent),
         ];
         let list = self.list();
@@ -272,9 +275,14 @@ mod tests {
 
     #[test]
     fn each_kind_revokes_its_own_and_nobody_else() {
-        for whose in
-            [Whose::Token("t"), Whose::Customer("s"), Whose::Client("c"), Whose::Consent("o"), Whose::Everybody]
-        {
+        for whose in [
+            Whose::Token("t"),
+            Whose::Customer("s"),
+            Whose::Client("c"),
+            Whose::CustomerAt("s", "c"),
+            Whose::Consent("o"),
+            Whose::Everybody,
+        ] {
             let list = Revocations::new(10, KEEP);
             assert!(!list.has(&bearer(), NOW));
             revoke(&list, &of(whose), NOW).unwrap();
@@ -282,9 +290,15 @@ mod tests {
             assert!(!list.has(&Bearer { issuer: "other", ..bearer() }, NOW), "{whose:?}");
         }
         let list = Revocations::new(10, KEEP);
-        for whose in
-            [Whose::Token("s"), Whose::Customer("t"), Whose::Client("o"), Whose::Consent("c"), Whose::Token("T")]
-        {
+        for whose in [
+            Whose::Token("s"),
+            Whose::Customer("t"),
+            Whose::Client("o"),
+            Whose::Consent("c"),
+            Whose::Token("T"),
+            Whose::CustomerAt("s", "d"),
+            Whose::CustomerAt("sc", ""),
+        ] {
             revoke(&list, &of(whose), NOW).unwrap();
             assert!(!list.has(&bearer(), NOW), "{whose:?}");
         }

@@ -25,6 +25,8 @@ mod credentials;
 mod dpop;
 mod drain;
 mod envelopes;
+mod event_faults;
+mod events;
 mod forgeries;
 mod forward;
 mod identity;

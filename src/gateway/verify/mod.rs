@@ -2,6 +2,7 @@
 //! claims, signature; then on every request, cached or not: dates, key generation, revocations.
 
 pub mod cache;
+pub mod events;
 pub mod identity;
 pub mod introspect;
 pub mod jwt;

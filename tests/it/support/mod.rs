@@ -1,6 +1,7 @@
 //! What every test stands on: real sockets, bounded waits, no fixed ports.
 
 pub mod client;
+pub mod events;
 pub mod gateway;
 pub mod introspection;
 pub mod issuer;
