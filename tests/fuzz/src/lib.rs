@@ -101,7 +101,11 @@ pub fn bearer(data: &[u8]) {
 /// Claims that pass are those that another reader of JSON sees.
 pub fn claims(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let Ok(claims) = claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") }) else { return };
+    let Ok(claims) =
+        claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") })
+    else {
+        return;
+    };
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     let members = seen.as_object().expect("claims are an object");
     assert_eq!(claims.names.len(), members.len(), "a duplicate member");
