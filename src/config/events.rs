@@ -1,9 +1,9 @@
 //! `events`: whose security events (RFC 8417) are taken on the admin listener, and from whom.
 
 use super::fault::Problem;
-use super::introspection::{self, Secret};
 use super::names::Names;
 use super::reader::{Value, distinct};
+use super::secret::{self, Secret};
 use super::{Issuer, KeySource};
 use crate::oauth::bearer;
 
@@ -45,7 +45,7 @@ fn with_keys(item: &Value<'_>, place: usize, issuers: Option<&[Issuer]>) -> Opti
 
 /// RFC 6750 §2.1 says what can be sent; FAPI 2.0 §5.4.1 what cannot be guessed.
 fn token(value: &Value<'_>) -> Option<Secret> {
-    let token = introspection::secret_of(value)?;
+    let token = secret::read(value)?;
     if !is_token(token.expose()) {
         let problem = Problem::new(format!("is no bearer token of at least {TOKEN_BYTES_MIN} characters"));
         value.refuse(problem.hint("letters, digits and `-._~+/`; `openssl rand -hex 32` makes a good one"));

@@ -4,13 +4,10 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::routes::Known;
-use super::{file, limits, quantity, tls};
+use super::secret::{self, Secret, SecretKey};
+use super::{limits, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
-use crate::oauth::assertion;
 use http::Uri;
-use rustls::pki_types::PrivateKeyDer;
-use rustls::pki_types::pem::PemObject;
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -78,40 +75,6 @@ pub enum Introspect {
     Once,
     /// For every request.
     Always,
-}
-
-/// Octets that are shown nowhere.
-#[derive(Clone, PartialEq, Eq)]
-pub struct Secret(Arc<[u8]>);
-
-/// A private key that is shown nowhere.
-#[derive(Debug, PartialEq, Eq)]
-pub struct SecretKey(PrivateKeyDer<'static>);
-
-impl Secret {
-    /// The octets, for the one call that needs them.
-    pub fn expose(&self) -> &[u8] {
-        &self.0
-    }
-}
-
-impl fmt::Debug for Secret {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Secret")
-    }
-}
-
-impl SecretKey {
-    /// The key, for the TLS settings.
-    pub fn expose(&self) -> PrivateKeyDer<'static> {
-        self.0.clone_key()
-    }
-}
-
-impl Clone for SecretKey {
-    fn clone(&self) -> Self {
-        Self(self.0.clone_key())
-    }
 }
 
 /// `introspection:` of one issuer.
@@ -197,19 +160,19 @@ fn authentication(section: &Section<'_>) -> Option<Authentication> {
     match (section.find("client_secret"), section.find("private_key"), section.find("certificate")) {
         (Some(secret), None, None) => {
             refuse_needless(section, &["algorithm", "key_id", "key"], "client_secret");
-            Some(Authentication::Secret(secret_of(&secret)?))
+            Some(Authentication::Secret(secret::read(&secret)?))
         }
         (None, Some(key), None) => {
             refuse_needless(section, &["key"], "private_key");
-            let algorithm = section.need("algorithm").and_then(|value| value.parse(signing_algorithm));
+            let algorithm = section.need("algorithm").and_then(|value| value.parse(secret::signing_algorithm));
             let key_id = section.read_or("key_id", None, |value| Some(Some(Box::from(&*value.text()?.value))));
             let (algorithm, key_id) = (algorithm?, key_id?);
-            Some(Authentication::PrivateKey { key: signing_key(&key, algorithm)?, algorithm, key_id })
+            Some(Authentication::PrivateKey { key: secret::signing_key(&key, algorithm)?, algorithm, key_id })
         }
         (None, None, Some(certificate)) => {
             refuse_needless(section, &["algorithm", "key_id"], "certificate");
             let (chain, key) = tls::certificate_and_key(Some(&certificate), section.need("key").as_ref())?;
-            Some(Authentication::Certificate { chain, key: SecretKey(key) })
+            Some(Authentication::Certificate { chain, key: SecretKey::new(key) })
         }
         (_, _, _) => {
             let problem = Problem::new("needs exactly one of `client_secret`, `private_key` and `certificate`");
@@ -223,55 +186,6 @@ fn refuse_needless(section: &Section<'_>, keys: &[&str], beside: &str) {
     for needless in keys.iter().filter_map(|key| section.find(key)) {
         needless.refuse(Problem::new(format!("does not concern `{beside}`")).hint("remove it"));
     }
-}
-
-/// A file, or a variable of the environment: a secret in the configuration's text ends up in its history.
-pub(super) fn secret_of(value: &Value<'_>) -> Option<Secret> {
-    if !value.is_text() {
-        let section = value.section(&["file"])?;
-        let named = section.need("file")?;
-        let (_, bytes) = file::read(&named, limits::PEM_BYTES_MAX)?;
-        let secret = bytes.trim_ascii();
-        if secret.is_empty() {
-            named.refuse(Problem::new("the file is empty"));
-            return None;
-        }
-        return Some(Secret(secret.into()));
-    }
-    let text = value.text()?;
-    if !text.shown.contains("${") {
-        let problem = Problem::new("a secret stands in the configuration itself");
-        value.refuse(problem.hint("write `\"${NAME}\"` or `{ file: PATH }`"));
-        return None;
-    }
-    Some(Secret(text.value.as_bytes().into()))
-}
-
-fn signing_algorithm(text: &str) -> Result<Algorithm, Problem> {
-    match text.parse() {
-        Ok(algorithm) if assertion::ALGORITHMS.contains(&algorithm) => Ok(algorithm),
-        Ok(_) | Err(_) => Err(Problem::new("is no algorithm that we sign with")
-            .did_you_mean(text, assertion::ALGORITHMS.iter().map(|algorithm| algorithm.as_str()))),
-    }
-}
-
-fn signing_key(value: &Value<'_>, algorithm: Algorithm) -> Option<Secret> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
-    let key = match PrivateKeyDer::from_pem_slice(&pem) {
-        Ok(PrivateKeyDer::Pkcs8(key)) => key.secret_pkcs8_der().to_vec(),
-        Ok(_) | Err(_) => {
-            let problem = Problem::new("the file holds no private key in PKCS #8 form");
-            value.refuse(
-                problem.hint("it begins `-----BEGIN PRIVATE KEY-----`; `openssl pkcs8 -topk8 -nocrypt` makes it"),
-            );
-            return None;
-        }
-    };
-    if assertion::Signer::new(&key, algorithm, None).is_none() {
-        value.refuse(Problem::new(format!("the key cannot sign with {}", algorithm.as_str())));
-        return None;
-    }
-    Some(Secret(key.into()))
 }
 
 const KEYS: [&str; 14] = [

@@ -19,6 +19,7 @@ mod reader;
 pub mod required;
 pub mod revocations;
 pub mod routes;
+pub mod secret;
 mod template;
 pub mod tls;
 mod tree;

@@ -1,10 +1,10 @@
 //! The words of the OAuth RFCs as types. Pure: no IO, no clock, no runtime.
 
 pub mod algorithm;
-pub mod assertion;
 pub mod bearer;
 pub mod challenge;
 pub mod claims;
+pub mod client_assertion;
 pub mod confirmation;
 pub mod dpop;
 pub mod grant;
@@ -15,4 +15,5 @@ pub mod jws;
 pub mod origin;
 pub mod scope;
 pub mod security_event;
+pub mod signer;
 pub mod subject;

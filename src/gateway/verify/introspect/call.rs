@@ -12,8 +12,9 @@ use crate::gateway::verify::{Issuer, jwt, opaque};
 use crate::net::caller::Caller;
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls::{self, TlsFault};
-use crate::oauth::assertion::Signer;
+use crate::oauth::client_assertion;
 use crate::oauth::introspection::{self, Introspected};
+use crate::oauth::signer::{PrivateKey, Signer};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use bytes::Bytes;
@@ -63,8 +64,9 @@ impl Client {
                 (tls::client(roots)?, Credentials::Basic(basic(&settings.client_id, secret.expose())?))
             }
             Authentication::PrivateKey { key, algorithm, key_id } => {
-                let signer = Signer::new(key.expose(), *algorithm, key_id.as_deref());
-                let signer = signer.ok_or_else(|| CannotAsk("the private key cannot be used".to_owned()))?;
+                let key = PrivateKey::read(key.expose(), *algorithm)
+                    .ok_or_else(|| CannotAsk("the private key cannot be used".to_owned()))?;
+                let signer = Signer::new(key, client_assertion::TYPE, key_id.as_deref());
                 (tls::client(roots)?, Credentials::Assertion(signer))
             }
             Authentication::Certificate { chain, key } => {
@@ -142,7 +144,7 @@ impl Client {
         match &self.credentials {
             Credentials::Basic(value) => request = request.header(header::AUTHORIZATION, value),
             Credentials::Assertion(signer) => {
-                let jwt = signer.assert(&self.settings.client_id, &self.audience, now)?;
+                let jwt = client_assertion::make(signer, &self.settings.client_id, &self.audience, now)?;
                 // Infallible on a string; so is the next.
                 let _written = write!(form, "&client_assertion_type={ASSERTION}&client_assertion={jwt}");
             }
