@@ -14,17 +14,20 @@ mod support {
 
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{Method, Request, StatusCode};
+use http::{HeaderName, Method, Request, StatusCode};
 use scopegate::clock::{Clock, UnixSeconds};
 use scopegate::config::Settings;
+use scopegate::config::assertion::{Assertion, Audience, KeySource};
 use scopegate::config::routes::Access;
+use scopegate::gateway::assertion::keys::Keys;
+use scopegate::gateway::assertion::{Asserter, Assertions};
 use scopegate::gateway::authorize::{Facts, permit, scopes};
 use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::observe::metrics::{Metrics, Outcome};
-use scopegate::gateway::policy::Policy;
+use scopegate::gateway::policy::{Parts, Policy};
 use scopegate::gateway::read::{self, Head};
 use scopegate::gateway::route;
 use scopegate::gateway::verify::cache::CacheUse;
@@ -33,8 +36,10 @@ use scopegate::gateway::verify::memo::Memo;
 use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::token::VerifiedToken;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier};
+use scopegate::oauth::algorithm::Algorithm;
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
+use scopegate::oauth::signer;
 use scopegate::state::revocations::Revocations;
 use std::hint::black_box;
 use std::sync::Arc;
@@ -45,7 +50,7 @@ use support::issuer;
 criterion_group! {
     name = stages;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = reading, routing, finding_credentials, verifying, authorizing, counting, speaking_to_upstreams
+    targets = reading, routing, finding_credentials, verifying, authorizing, asserting, counting, speaking_to_upstreams
 }
 criterion_main!(stages);
 
@@ -136,6 +141,41 @@ fn authorizing(c: &mut Criterion) {
     c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
 }
 
+fn asserting(c: &mut Criterion) {
+    let bank = Bank::open(0, 16);
+    let head = bank.heads("ES256", 1).remove(0);
+    let route = route::find(&bank.policy.router, &head).unwrap();
+    let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
+    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None };
+    let token = bank.verify(&head, &Memo::default()).0;
+    let permit = permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
+    let metrics = Metrics::new(1);
+    for algorithm in signer::ALGORITHMS {
+        let asserter = asserter(algorithm, bank.now);
+        let assert = |now| asserter.assert(&permit, black_box(&head), now, metrics.worker(0)).unwrap().is_some();
+        if algorithm == Algorithm::Es256 {
+            c.bench_function("assert: remembered", |b| b.iter(|| assert!(assert(bank.now))));
+        }
+        // Each is of another time than the one before, so none is young enough to be used again.
+        let mut times = [bank.now, UnixSeconds(bank.now.0 - 1_000)].into_iter().cycle();
+        c.bench_function(&format!("assert: signed, {}", algorithm.as_str()), |b| {
+            b.iter(|| assert!(assert(times.next().unwrap())));
+        });
+    }
+}
+
+fn asserter(algorithm: Algorithm, now: UnixSeconds) -> Asserter {
+    let settings = Assertion {
+        issuer: "https://api.bank.example".into(),
+        key: KeySource::Made { algorithm, rotate: Duration::from_hours(24) },
+        lifetime: Duration::from_secs(30),
+        header: HeaderName::from_static("x-auth-assertion"),
+        audiences: vec![Audience::Named("api".into())],
+    };
+    let keys = Arc::new(Keys::new(&settings.key, now).unwrap());
+    Asserter::new(Arc::new(Assertions::new(settings, keys)))
+}
+
 fn counting(c: &mut Criterion) {
     let metrics = Metrics::new(1);
     let route = metrics.route("/accounts");
@@ -205,7 +245,8 @@ impl Bank {
             Arc::new(Revocations::new(1, Duration::from_mins(1))),
             Clock::System,
         ));
-        let policy = Policy::compile(&settings, 1, (verifier, Arc::default()), &Metrics::new(1));
+        let policy =
+            Policy::compile(&settings, 1, Parts { verifier, senders: Arc::default(), keys: None }, &Metrics::new(1));
         Self { issuer, settings, policy, now: Clock::System.now() }
     }
 

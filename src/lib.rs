@@ -23,7 +23,7 @@
 //! | [`state`] | what outlives a policy and all workers share: revocations |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
-//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/revoke`, `/events` on a listener of their own |
+//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events` on a listener of their own |
 //! | [`commands`] | one file per subcommand, and the only place that wires parts together |
 //! | [`cli`], [`telemetry`] | the command line, the process's own log |
 //! | `sandbox` | a small bank to try things out; it talks to the gateway over HTTP only |
@@ -31,9 +31,9 @@
 //! # Threads
 //!
 //! One worker per CPU, each with a runtime, a listening socket, upstream connections, counters and a log buffer of its
-//! own: a request lives and dies on its thread. One control thread fetches keys and answers operators; one writes
-//! the access log. They share the [`Policy`](gateway::policy::Policy), which is replaced whole on reload, and the
-//! verdict cache.
+//! own: a request lives and dies on its thread. One control thread fetches keys, replaces our own and answers operators;
+//! one writes the access log. They share the [`Policy`](gateway::policy::Policy), which is replaced whole on reload, and
+//! the verdict cache.
 //!
 //! # Where things are added
 //!
@@ -54,6 +54,7 @@
 //! # What is deliberately absent
 //!
 //! - No request leaves without a `Permit`, and no `Permit` is made outside `authorize/permit.rs`.
+//! - No upstream is given an assertion but for a `Permit`: one that cannot be signed stops the request.
 //! - The token is in no log, metric, error or upstream header, and in no cache key but as its SHA-256.
 //! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
 //! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is

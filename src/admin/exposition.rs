@@ -33,7 +33,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 11] = [
+    let counters: [(&str, &str, Counts); 12] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
         ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| {
@@ -46,6 +46,9 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
         ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
         ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
+        ("assertions_signed_total", "Assertions signed for upstreams; repeated ones are not among them.", |w| {
+            &w.assertions_signed
+        }),
         ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
         ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
         ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| {

@@ -1,5 +1,5 @@
-//! The operators' listener: is it alive, is it ready, what does it count, whose tokens are revoked. It asks nobody who they
-//! are, so `config` lets it listen on loopback only.
+//! The operators' listener: is it alive, is it ready, what does it count, which keys verify what it signs, whose tokens are
+//! revoked. It asks nobody who they are, so `config` lets it listen on loopback only.
 
 mod events;
 pub mod exposition;
@@ -7,6 +7,7 @@ mod introspection;
 mod revoke;
 
 use crate::gateway::Shared;
+use crate::gateway::assertion::keys::Keys;
 use bytes::Bytes;
 use http::{HeaderValue, Method, Request, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
@@ -67,9 +68,11 @@ impl Admin {
                 },
             },
             ("/revoke" | "/events", _) => other_method("POST"),
-            ("/livez" | "/readyz" | "/metrics", &Method::GET | &Method::HEAD) => self.page(head.uri.path()),
-            ("/livez" | "/readyz" | "/metrics", _) => other_method("GET, HEAD"),
-            _ => text(StatusCode::NOT_FOUND, "there is /livez, /readyz, /metrics, /revoke and /events\n".to_owned()),
+            ("/livez" | "/readyz" | "/metrics" | "/jwks.json", &Method::GET | &Method::HEAD) => {
+                self.page(head.uri.path())
+            }
+            ("/livez" | "/readyz" | "/metrics" | "/jwks.json", _) => other_method("GET, HEAD"),
+            _ => text(StatusCode::NOT_FOUND, NOTHING_ELSE.to_owned()),
         }
     }
 
@@ -80,8 +83,26 @@ impl Admin {
                 Ok(page) => typed(StatusCode::OK, exposition::CONTENT_TYPE, page),
                 Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot render the metrics: {fault}\n")),
             },
+            "/jwks.json" => self.keys(),
             _ => text(StatusCode::OK, "alive\n".to_owned()),
         }
+    }
+
+    /// What assertions are verified with: public halves alone.
+    fn keys(&self) -> Response<Full<Bytes>> {
+        let policy = self.shared.policy.load();
+        let Some(assertions) = &policy.assertions else {
+            return text(
+                StatusCode::NOT_FOUND,
+                "nothing is signed here: there is no `assertion` configured\n".to_owned(),
+            );
+        };
+        let mut answer = typed(StatusCode::OK, "application/jwk-set+json", assertions.keys().set());
+        let age = format!("public, max-age={}", Keys::AGE.as_secs());
+        if let Ok(age) = HeaderValue::try_from(age) {
+            answer.headers_mut().insert(header::CACHE_CONTROL, age);
+        }
+        answer
     }
 
     /// Ready when every issuer has keys and nobody has told us to leave. The listeners are bound before this
@@ -134,3 +155,5 @@ const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// A scraper sends its head at once.
 const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
+/// To whoever looks for something else.
+const NOTHING_ELSE: &str = "there is /livez, /readyz, /metrics, /jwks.json, /revoke and /events\n";

@@ -1,4 +1,4 @@
-//! The control thread: the admin listener, and the keys of every issuer.
+//! The control thread: the admin listener, the keys of every issuer, and ours.
 
 use super::gateway::Stage;
 use crate::admin::Admin;
@@ -14,6 +14,7 @@ use std::sync::Arc;
 use std::time::Duration;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
+use tokio::time::MissedTickBehavior;
 
 /// What the control thread works on.
 pub struct Control {
@@ -49,6 +50,7 @@ pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Recei
     tokio::select! {
         () = keep_keys(&control) => {}
         () = keep_written(&control) => {}
+        () = tend_keys(&control) => {}
         () = until_end(stages) => {}
     }
     // The workers have ended: nothing more comes.
@@ -97,6 +99,22 @@ async fn keep_keys(control: &Control) {
         }
         drop(policy);
         control.changed.notified().await;
+    }
+}
+
+/// Lets our own keys take turns.
+async fn tend_keys(control: &Control) {
+    let mut ticks = tokio::time::interval(TEND_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        let shared = &control.admin.shared;
+        let policy = shared.policy.load();
+        if let Some(assertions) = &policy.assertions
+            && let Err(fault) = assertions.keys().tend(shared.clock.now())
+        {
+            tracing::error!(%fault, "no new key for assertions could be made; the one before goes on");
+        }
     }
 }
 
@@ -151,3 +169,5 @@ async fn until_end(mut stages: watch::Receiver<Stage>) {
 
 /// A disk that is full or gone does not mend within less.
 const WRITE_AGAIN: Duration = Duration::from_secs(1);
+/// A key is due to the second, and nobody notices one more.
+const TEND_INTERVAL: Duration = Duration::from_secs(1);

@@ -10,7 +10,7 @@ use crate::config::tls::ClientCertificates;
 use crate::config::{self, Settings};
 use crate::gateway::Worker;
 use crate::gateway::observe::access_log::{self, LogControl};
-use crate::gateway::policy::{Policy, UNROUTED};
+use crate::gateway::policy::{Parts, Policy, UNROUTED};
 use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
 use crate::oauth::origin::Origin;
@@ -149,8 +149,11 @@ impl Gateway {
             bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
         }
         let old = shared.policy.load_full();
+        let now = shared.clock.now();
+        let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
+        let keys = parts::assertion_keys(settings, old_keys, now)?;
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
-        let parts = (verifier, Arc::clone(&old.senders));
+        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys: keys.map(|keys| keys.take(now)) };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         let policy = shared.policy.load();
         let is_used =

@@ -1,14 +1,15 @@
 //! Makes the gateway's parts out of checked settings.
 
 use super::CannotServe;
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::config::tls::{ClientCertificates, ClientTrust, ServerTls};
 use crate::config::{self, KeySource, Settings};
 use crate::gateway::Shared;
+use crate::gateway::assertion::keys::{Change, Keys};
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::authorize::sender::Senders;
 use crate::gateway::observe::metrics::Metrics;
-use crate::gateway::policy::Policy;
+use crate::gateway::policy::{Parts, Policy};
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier};
@@ -22,9 +23,13 @@ use std::sync::atomic::AtomicUsize;
 pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
     let metrics = Arc::new(Metrics::new(workers));
     let revocations = Arc::new(revocations(&settings.revocations, &clock)?);
-    let verifier = verifier(settings, None, (&revocations, &clock))?;
+    let parts = Parts {
+        verifier: verifier(settings, None, (&revocations, &clock))?,
+        senders: senders(settings),
+        keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
+    };
     Ok(Arc::new(Shared {
-        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, (verifier, senders(settings)), &metrics)),
+        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
         revocations,
         events: Record::default(),
         metrics,
@@ -93,6 +98,41 @@ pub(super) fn verifier(
         Some(old) => Arc::clone(old),
         None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
     })
+}
+
+/// Keys of assertions that can be had: taken over together with everything else, or not at all.
+pub(super) enum AssertionKeys {
+    /// Nothing was signed so far.
+    New(Keys),
+    /// Those that there were go on, with what is to change.
+    Same(Arc<Keys>, Change),
+}
+
+/// `None` where nothing is to be signed.
+pub(super) fn assertion_keys(
+    settings: &Settings,
+    old: Option<&Arc<Keys>>,
+    now: UnixSeconds,
+) -> anyhow::Result<Option<AssertionKeys>> {
+    let Some(wanted) = &settings.assertion else { return Ok(None) };
+    let keys = match old {
+        None => Keys::new(&wanted.key, now).map(AssertionKeys::New),
+        Some(old) => old.prepare(&wanted.key).map(|change| AssertionKeys::Same(Arc::clone(old), change)),
+    };
+    keys.map(Some).map_err(|fault| CannotServe(format!("assertion.key: {fault}")).into())
+}
+
+impl AssertionKeys {
+    /// The keys, changed.
+    pub(super) fn take(self, now: UnixSeconds) -> Arc<Keys> {
+        match self {
+            Self::New(keys) => Arc::new(keys),
+            Self::Same(keys, change) => {
+                keys.take_over(change, now);
+                keys
+            }
+        }
+    }
 }
 
 /// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another

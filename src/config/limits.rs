@@ -164,6 +164,19 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_PAUSE: Duration = Duration::from_secs(2);
 /// Clock difference that an operator may forgive; RFC 9068 issuers and we both keep time.
 pub const LEEWAY_MAX: Duration = Duration::from_mins(1);
+/// The shortest life of an assertion: clocks of two machines differ by some of it.
+pub const ASSERTION_LIFETIME_MIN: Duration = Duration::from_secs(5);
+/// The longest: it proves where a request came from, and is no session.
+pub const ASSERTION_LIFETIME_MAX: Duration = Duration::from_mins(5);
+/// How long an upstream may use a copy of our key set. A key is published for so long before it signs, and for at least so
+/// long after.
+pub const ASSERTION_KEYS_AGE: Duration = Duration::from_mins(5);
+/// The shortest time that a key of ours signs: the next one is published for `ASSERTION_KEYS_AGE` of it.
+pub const ASSERTION_ROTATE_MIN: Duration = Duration::from_mins(10);
+/// The longest.
+pub const ASSERTION_ROTATE_MAX: Duration = Duration::from_hours(30 * 24);
+/// Assertions that one worker remembers, in bytes: three to four thousand of common length.
+pub const ASSERTIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Idle connections kept to one server by one worker.
 pub const UPSTREAM_IDLE_MAX: usize = 512;
 /// Connections to one server by one worker; one more request is answered 503.

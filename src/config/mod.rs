@@ -1,6 +1,7 @@
 //! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
 
 mod address;
+pub mod assertion;
 pub mod cors;
 pub mod demands;
 pub mod dpop;
@@ -28,6 +29,7 @@ pub mod upstreams;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
+use assertion::Assertion;
 use dpop::Dpop;
 use envelope::Envelope;
 use events::Events;
@@ -103,9 +105,13 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let events =
         section.read_or("events", None, |value| Some(Some(Events::read(&value, &issuer_names, issuers.as_deref())?)));
     let (upstream_names, upstreams) = match section.need("upstreams") {
-        Some(value) => upstreams::read(&value),
+        Some(value) => upstreams::read(&value, section.find("assertion").is_some()),
         None => (names::Names::unreadable(upstreams::NOUN), None),
     };
+    let (upstreams, audiences): (Option<Vec<_>>, Option<Vec<_>>) =
+        upstreams.map(|both| both.into_iter().unzip()).unzip();
+    let assertion =
+        section.read_or("assertion", None, |value| assertion::read(&value, server.as_ref(), audiences).map(Some));
     if let (Some(server), Some(issuers), Some(dpop), Some(revocations)) = (&server, &issuers, &dpop, &revocations) {
         profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
     }
@@ -133,6 +139,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         revocations: revocations?,
         dpop: dpop?,
         events: events?,
+        assertion: assertion?,
     })
 }
 
@@ -159,6 +166,8 @@ pub struct Settings {
     pub dpop: Option<Dpop>,
     /// Whose security events are taken; `None`: nobody's.
     pub events: Option<Events>,
+    /// What upstreams are given to trust; `None`: nothing is signed.
+    pub assertion: Option<Assertion>,
 }
 
 /// The public listener.
@@ -270,8 +279,19 @@ pub struct ClaimNames {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 10] =
-    ["server", "admin", "access_log", "limits", "revocations", "dpop", "issuers", "events", "upstreams", "routes"];
+const SECTIONS: [&str; 11] = [
+    "server",
+    "admin",
+    "access_log",
+    "limits",
+    "revocations",
+    "dpop",
+    "assertion",
+    "issuers",
+    "events",
+    "upstreams",
+    "routes",
+];
 
 #[cfg(test)]
 mod tests;

@@ -1,6 +1,7 @@
 //! `upstreams`: where permitted requests go.
 
 use super::address::{self, Transport};
+use super::assertion::{self, Audience};
 use super::fault::Problem;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
@@ -32,32 +33,37 @@ pub struct UpstreamServer {
     pub port: u16,
 }
 
-/// `upstreams:`; at least one.
-pub(super) fn read(value: &Value<'_>) -> (Names, Option<Vec<Upstream>>) {
+/// An upstream, and whom its assertions are for. Apart, because connections do not depend on that.
+type Asserted = (Upstream, Audience);
+
+/// `upstreams:`; at least one. `is_asserted`: there is a section `assertion:`.
+pub(super) fn read(value: &Value<'_>, is_asserted: bool) -> (Names, Option<Vec<Asserted>>) {
     let Some(items) = value.list() else { return (Names::unreadable(NOUN), None) };
     let mut names = Names::new(NOUN);
-    let upstreams: Vec<Option<Upstream>> = items.iter().map(|item| upstream(item, &mut names)).collect();
+    let upstreams: Vec<Option<Asserted>> = items.iter().map(|item| upstream(item, &mut names, is_asserted)).collect();
     (names, upstreams.into_iter().collect())
 }
 
 /// What references to upstreams call them.
 pub(super) const NOUN: &str = "upstream";
 
-fn upstream(value: &Value<'_>, names: &mut Names) -> Option<Upstream> {
-    let section = value.section(&["name", "servers", "connect_timeout", "response_timeout", "idle_timeout"]);
+fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<Asserted> {
+    let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
     let servers = section.need("servers").and_then(|value| distinct(value.list()?, |item| item.parse(server)));
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
     let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
-    Some(Upstream {
+    let audience = assertion::audience(&section, name.as_ref(), is_asserted);
+    let upstream = Upstream {
         name: name?,
         servers: servers?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         idle_timeout: idle_timeout?,
-    })
+    };
+    Some((upstream, audience?))
 }
 
 fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
@@ -81,6 +87,8 @@ fn server(text: &str) -> Result<UpstreamServer, Problem> {
     Ok(UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(80) })
 }
 
+const KEYS: [&str; 7] =
+    ["name", "servers", "connect_timeout", "response_timeout", "idle_timeout", "assertion", "audience"];
 /// A connection within a data centre takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 /// Longer than a bank's API may take, shorter than a client waits.

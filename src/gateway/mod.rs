@@ -1,5 +1,6 @@
 //! The data path, in the order in which a request passes it. `pipeline` has it on one screen.
 
+pub mod assertion;
 pub mod authorize;
 pub mod connection;
 pub mod cors;
@@ -24,6 +25,7 @@ use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
+use assertion::Asserter;
 use forward::pool::{Home, Upstream};
 use http1::answer::{self, DateLine};
 use http1::buffers::Buffers;
@@ -75,11 +77,12 @@ pub struct Worker {
     is_draining: Cell<bool>,
 }
 
-/// The policy as one worker uses it: with its own connections to the upstreams.
+/// The policy as one worker uses it: with its own connections to the upstreams, and assertions that it remembers.
 pub struct Plan {
     /// What requests are decided by.
     pub policy: Arc<Policy>,
     upstreams: Vec<Rc<Upstream>>,
+    asserter: Option<Asserter>,
 }
 
 impl Worker {
@@ -180,7 +183,8 @@ impl Plan {
             )
         };
         let upstreams = policy.upstreams.iter().map(keep_or_make).collect();
-        Self { policy, upstreams }
+        let asserter = policy.assertions.clone().map(Asserter::new);
+        Self { policy, upstreams, asserter }
     }
 }
 

@@ -61,7 +61,7 @@ impl Worker {
         respond::follow(refuse(&refusal, &plan, &mut record), record)
     }
 
-    /// Read, route, credentials, verify, authorize, forward. The order is that of the error table: a token in the
+    /// Read, route, credentials, verify, authorize, assert, forward. The order is that of the error table: a token in the
     /// query is refused even where there is no route, and an unknown path is 404 with or without a token.
     async fn carry(
         &self,
@@ -86,11 +86,17 @@ impl Worker {
             Some(permit) => permit,
             None => admit(policy, route, (&head, peer), record).await?,
         };
+        let assertion = match &plan.asserter {
+            // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
+            Some(asserter) => asserter.assert(&permit, &head, self.clock.now(), self.metrics())?,
+            None => None,
+        };
         let about = About {
             forwarded: &peer.forwarded,
             id: record.id(),
             via: policy.texts.via(head.version()),
             token_fields: &policy.token_fields,
+            assertion: assertion.as_ref(),
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();

@@ -1,6 +1,8 @@
 //! The compiled policy: everything that a request is decided by, swapped whole on reload. The only reader of `config`
 //! on this side; nothing here is changed once it is built.
 
+use super::assertion::Assertions;
+use super::assertion::keys::Keys;
 use super::authorize::Check;
 use super::authorize::sender::Senders;
 use super::cors::Cors;
@@ -33,6 +35,8 @@ pub struct Policy {
     pub events: Option<Reception>,
     /// How a token's sender is proven.
     pub senders: Arc<Senders>,
+    /// How requests are vouched for; `None`: they are not.
+    pub assertions: Option<Arc<Assertions>>,
     /// In the configuration's order; `Route::upstream` is a place in it.
     pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
     /// What answers and forwarded requests carry.
@@ -51,6 +55,16 @@ pub struct Policy {
     pub echoed: &'static [&'static str],
     /// Counts requests that match no route.
     pub unrouted: Arc<RouteMetrics>,
+}
+
+/// What a policy is compiled with and outlives it: verdicts, proofs, keys.
+pub struct Parts {
+    /// Whose tokens are accepted.
+    pub verifier: Arc<Verifier>,
+    /// How a token's sender is proven.
+    pub senders: Arc<Senders>,
+    /// What assertions are signed with, where the settings ask for them.
+    pub keys: Option<Arc<Keys>>,
 }
 
 /// One route, compiled.
@@ -102,12 +116,8 @@ pub struct Texts {
 
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
-    pub fn compile(
-        settings: &Settings,
-        generation: u64,
-        (verifier, senders): (Arc<Verifier>, Arc<Senders>),
-        metrics: &Metrics,
-    ) -> Self {
+    pub fn compile(settings: &Settings, generation: u64, parts: Parts, metrics: &Metrics) -> Self {
+        let Parts { verifier, senders, keys } = parts;
         let compile = |(place, route)| (Route::compile(place, route, settings, (&verifier, metrics)), route);
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
@@ -116,6 +126,7 @@ impl Policy {
             events: settings.events.as_ref().map(|events| reception(events, &verifier)),
             verifier,
             senders,
+            assertions: settings.assertion.clone().zip(keys).map(|(how, keys)| Arc::new(Assertions::new(how, keys))),
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,

@@ -13,6 +13,8 @@
 
 mod support;
 
+mod assertion;
+mod assertion_keys;
 mod attacks;
 mod authorize;
 mod cache;

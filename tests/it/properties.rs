@@ -9,7 +9,7 @@ use proptest::prelude::*;
 use proptest::test_runner::Config;
 use scopegate::clock::Clock;
 use scopegate::gateway::observe::metrics::Metrics;
-use scopegate::gateway::policy::Policy;
+use scopegate::gateway::policy::{Parts, Policy};
 use scopegate::gateway::reason::Reason;
 use scopegate::gateway::verify::Verifier;
 use scopegate::gateway::{read, route as router};
@@ -30,7 +30,7 @@ fn policy(rules: &[Rule]) -> Option<Policy> {
     let settings = scopegate::config::parse(&setup.yaml(nobody()), Path::new("scopegate.yaml")).ok()?;
     let verifier =
         Arc::new(Verifier::new(Vec::new(), 1, Arc::new(Revocations::new(0, Duration::ZERO)), Clock::manual(0)));
-    Some(Policy::compile(&settings, 1, (verifier, Arc::default()), &Metrics::new(1)))
+    Some(Policy::compile(&settings, 1, Parts { verifier, senders: Arc::default(), keys: None }, &Metrics::new(1)))
 }
 
 /// What the gateway decides: the rule's place, or why there is none.

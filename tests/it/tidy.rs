@@ -18,7 +18,9 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 25] = [
+const KNOW_SETTINGS: [&str; 27] = [
+    "src/gateway/assertion/keys.rs",
+    "src/gateway/assertion/mod.rs",
     "src/gateway/authorize/audience.rs",
     "src/gateway/authorize/client_token.rs",
     "src/gateway/authorize/consent.rs",
@@ -47,7 +49,7 @@ const KNOW_SETTINGS: [&str; 25] = [
 ];
 
 /// The one call of each stage, which stands in `pipeline.rs` alone.
-const STAGES: [&str; 11] = [
+const STAGES: [&str; 12] = [
     "read::head(",
     "credentials::refuse_query_token(",
     "cors::preflight(",
@@ -57,6 +59,7 @@ const STAGES: [&str; 11] = [
     "verifier.verify(",
     "inquiry.answer(",
     "permit::grant(",
+    "asserter.assert(",
     "forward::send(",
     "respond::refuse(",
 ];

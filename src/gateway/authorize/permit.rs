@@ -75,6 +75,11 @@ impl<'p> Permit<'p> {
         self.nonce.as_ref()
     }
 
+    /// The token that was checked: none for an open route.
+    pub fn token(&self) -> Option<&VerifiedToken> {
+        self.token.as_ref()
+    }
+
     /// The identity headers for the upstream, as they stand in a request: none for an open route.
     pub fn identity(&self) -> &[u8] {
         self.token.as_ref().map_or(&[], VerifiedToken::identity)

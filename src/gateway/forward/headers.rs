@@ -1,6 +1,7 @@
 //! The header fields of a request on its way to the upstream, and of a response on its way back: hop-by-hop fields end
 //! here, nobody's identity but ours gets through, and nothing else is touched.
 
+use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::verify::identity::IDENTITY_PREFIX;
@@ -17,6 +18,8 @@ pub struct About<'a> {
     pub via: &'a HeaderValue,
     /// Fields that hold tokens.
     pub token_fields: &'a [HeaderName],
+    /// Ours, for an upstream that wants one.
+    pub assertion: Option<&'a Assertion>,
 }
 
 /// Writes the fields of a request as the upstream may see them: first what the client sent and may send, then what we
@@ -31,6 +34,7 @@ pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>,
         }
     }
     out.extend_from_slice(permit.identity());
+    out.extend_from_slice(about.assertion.map_or(&[], Assertion::line));
     field(out, "forwarded", about.forwarded);
     field(out, INTERACTION_ID.as_str(), about.id);
     field(out, "via", about.via);

@@ -35,6 +35,8 @@ pub struct WorkerMetrics {
     pub verdict_hits: Cell,
     /// Tokens that were verified from scratch.
     pub verdict_misses: Cell,
+    /// Assertions signed; what was remembered is not among them.
+    pub assertions_signed: Cell,
     /// Connections opened to upstreams.
     pub upstream_connects: Cell,
     /// Connections to upstreams that could not be opened.

@@ -86,10 +86,10 @@ fn field(value: &str) -> Result<HeaderValue, Refusal> {
 /// Every identity header begins so; inbound fields that do are removed.
 pub const IDENTITY_PREFIX: &str = "x-auth-";
 pub(super) const CLIENT_ID: &str = "x-auth-client-id";
-pub(super) const SUBJECT: &str = "x-auth-subject";
+pub(in crate::gateway) const SUBJECT: &str = "x-auth-subject";
 pub(super) const SUBJECT_TYPE: &str = "x-auth-subject-type";
 pub(super) const SCOPE: &str = "x-auth-scope";
-pub(super) const ISSUER: &str = "x-auth-issuer";
+pub(in crate::gateway) const ISSUER: &str = "x-auth-issuer";
 pub(super) const GRANT: &str = "x-auth-grant";
 pub(super) const CONSENT_ID: &str = "x-auth-consent-id";
 pub(super) const TOKEN_ID: &str = "x-auth-token-id";

@@ -24,6 +24,8 @@ pub struct VerifiedToken(Arc<Verdict>);
 /// What was found out about a token once and stays true while its dates and keys do.
 #[derive(Debug)]
 pub struct Verdict {
+    /// Of no other verdict of this process.
+    id: u64,
     issuer: Arc<Issuer>,
     key_generation: u64,
     source: Source,
@@ -101,12 +103,12 @@ impl VerifiedToken {
 
     /// Puts it on the deny-list for as long as it lives; `None` where it has no name to stand there by.
     pub(super) fn revoke(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Result<(), Refused>> {
-        let Verdict { issuer, expires, texts, .. } = &*self.0;
+        let Verdict { issuer, texts, .. } = &*self.0;
         let revocation = Revocation {
             issuer: &issuer.settings.issuer,
             whose: Whose::Token(texts.identity_field(identity::TOKEN_ID)?),
             issued_before: None,
-            until: Some(UnixSeconds(expires.0.saturating_add(seconds(issuer.settings.leeway)))),
+            until: Some(self.ends()),
         };
         Some(revocations.revoke_at_once(&revocation, now))
     }
@@ -168,6 +170,16 @@ impl VerifiedToken {
         &self.0.issuer
     }
 
+    /// Of its verdict: equal for equal tokens while they are remembered, and never for two that differ.
+    pub fn verdict(&self) -> u64 {
+        self.0.id
+    }
+
+    /// From then on it is not accepted.
+    pub fn ends(&self) -> UnixSeconds {
+        self.0.ends()
+    }
+
     /// The issuer's name and the client, as fields of the log.
     pub fn line(&self) -> &[u8] {
         self.0.texts.line().as_bytes()
@@ -214,14 +226,18 @@ impl Verdict {
 
     /// Whether it has begun and has not ended.
     pub(super) fn check_dates(&self, now: UnixSeconds) -> Result<(), Refusal> {
-        let leeway = self.issuer.settings.leeway;
-        if now.0 >= self.expires.0.saturating_add(seconds(leeway)) {
+        if now >= self.ends() {
             return Err(Reason::TokenExpired.into());
         }
-        if self.not_before.is_some_and(|date| is_early(date, now, leeway)) {
+        if self.not_before.is_some_and(|date| is_early(date, now, self.issuer.settings.leeway)) {
             return Err(Reason::TokenEarly.into());
         }
         Ok(())
+    }
+
+    /// Its `exp`, and the clock difference that is forgiven.
+    fn ends(&self) -> UnixSeconds {
+        UnixSeconds(self.expires.0.saturating_add(seconds(self.issuer.settings.leeway)))
     }
 
     /// Looks at the deny-list only where it changed since the last time. The epoch is read first: what is added while
@@ -276,6 +292,7 @@ impl Verdict {
         let rare = Rare::of(&mut claims, holder);
         let texts = Texts::new(&text(identity)?, &text(line)?, claims.scope.scopes().as_str());
         Ok(Self {
+            id: NEXT_ID.fetch_add(1, Ordering::Relaxed),
             audiences: Audiences::among(&claims.audiences, &issuer.settings.audiences),
             issuer,
             key_generation,
@@ -338,4 +355,5 @@ fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
+static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 const EARLY_TOLERANCE: Duration = Duration::from_secs(10);

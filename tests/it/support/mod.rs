@@ -1,5 +1,6 @@
 //! What every test stands on: real sockets, bounded waits, no fixed ports.
 
+pub mod assertions;
 pub mod client;
 pub mod events;
 pub mod gateway;
