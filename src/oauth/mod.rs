@@ -2,10 +2,12 @@
 
 pub mod algorithm;
 pub mod bearer;
+pub mod certificate;
 pub mod challenge;
 pub mod claims;
 pub mod client_assertion;
 pub mod confirmation;
+pub mod der;
 pub mod dpop;
 pub mod grant;
 pub mod introspection;
@@ -13,6 +15,7 @@ mod json;
 pub mod jwk;
 pub mod jws;
 pub mod origin;
+pub mod role;
 pub mod scope;
 pub mod security_event;
 pub mod signer;
