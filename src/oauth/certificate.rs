@@ -28,9 +28,9 @@ pub struct Certificate {
 pub enum Kind {
     /// Of a person's signatures.
     Signature,
-    /// Of an organisation's seals (QSealC).
+    /// Of an organisation's seals (`QSealC`).
     Seal,
-    /// Of servers and clients on a network (QWAC).
+    /// Of servers and clients on a network (`QWAC`).
     Website,
     /// Of something else, or of several things.
     Other,
@@ -132,7 +132,7 @@ impl Statements {
                 QC_TYPE => once(&mut statements.kind, kind(statement.enter(der::SEQUENCE)?)?)?,
                 PSD2 => once(&mut statements.provider, provider(statement.enter(der::SEQUENCE)?)?)?,
                 _ if statement.is_empty() => {}
-                _ => drop(statement.next()?),
+                _ => drop(statement.read()?),
             }
             statement.end()?;
         }
@@ -199,7 +199,7 @@ fn organisation(mut name: Der<'_>) -> Result<Option<Box<str>>, BadCertificate> {
         while !attributes.is_empty() {
             let mut attribute = attributes.enter(der::SEQUENCE)?;
             let id = attribute.take(der::OBJECT_IDENTIFIER)?;
-            let (tag, value) = attribute.next()?;
+            let (tag, value) = attribute.read()?;
             attribute.end()?;
             if id == ORGANIZATION_IDENTIFIER {
                 once(&mut found, identifier(tag, value)?)?;

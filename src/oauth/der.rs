@@ -24,7 +24,7 @@ impl<'a> Der<'a> {
     }
 
     /// The next value: its tag and its contents.
-    pub fn next(&mut self) -> Result<(u8, &'a [u8]), BadDer> {
+    pub fn read(&mut self) -> Result<(u8, &'a [u8]), BadDer> {
         let (tag, rest) = self.0.split_first().ok_or(BadDer)?;
         // The low bits all set begin a tag of several bytes, which no certificate has.
         if tag & 0x1F == 0x1F {
@@ -38,7 +38,7 @@ impl<'a> Der<'a> {
 
     /// The contents of the next value, which must have this tag.
     pub fn take(&mut self, tag: u8) -> Result<&'a [u8], BadDer> {
-        let (found, contents) = self.next()?;
+        let (found, contents) = self.read()?;
         if found == tag { Ok(contents) } else { Err(BadDer) }
     }
 
@@ -54,7 +54,7 @@ impl<'a> Der<'a> {
 
     /// A `UTCTime` or `GeneralizedTime`, in the one form of RFC 5280 §4.1.2.5.
     pub fn time(&mut self) -> Result<UnixSeconds, BadDer> {
-        let (tag, text) = self.next()?;
+        let (tag, text) = self.read()?;
         time(tag, text).ok_or(BadDer)
     }
 
@@ -156,8 +156,8 @@ mod tests {
     #[test]
     fn a_value_has_one_form() {
         let long = [&[0x04, 0x81, 0x80][..], &[7; 128]].concat();
-        assert_eq!(Der::new(&long).next(), Ok((OCTET_STRING, &[7; 128][..])));
-        assert_eq!(Der::new(&[0x04, 0x7F]).next(), Err(BadDer), "cut off");
+        assert_eq!(Der::new(&long).read(), Ok((OCTET_STRING, &[7; 128][..])));
+        assert_eq!(Der::new(&[0x04, 0x7F]).read(), Err(BadDer), "cut off");
         for bad in [
             &b""[..],
             &[0x04],
@@ -169,7 +169,7 @@ mod tests {
             &[0x1F, 0x01, 0x00],
             &[0x04, 0x84, 0xFF, 0xFF, 0xFF, 0xFF],
         ] {
-            assert_eq!(Der::new(bad).next(), Err(BadDer), "{bad:?}");
+            assert_eq!(Der::new(bad).read(), Err(BadDer), "{bad:?}");
         }
         assert!(only(&[0x30, 0x00, 0x00], SEQUENCE).is_err() && only(&[0x30, 0x00], SEQUENCE).is_ok());
     }
