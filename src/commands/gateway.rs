@@ -16,7 +16,8 @@ use crate::net::{listen, thread, tls};
 use crate::oauth::origin::Origin;
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
-use rustls::pki_types::CertificateDer;
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -31,6 +32,7 @@ pub struct Gateway {
     admin: SocketAddr,
     stage: watch::Sender<Stage>,
     log: LogControl,
+    tls: Option<Arc<ArcSwap<ServerConfig>>>,
     reloading: Mutex<Fixed>,
     workers: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
@@ -52,7 +54,8 @@ pub enum Stage {
 struct Fixed {
     listen: Vec<SocketAddr>,
     workers: usize,
-    tls: Option<(Vec<CertificateDer<'static>>, ClientCertificates)>,
+    /// Who is asked for a certificate, and whose are good: connections that are open were let in by it.
+    tls: Option<ClientCertificates>,
     admin: SocketAddr,
     access_log: config::AccessLog,
     limits: config::limits::Limits,
@@ -66,6 +69,7 @@ struct Fixed {
 ///
 /// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
+    settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
     parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
@@ -83,7 +87,8 @@ impl Gateway {
         let admin_listener = bind_all(&[settings.admin.listen], 1)?.pop().and_then(|mut one| one.pop());
         let admin_listener = admin_listener.context("the admin listener was not bound")?;
         let admin = admin_listener.local_addr()?;
-        let acceptor = settings.server.tls.map(parts::acceptor).transpose()?;
+        let acceptor = settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
+        let tls = acceptor.map(|acceptor| Arc::new(ArcSwap::new(acceptor)));
         let (buffers, log, writer) = access_log::open(settings.access_log, workers);
         let (stage, stages) = watch::channel(Stage::Serve);
         let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
@@ -97,7 +102,7 @@ impl Gateway {
         let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
         for (index, (listeners, log)) in transpose(listeners).into_iter().zip(buffers).enumerate() {
             let (shared, stages) = (Arc::clone(&shared), stages.clone());
-            let post = Post { listeners, tls: acceptor.clone().map(Into::into), drain_timeout: limits.drain_timeout };
+            let post = Post { listeners, tls: tls.clone(), drain_timeout: limits.drain_timeout };
             let head_bytes_max = limits.head_bytes_max;
             threads.push(thread::spawn(format!("worker-{index}"), move || {
                 worker::run(Worker::new(index, shared, timeouts, head_bytes_max, log), post, stages)
@@ -105,7 +110,7 @@ impl Gateway {
         }
         let running = Arc::clone(&control);
         others.push(thread::spawn("control".to_owned(), move || control::run(running, admin_listener, stages))?);
-        Ok(Self { control, addresses, admin, stage, log, reloading: Mutex::new(fixed), workers: threads, others })
+        Ok(Self { control, addresses, admin, stage, log, tls, reloading: Mutex::new(fixed), workers: threads, others })
     }
 
     /// Where third parties reach it.
@@ -148,6 +153,7 @@ impl Gateway {
         if let Some(what) = fixed.differs_in(&Fixed::of(settings)) {
             bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
         }
+        let acceptor = settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
         let old = shared.policy.load_full();
         let now = shared.clock.now();
         let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
@@ -155,6 +161,9 @@ impl Gateway {
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys: keys.map(|keys| keys.take(now)) };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
+        if let (Some(tls), Some(acceptor)) = (&self.tls, acceptor) {
+            tls.store(acceptor);
+        }
         let policy = shared.policy.load();
         let is_used =
             |label: &str| label == UNROUTED || policy.router.routes().iter().any(|route| *route.path == *label);
@@ -173,7 +182,7 @@ impl Fixed {
         Self {
             listen: settings.server.listen.clone(),
             workers: settings.server.workers.get(),
-            tls: settings.server.tls.as_ref().map(|tls| (tls.chain.clone(), tls.clients.clone())),
+            tls: settings.server.tls.as_ref().map(|tls| tls.clients.clone()),
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),
@@ -187,7 +196,7 @@ impl Fixed {
         [
             (self.listen != new.listen, "server.listen"),
             (self.workers != new.workers, "server.workers"),
-            (self.tls != new.tls, "server.tls"),
+            (self.tls != new.tls, "what server.tls asks of clients"),
             (self.admin != new.admin, "admin.listen"),
             (self.access_log != new.access_log, "access_log"),
             (self.limits != new.limits, "limits"),

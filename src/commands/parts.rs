@@ -39,9 +39,11 @@ pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow
     }))
 }
 
-pub(super) fn acceptor(settings: ServerTls) -> Result<Arc<ServerConfig>, TlsFault> {
+/// Each has a memory of sessions of its own: one that was begun under another list of revoked certificates is not resumed.
+pub(super) fn acceptor(settings: &ServerTls) -> Result<Arc<ServerConfig>, TlsFault> {
+    let (chain, key) = (settings.chain.clone(), settings.key.clone_key());
     let (trust, is_required) = match &settings.clients {
-        ClientCertificates::None => return tls::server(settings.chain, settings.key, AskClients::Nothing),
+        ClientCertificates::None => return tls::server(chain, key, AskClients::Nothing),
         ClientCertificates::Optional(trust) => (trust, false),
         ClientCertificates::Required(trust) => (trust, true),
     };
@@ -49,7 +51,8 @@ pub(super) fn acceptor(settings: ServerTls) -> Result<Arc<ServerConfig>, TlsFaul
         ClientTrust::Authorities(authorities) => authorities,
         ClientTrust::Thumbprint => &[],
     };
-    tls::server(settings.chain, settings.key, AskClients::Certificate { authorities, is_required })
+    let clients = AskClients::Certificate { authorities, revoked: &settings.revoked, is_required };
+    tls::server(chain, key, clients)
 }
 
 /// What a token's sender is proven by.

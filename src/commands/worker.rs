@@ -5,8 +5,11 @@ use crate::gateway::Worker;
 use crate::net::client::{Activity, Transport};
 use crate::net::deadline::TICK;
 use crate::net::{listen, thread};
+use arc_swap::ArcSwap;
+use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
+use std::sync::Arc;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
@@ -17,8 +20,8 @@ use tokio_rustls::TlsAcceptor;
 pub struct Post {
     /// Its own sockets, one for each address.
     pub listeners: Vec<TcpListener>,
-    /// `None`: plain text.
-    pub tls: Option<TlsAcceptor>,
+    /// `None`: plain text. Replaced whole by a reload, for connections that begin after it.
+    pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
     /// After this a drain ends whatever is left.
     pub drain_timeout: Duration,
 }
@@ -32,7 +35,7 @@ pub async fn run(worker: Rc<Worker>, post: Post, stages: watch::Receiver<Stage>)
                 let (worker, tls, still) = (Rc::clone(&worker), post.tls.clone(), Rc::clone(&accepting));
                 let stop = until_drain(stages.clone());
                 thread::beside(async move {
-                    listen::accept(listener, stop, |stream, peer| take(&worker, tls.as_ref(), stream, peer)).await;
+                    listen::accept(listener, stop, |stream, peer| take(&worker, tls.as_deref(), stream, peer)).await;
                     drop(still);
                 });
             }
@@ -76,7 +79,7 @@ async fn until_drain(mut stages: watch::Receiver<Stage>) {
 }
 
 /// Takes a connection in, if there is room. It counts until its task ends.
-fn take(worker: &Rc<Worker>, tls: Option<&TlsAcceptor>, stream: TcpStream, peer: SocketAddr) {
+fn take(worker: &Rc<Worker>, tls: Option<&ArcSwap<ServerConfig>>, stream: TcpStream, peer: SocketAddr) {
     if !worker.shared.admit() {
         worker.metrics().connections_refused.add(1);
         return;
@@ -84,7 +87,7 @@ fn take(worker: &Rc<Worker>, tls: Option<&TlsAcceptor>, stream: TcpStream, peer:
     worker.metrics().connections_accepted.add(1);
     let guard = Admitted(Rc::clone(worker));
     let activity = worker.activity();
-    let (worker, tls) = (Rc::clone(worker), tls.cloned());
+    let (worker, tls) = (Rc::clone(worker), tls.map(|tls| TlsAcceptor::from(tls.load_full())));
     thread::beside(async move {
         if stream.set_nodelay(true).is_ok()
             && let Some(transport) = transport(&worker, tls, stream, &activity).await

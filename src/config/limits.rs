@@ -194,6 +194,8 @@ pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
 pub const WORKERS_MAX: usize = 1024;
 /// A PEM file: a chain of certificates, a key, or a set of roots.
 pub const PEM_BYTES_MAX: usize = 4 * 1024 * 1024;
+/// The revocation lists of clients' authorities; large ones have some megabytes.
+pub const CRL_BYTES_MAX: usize = 64 * 1024 * 1024;
 /// Any timeout that an operator may set: at nothing, nothing would work.
 pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Any timeout or interval that an operator may set; beyond a day it is no bound any more.

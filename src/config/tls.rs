@@ -6,7 +6,8 @@ use super::{file, limits};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
+use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 
 /// A certificate chain and its key, and what is asked of clients.
@@ -14,6 +15,8 @@ use rustls::sign::CertifiedKey;
 pub struct ServerTls {
     /// Whether clients show certificates too.
     pub clients: ClientCertificates,
+    /// What their authorities have taken back; empty: nobody is asked.
+    pub revoked: Vec<CertificateRevocationListDer<'static>>,
     /// Leaf first.
     pub chain: Vec<CertificateDer<'static>>,
     /// Of the leaf.
@@ -41,11 +44,12 @@ pub enum ClientTrust {
 }
 
 pub(super) fn server_tls(value: &Value<'_>) -> Option<ServerTls> {
-    let section = value.section(&["certificate", "key", "client_certificate", "client_ca"])?;
+    let section = value.section(&["certificate", "key", "client_certificate", "client_ca", "client_crl"])?;
     let pair = certificate_and_key(section.need("certificate").as_ref(), section.need("key").as_ref());
     let clients = client_certificates(&section);
+    let revoked = section.read_or("client_crl", Vec::new(), |value| revoked(&value, clients.as_ref()));
     let (chain, key) = pair?;
-    Some(ServerTls { clients: clients?, chain, key })
+    Some(ServerTls { clients: clients?, revoked: revoked?, chain, key })
 }
 
 /// `client_certificate: none | optional | required`, and with `client_ca` only certificates of these authorities.
@@ -121,6 +125,40 @@ fn authorities(value: &Value<'_>) -> Option<ClientTrust> {
         return None;
     }
     Some(ClientTrust::Authorities(authorities))
+}
+
+/// The lists of what these authorities have revoked, each the last that an authority made.
+fn revoked(
+    value: &Value<'_>,
+    clients: Option<&ClientCertificates>,
+) -> Option<Vec<CertificateRevocationListDer<'static>>> {
+    let roots = match clients? {
+        ClientCertificates::Optional(ClientTrust::Authorities(roots))
+        | ClientCertificates::Required(ClientTrust::Authorities(roots)) => roots,
+        ClientCertificates::None | ClientCertificates::Optional(_) | ClientCertificates::Required(_) => {
+            let problem = Problem::new("names what was revoked, but not by whom");
+            value.refuse(problem.hint("add `client_ca`: only its authorities' certificates can be revoked"));
+            return None;
+        }
+    };
+    let (_, pem) = file::read(value, limits::CRL_BYTES_MAX)?;
+    let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&pem).collect();
+    let Some(lists) = lists.ok().filter(|lists| !lists.is_empty()) else {
+        let problem = Problem::new("the file holds no certificate revocation list in PEM form");
+        value.refuse(
+            problem
+                .hint("it begins `-----BEGIN X509 CRL-----`; `openssl crl -inform DER` turns the other form into it"),
+        );
+        return None;
+    };
+    let mut store = RootCertStore::empty();
+    store.add_parsable_certificates(roots.iter().cloned());
+    let builder = WebPkiClientVerifier::builder_with_provider(store.into(), aws_lc_rs::default_provider().into());
+    if let Err(fault) = builder.with_crls(lists.iter().cloned()).build() {
+        value.refuse(Problem::new(format!("a list in it cannot be used: {fault}")));
+        return None;
+    }
+    Some(lists)
 }
 
 fn private_key(value: &Value<'_>) -> Option<PrivateKeyDer<'static>> {

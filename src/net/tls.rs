@@ -4,7 +4,7 @@ use rustls::client::WantsClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::pem::PemObject;
-use rustls::pki_types::{CertificateDer, PrivateKeyDer, UnixTime};
+use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
 use rustls::{
@@ -34,6 +34,8 @@ pub enum AskClients<'a> {
     Certificate {
         /// Leaf issuers' roots.
         authorities: &'a [CertificateDer<'static>],
+        /// What they have taken back, if that is asked.
+        revoked: &'a [CertificateRevocationListDer<'static>],
         /// Whether a client without one is turned away.
         is_required: bool,
     },
@@ -48,14 +50,18 @@ pub fn server(
 ) -> Result<Arc<ServerConfig>, TlsFault> {
     let verifier: Arc<dyn ClientCertVerifier> = match clients {
         AskClients::Nothing => WebPkiClientVerifier::no_client_auth(),
-        AskClients::Certificate { authorities: [], is_required } => AnyCertificate::verifier(is_required),
-        AskClients::Certificate { authorities, is_required } => {
+        AskClients::Certificate { authorities: [], is_required, .. } => AnyCertificate::verifier(is_required),
+        AskClients::Certificate { authorities, revoked, is_required } => {
             let mut roots = RootCertStore::empty();
             for authority in authorities {
                 roots.add(authority.clone()).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
             }
             let provider = Arc::new(aws_lc_rs::default_provider());
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider);
+            // A certificate of which no list says anything, and a list past its next update, are refused: what was
+            // revoked meanwhile cannot be known. The whole chain is asked about, up to the authority itself.
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
+                .with_crls(revoked.iter().cloned())
+                .enforce_revocation_expiration();
             let builder = if is_required { builder } else { builder.allow_unauthenticated() };
             builder.build().map_err(|fault| TlsFault(format!("client_ca: {fault}")))?
         }
