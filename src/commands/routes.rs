@@ -103,6 +103,7 @@ fn further(demands: &Demands) -> Vec<&'static str> {
         ("consent", demands.consent.is_some()),
         ("customer_token", demands.customer_token.is_some()),
         ("required_headers", !demands.headers.is_empty()),
+        ("psd2_role", !demands.roles.is_empty()),
         ("step_up", demands.step_up != StepUp::default()),
     ];
     checks.into_iter().filter_map(|(name, is_there)| is_there.then_some(name)).collect()

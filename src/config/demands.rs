@@ -8,6 +8,7 @@ use super::routes::Known;
 use super::template::Template;
 use super::{limits, quantity};
 use crate::oauth::grant::Grant;
+use crate::oauth::role::Role;
 use crate::oauth::scope::ScopeToken;
 use http::HeaderName;
 use std::time::Duration;
@@ -37,6 +38,8 @@ pub struct Demands {
     pub customer_token: Option<CustomerToken>,
     /// Fields that a request must have.
     pub headers: Vec<RequiredHeader>,
+    /// The client's certificate grants one of these roles; empty: none is asked for.
+    pub roles: Vec<Role>,
 }
 
 /// A regime of two tokens (ÖHVPS §3.9): the client's own in `Authorization`, the customer's in a field of its own. What
@@ -97,7 +100,7 @@ pub struct DetailsRule {
 }
 
 /// The keys that only mean something where a token is needed.
-pub(super) const KEYS: [&str; 11] = [
+pub(super) const KEYS: [&str; 12] = [
     "scopes",
     "any_scope",
     "grants",
@@ -109,6 +112,7 @@ pub(super) const KEYS: [&str; 11] = [
     "authorization_details",
     "customer_token",
     "required_headers",
+    "psd2_role",
 ];
 
 /// The demands of one route, whose path is `template` if that was readable.
@@ -126,6 +130,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
     let details = section.read_or("authorization_details", None, |value| details(&value).map(Some));
     let customer_token = section.read_or("customer_token", None, |value| customer_token(&value).map(Some));
     let headers = section.read_or("required_headers", Vec::new(), |value| required::read(&value));
+    let roles = section.read_or("psd2_role", Vec::new(), |value| roles(&value, known));
     let names_scope = section.find("scopes").is_some() || section.find("any_scope").is_some();
     let consent_is_scope = section.find("consent").is_some_and(|value| value.has("scope"));
     // A token alone proves no more than that somebody is registered with the bank.
@@ -148,6 +153,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
         details: details?,
         customer_token: customer_token?,
         headers: headers?,
+        roles: roles?,
     })
 }
 
@@ -252,6 +258,24 @@ fn details(value: &Value<'_>) -> Option<DetailsRule> {
     let kind = section.need("type").and_then(|value| word(&value));
     let (actions, locations) = (words("actions"), words("locations"));
     Some(DetailsRule { kind: kind?, actions: actions?, locations: locations? })
+}
+
+/// One of these roles. A certificate for which nobody vouches could name any.
+fn roles(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Role>> {
+    if !known.vouches {
+        let problem = Problem::new("anybody could write a role into a certificate of his own");
+        value.refuse(
+            problem.hint(
+                "name `client_ca` in `server.tls`, or the proxies that check certificates in `server.trusted_hops`",
+            ),
+        );
+    }
+    distinct(value.one_or_list()?, |item| {
+        item.parse(|text| {
+            let names = Role::ALL.map(Role::as_str);
+            text.parse().map_err(|_| Problem::new("is not a role of PSD2").did_you_mean(text, names.into_iter()))
+        })
+    })
 }
 
 /// What stands in a challenge between quotes, or is compared as it is: visible ASCII without `"` and `\`.

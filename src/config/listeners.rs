@@ -2,9 +2,10 @@
 
 use super::envelope::{self, Envelope};
 use super::fault::Problem;
+use super::network::{self, Network};
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
-use super::tls::server_tls;
+use super::tls::{ClientCertificates, ClientTrust, server_tls};
 use super::{AccessLog, Admin, OnQueryToken, Server};
 use super::{address, limits};
 use crate::oauth::challenge::Realm;
@@ -22,6 +23,8 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         "pseudonym",
         "on_query_token",
         "public_origin",
+        "trusted_hops",
+        "forward_client_certificate",
         "profile",
         "errors",
         "tls",
@@ -35,17 +38,49 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
     let public_origin = section.read_or("public_origin", None, |value| value.parse(origin).map(Some));
     let profile = section.read_or("profile", Profile::Baseline, |value| value.parse(profile::parse));
     let errors = section.read_or("errors", Envelope::Problem, |value| value.parse(envelope::parse));
-    Some(Server {
+    let trusted_hops: Option<Vec<Network>> =
+        section.read_or("trusted_hops", Vec::new(), |value| distinct(value.list()?, |item| item.parse(network::parse)));
+    let forward_client_certificate = section.read_or("forward_client_certificate", false, |value| value.truth());
+    let server = Server {
         listen: listen?,
         workers: workers?,
         realm: realm?,
         pseudonym: pseudonym?,
         on_query_token: on_query_token?,
         public_origin: public_origin?,
+        trusted_hops: trusted_hops?,
+        forward_client_certificate: forward_client_certificate?,
         profile: profile?,
         errors: errors?,
         tls: tls?,
-    })
+    };
+    if let Some(value) = section.find("forward_client_certificate")
+        && server.forward_client_certificate
+        && !server.vouches()
+    {
+        let problem = Problem::new("would show upstreams certificates for which nobody vouches");
+        value.refuse(
+            problem.hint("name `client_ca` in `tls`, or the proxies that check certificates in `trusted_hops`"),
+        );
+    }
+    Some(server)
+}
+
+impl Server {
+    /// Whether client certificates are those of authorities that were named.
+    pub fn knows_authorities(&self) -> bool {
+        match self.tls.as_ref().map(|tls| &tls.clients) {
+            Some(ClientCertificates::Optional(trust) | ClientCertificates::Required(trust)) => {
+                *trust != ClientTrust::Thumbprint
+            }
+            Some(ClientCertificates::None) | None => false,
+        }
+    }
+
+    /// Whether what client certificates say can be true.
+    pub fn vouches(&self) -> bool {
+        self.knows_authorities() || !self.trusted_hops.is_empty()
+    }
 }
 
 /// `admin:`; no requests may arrive where the public listener already is.

@@ -14,6 +14,7 @@ pub mod issuers;
 pub mod limits;
 mod listeners;
 mod names;
+pub mod network;
 pub mod profile;
 mod quantity;
 mod reader;
@@ -36,6 +37,7 @@ use events::Events;
 use fault::{Faults, Problem};
 use introspection::Introspection;
 use limits::Limits;
+use network::Network;
 use profile::Profile;
 use reader::{Context, Value};
 use revocations::Revocations;
@@ -116,14 +118,13 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
     }
     let fallback = Limits::default();
-    let audiences: Option<Vec<&str>> = issuers
-        .as_ref()
-        .map(|issuers| issuers.iter().flat_map(|issuer| &issuer.audiences).map(AsRef::as_ref).collect());
+    let audiences = issuers.as_deref().map(audiences_of);
     let known = routes::Known {
         issuers: &issuer_names,
         audiences: audiences.as_deref(),
         asked: issuers.as_deref(),
         upstreams: &upstream_names,
+        vouches: server.as_ref().is_none_or(Server::vouches),
         limits: limits.as_ref().unwrap_or(&fallback),
         errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),
     };
@@ -141,6 +142,11 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         events: events?,
         assertion: assertion?,
     })
+}
+
+/// Of all issuers.
+fn audiences_of(issuers: &[Issuer]) -> Vec<&str> {
+    issuers.iter().flat_map(|issuer| &issuer.audiences).map(AsRef::as_ref).collect()
 }
 
 /// A configuration in which every value was checked and every reference holds.
@@ -185,6 +191,10 @@ pub struct Server {
     pub on_query_token: OnQueryToken,
     /// Where third parties reach the gateway, as they know it.
     pub public_origin: Option<Origin>,
+    /// Proxies of ours, whose word on a client's certificate counts.
+    pub trusted_hops: Vec<Network>,
+    /// Whether upstreams are shown the client's certificate.
+    pub forward_client_certificate: bool,
     /// What issuers are held to that say nothing else.
     pub profile: Profile,
     /// How requests are refused that no route takes, or one that says nothing else.

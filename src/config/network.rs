@@ -21,7 +21,8 @@ impl Network {
 
 /// A network whose first address has no bits behind the prefix; an address alone is a network of one.
 pub(super) fn parse(text: &str) -> Result<Network, Problem> {
-    let problem = || Problem::new("is not a network").hint("an address and a length: 10.0.0.0/8, ::1/128, or an address alone");
+    let problem =
+        || Problem::new("is not a network").hint("an address and a length: 10.0.0.0/8, ::1/128, or an address alone");
     let (address, prefix) = text.split_once('/').map_or((text, None), |(address, prefix)| (address, Some(prefix)));
     let first: IpAddr = address.parse().map_err(|_| problem())?;
     if first.to_canonical() != first {
@@ -82,8 +83,20 @@ mod tests {
     #[test]
     fn what_is_no_network_is_refused() {
         for bad in [
-            "", "10.0.0.0/", "10.0.0.0/33", "::/129", "10.0.0.1/8", "2001:db8::1/64", "10.0.0.0/+8", "10.0.0.0/8/8",
-            "10.0.0/8", "0.0.0.0/0", "::/0", "::ffff:10.0.0.0/104", "localhost", "10.0.0.0/300",
+            "",
+            "10.0.0.0/",
+            "10.0.0.0/33",
+            "::/129",
+            "10.0.0.1/8",
+            "2001:db8::1/64",
+            "10.0.0.0/+8",
+            "10.0.0.0/8/8",
+            "10.0.0/8",
+            "0.0.0.0/0",
+            "::/0",
+            "::ffff:10.0.0.0/104",
+            "localhost",
+            "10.0.0.0/300",
         ] {
             assert!(parse(bad).is_err(), "{bad}");
         }

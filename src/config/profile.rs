@@ -47,7 +47,8 @@ pub(super) fn check_gateway(
 ) {
     let items = root.find("issuers").and_then(|value| value.list_or_empty()).unwrap_or_default();
     let held = issuers.iter().zip(&items).filter(|(issuer, _)| issuer.profile == Profile::Fapi2);
-    let sees_certificates = server.tls.as_ref().is_some_and(|tls| tls.clients != ClientCertificates::None);
+    let sees_certificates = !server.trusted_hops.is_empty()
+        || server.tls.as_ref().is_some_and(|tls| tls.clients != ClientCertificates::None);
     let mut is_any_held = false;
     for (issuer, item) in held {
         is_any_held = true;

@@ -51,6 +51,8 @@ pub(super) struct Known<'n> {
     /// `None` where they could not be read.
     pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
+    /// Whether somebody stands behind what client certificates say.
+    pub(super) vouches: bool,
     pub(super) limits: &'n Limits,
     /// Where a route says nothing else.
     pub(super) errors: Envelope,
@@ -204,7 +206,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 19] = [
+const KEYS: [&str; 20] = [
     "path",
     "methods",
     "hosts",
@@ -220,6 +222,7 @@ const KEYS: [&str; 19] = [
     "authorization_details",
     "customer_token",
     "required_headers",
+    "psd2_role",
     "upstream",
     "body",
     "errors",

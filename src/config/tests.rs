@@ -213,6 +213,36 @@ fn a_key_must_belong_to_its_certificate() {
     }
 }
 
+#[test]
+fn a_list_of_what_was_revoked_must_be_one_and_of_somebody() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = rcgen::generate_simple_self_signed(vec!["api.bank.example".to_owned()]).unwrap();
+    fs::write(path("one.pem"), made.cert.pem()).unwrap();
+    fs::write(path("one.key"), made.signing_key.serialize_pem()).unwrap();
+    fs::write(path("bad.crl"), "-----BEGIN X509 CRL-----\nMAA=\n-----END X509 CRL-----\n").unwrap();
+    let with = |clients: &str| {
+        let tls = format!("tls: {{ certificate: one.pem, key: one.key, {clients} }}");
+        let text = MINIMAL.replace("listen: 127.0.0.1:0", &format!("listen: 127.0.0.1:0, {tls}"));
+        parse_with(&text, &path("x.yaml"), &environment)
+    };
+    let trusted = "client_certificate: optional, client_ca: one.pem";
+    assert!(with(trusted).unwrap().server.knows_authorities());
+    assert!(!with("client_certificate: optional").unwrap().server.vouches());
+    for (clients, expected) in [
+        (format!("{trusted}, client_crl: one.pem"), "client_crl: the file holds no certificate revocation list"),
+        (format!("{trusted}, client_crl: none.crl"), "client_crl: cannot read \"none.crl\""),
+        (format!("{trusted}, client_crl: bad.crl"), "client_crl: a list in it cannot be used"),
+        (
+            "client_certificate: optional, client_crl: bad.crl".to_owned(),
+            "client_crl: names what was revoked, but not by whom",
+        ),
+    ] {
+        let said = with(&clients).unwrap_err().to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
 proptest! {
     #[test]
     fn arbitrary_text_never_panics(text in "\\PC*") {

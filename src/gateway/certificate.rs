@@ -1,7 +1,6 @@
 //! The certificate that a client showed: in the handshake, or to a proxy in front of us that says so (`Client-Cert`, RFC
 //! 9440). Anybody can write that field, so it counts from the configured hops only.
 
-use super::forward::headers;
 use super::observe::line;
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -12,8 +11,8 @@ use crate::oauth::certificate::{BadCertificate, Certificate};
 use crate::oauth::confirmation::{self, Thumbprint};
 use base64::Engine as _;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
 use base64::engine::DecodePaddingMode;
+use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::RefCell;
 use std::net::IpAddr;
@@ -57,19 +56,18 @@ impl ClientCertificate {
     /// Reads a certificate in DER.
     pub fn new(der: &[u8], vouched: Vouched) -> Self {
         let read = Certificate::parse(der);
-        let (mut organisation, mut field, mut log) = (Vec::new(), Vec::new(), Vec::new());
+        let (mut organisation, mut field, mut log) = (String::new(), String::new(), Vec::new());
         // What nobody vouches for is told to nobody.
         if let (Ok(read), Vouched::Yes) = (&read, vouched) {
             if let Some(name) = &read.organisation {
-                let value = HeaderValue::from_str(name).expect("only visible ASCII is read");
-                headers::field(&mut organisation, ORGANISATION_ID, &value);
+                organisation = format!("{ORGANISATION_ID}: {name}\r\n");
                 log = line::field("organisation", name.as_bytes());
             }
-            let value = HeaderValue::from_str(&format!(":{}:", STANDARD.encode(der))).expect("base64 is ASCII");
-            headers::field(&mut field, CLIENT_CERT.as_str(), &value);
+            field = format!("{CLIENT_CERT}: :{}:\r\n", STANDARD.encode(der));
         }
         let thumbprint = confirmation::of_certificate(der);
-        Self { thumbprint, read, vouched, organisation: organisation.into(), line: log.into(), field: field.into() }
+        let [organisation, field] = [organisation, field].map(|field| field.into_bytes().into());
+        Self { thumbprint, read, vouched, organisation, line: log.into(), field }
     }
 
     /// For `cnf` (RFC 8705 §3.1).

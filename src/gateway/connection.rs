@@ -2,15 +2,16 @@
 //! end it.
 
 use super::Worker;
+use super::certificate::{ClientCertificate, Shown, Terms};
 use super::http1::answer::{self, Asked};
 use super::http1::head::Persists;
 use super::http1::wire::{Gone, NoHead, Wire};
 use super::observe::line;
 use super::observe::record::Origin;
+use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
-use crate::oauth::confirmation::{self, Thumbprint};
-use http::HeaderValue;
+use http::{HeaderMap, HeaderValue};
 use std::future::{Future, poll_fn};
 use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
@@ -20,11 +21,14 @@ use std::time::Duration;
 
 /// Who is at the other end of a connection.
 pub struct Peer {
+    ip: IpAddr,
     /// Its address, as a field of the log.
     address: Rc<[u8]>,
     activity: Rc<Activity>,
     /// The certificate that it showed in the handshake.
-    certificate: Option<Thumbprint>,
+    certificate: Option<Rc<ClientCertificate>>,
+    /// Those that it says its own clients showed.
+    shown: Shown,
     /// The token that came last.
     pub(super) memo: Memo,
     /// The client's own token that came last, on routes that ask for two.
@@ -43,7 +47,7 @@ pub enum Protocol {
 }
 
 impl Peer {
-    fn new(address: SocketAddr, transport: &Transport, activity: Rc<Activity>) -> Self {
+    fn new(address: SocketAddr, transport: &Transport, activity: Rc<Activity>, terms: &Terms) -> Self {
         let address = address.ip().to_canonical();
         let protocol = match transport {
             Transport::Plain(_) => Protocol::Http,
@@ -52,15 +56,25 @@ impl Peer {
         Self {
             address: line::field("client", address.to_string().as_bytes()).into(),
             forwarded: forwarded(address, protocol),
-            certificate: transport.client_certificate().map(confirmation::of_certificate),
+            ip: address,
+            certificate: transport
+                .client_certificate()
+                .map(|der| Rc::new(ClientCertificate::new(der, terms.handshake))),
+            shown: Shown::default(),
             memo: Memo::default(),
             client_memo: Memo::default(),
             activity,
         }
     }
 
-    pub(super) fn certificate(&self) -> Option<&Thumbprint> {
-        self.certificate.as_ref()
+    /// The certificate of the request's client. A proxy of ours speaks for others, never for itself: its own certificate is
+    /// nobody's whom the request is from.
+    pub(super) fn certificate(
+        &self,
+        terms: &Terms,
+        headers: &HeaderMap,
+    ) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
+        if terms.trusts(self.ip) { self.shown.find(headers) } else { Ok(self.certificate.clone()) }
     }
 
     pub(super) fn origin(&self) -> Origin<'_> {
@@ -78,7 +92,7 @@ impl Worker {
 
     /// Serves a connection to its end.
     pub async fn serve(self: Rc<Self>, transport: Transport, address: SocketAddr, activity: Rc<Activity>) {
-        let peer = Peer::new(address, &transport, Rc::clone(&activity));
+        let peer = Peer::new(address, &transport, Rc::clone(&activity), &self.plan().policy.certificates);
         let wire = Wire::new(
             ClientStream::new(transport, Rc::clone(&activity)),
             self.head_bytes_max,

@@ -1,6 +1,7 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
 use super::authorize::permit::{self, Asker, Permit};
+use super::certificate::ClientCertificate;
 use super::connection::Peer;
 use super::credentials::Bearer;
 use super::forward::headers::About;
@@ -72,6 +73,8 @@ impl Worker {
     ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
+        let certificate = peer.certificate(&policy.certificates, head.headers())?;
+        record.shown(certificate.clone());
         credentials::refuse_query_token(&head).inspect_err(|_| {
             if policy.on_query_token == OnQueryToken::RejectAndRevoke {
                 credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
@@ -84,7 +87,7 @@ impl Worker {
         record.routed(route, head.headers());
         let permit = match permit::open(route) {
             Some(permit) => permit,
-            None => admit(policy, route, (&head, peer), record).await?,
+            None => admit(policy, route, (&head, peer, certificate.as_deref()), record).await?,
         };
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
@@ -93,6 +96,10 @@ impl Worker {
         };
         let about = About {
             forwarded: &peer.forwarded,
+            certificate: certificate
+                .as_ref()
+                .map(|one| one.told(&policy.certificates, record.now()))
+                .unwrap_or_default(),
             id: record.id(),
             via: policy.texts.via(head.version()),
             token_fields: &policy.token_fields,
@@ -110,7 +117,7 @@ impl Worker {
 async fn admit<'p>(
     policy: &'p Policy,
     route: &'p Route,
-    (head, peer): (&Head, &Peer),
+    (head, peer, certificate): (&Head, &Peer, Option<&ClientCertificate>),
     record: &mut Record,
 ) -> Result<Permit<'p>, Refusal> {
     let presented = credentials::find(head, &peer.memo, policy.senders.dpop())?;
@@ -127,7 +134,7 @@ async fn admit<'p>(
     let bearer = customers.as_ref().unwrap_or(&presented);
     let token = verify(policy, route, (bearer, &peer.memo), record).await.map_err(in_its_scheme)?;
     let client = client.as_ref().map(|token| (token, &presented));
-    let asker = Asker { head, bearer, client, certificate: peer.certificate() };
+    let asker = Asker { head, bearer, client, certificate };
     permit::grant(route, token, (&asker, &policy.senders), record.now()).map_err(in_its_scheme)
 }
 

@@ -5,6 +5,7 @@ use super::assertion::Assertions;
 use super::assertion::keys::Keys;
 use super::authorize::Check;
 use super::authorize::sender::Senders;
+use super::certificate::{Terms, Vouched};
 use super::cors::Cors;
 use super::envelope;
 use super::observe::line;
@@ -37,6 +38,8 @@ pub struct Policy {
     pub senders: Arc<Senders>,
     /// How requests are vouched for; `None`: they are not.
     pub assertions: Option<Arc<Assertions>>,
+    /// Which client certificates count.
+    pub certificates: Terms,
     /// In the configuration's order; `Route::upstream` is a place in it.
     pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
     /// What answers and forwarded requests carry.
@@ -127,6 +130,11 @@ impl Policy {
             verifier,
             senders,
             assertions: settings.assertion.clone().zip(keys).map(|(how, keys)| Arc::new(Assertions::new(how, keys))),
+            certificates: Terms {
+                hops: settings.server.trusted_hops.clone(),
+                handshake: if settings.server.knows_authorities() { Vouched::Yes } else { Vouched::No },
+                is_forwarded: settings.server.forward_client_certificate,
+            },
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,

@@ -24,6 +24,8 @@ pub enum Reason {
     BodyLate,
     /// An `Expect` other than `100-continue`.
     ExpectationUnknown,
+    /// A proxy of ours says that its client has several certificates, or one that cannot be read.
+    CertificateMalformed,
     /// No route has this host and path.
     RouteUnknown,
     /// The route does not have this method.
@@ -96,8 +98,16 @@ pub enum Reason {
     ProofKeyWrong,
     /// Used before.
     ProofReplayed,
+    /// The route needs a client certificate, and the client showed none.
+    CertificateMissing,
+    /// Before or past its dates.
+    CertificateExpired,
+    /// Nobody vouches for it, it is for something else than networks, or its statements cannot be read.
+    CertificateInvalid,
 
     // --- the rule
+    /// The client's certificate lacks the role that the route needs.
+    RoleMissing,
     /// The route needs a scope that the token lacks.
     ScopeMissing,
     /// The route needs a token obtained by another grant.
@@ -147,7 +157,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 57] = [
+    pub const ALL: [Self; 62] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -156,6 +166,7 @@ impl Reason {
         Self::BodyTooLarge,
         Self::BodyLate,
         Self::ExpectationUnknown,
+        Self::CertificateMalformed,
         Self::RouteUnknown,
         Self::MethodUnknown,
         Self::TokenMissing,
@@ -189,6 +200,10 @@ impl Reason {
         Self::ProofNonce,
         Self::ProofKeyWrong,
         Self::ProofReplayed,
+        Self::CertificateMissing,
+        Self::CertificateExpired,
+        Self::CertificateInvalid,
+        Self::RoleMissing,
         Self::ScopeMissing,
         Self::GrantWrong,
         Self::HeaderRequired,
@@ -240,6 +255,7 @@ impl Reason {
     }
 
     /// The error table: one entry a reason.
+    #[expect(clippy::too_many_lines, reason = "one table")]
     #[rustfmt::skip]
     const fn entry(self) -> Entry {
         match self {
@@ -251,6 +267,7 @@ impl Reason {
             Self::BodyTooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this resource accepts").close(),
             Self::BodyLate => refuse(StatusCode::REQUEST_TIMEOUT, "body_late", "The body did not arrive in time").close(),
             Self::ExpectationUnknown => refuse(StatusCode::EXPECTATION_FAILED, "expectation_unknown", "Only 100-continue can be expected").close(),
+            Self::CertificateMalformed => refuse(StatusCode::BAD_REQUEST, "certificate_malformed", "The client certificate cannot be read"),
             Self::RouteUnknown => refuse(StatusCode::NOT_FOUND, "route_unknown", "There is no such resource"),
             Self::MethodUnknown => refuse(StatusCode::METHOD_NOT_ALLOWED, "method_unknown", "The resource does not have this method"),
             Self::TokenMissing => refuse(StatusCode::UNAUTHORIZED, "token_missing", "An access token is needed in the Authorization header"),
@@ -284,6 +301,10 @@ impl Reason {
             Self::ProofNonce => bad_proof("proof_nonce", "Resource server requires nonce in DPoP proof").code(ErrorCode::UseDpopNonce),
             Self::ProofKeyWrong => bad_token("proof_key_wrong", "Invalid DPoP key binding"),
             Self::ProofReplayed => bad_proof("proof_replayed", "The DPoP proof was used before"),
+            Self::CertificateMissing => refuse(StatusCode::UNAUTHORIZED, "certificate_missing", "A client certificate is needed"),
+            Self::CertificateExpired => refuse(StatusCode::UNAUTHORIZED, "certificate_expired", "The client certificate is not valid at this time"),
+            Self::CertificateInvalid => refuse(StatusCode::UNAUTHORIZED, "certificate_invalid", "The client certificate is not accepted here"),
+            Self::RoleMissing => refuse(StatusCode::FORBIDDEN, "role_missing", "The client certificate lacks the role that this resource needs"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
             Self::HeaderRequired => refuse(StatusCode::BAD_REQUEST, "header_required", "A header that this resource requires is missing or not in its form"),

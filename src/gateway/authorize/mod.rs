@@ -10,17 +10,18 @@ pub mod headers;
 pub mod issuer;
 pub mod permit;
 pub mod proof;
+pub mod role;
 pub mod scopes;
 pub mod sender;
 pub mod step_up;
 
+use super::certificate::ClientCertificate;
 use super::credentials::Bearer;
 use super::read::Head;
 use super::refusal::Refusal;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
 use crate::config;
-use crate::oauth::confirmation::Thumbprint;
 
 /// What a check may decide on.
 #[derive(Clone, Copy)]
@@ -34,7 +35,7 @@ pub struct Facts<'a> {
     /// The client's own token, where the route asks for two.
     pub client: Option<&'a VerifiedToken>,
     /// The certificate that the client showed.
-    pub certificate: Option<&'a Thumbprint>,
+    pub certificate: Option<&'a ClientCertificate>,
     /// When the request's head was complete.
     pub now: UnixSeconds,
 }
@@ -44,6 +45,8 @@ pub struct Facts<'a> {
 pub enum Check {
     /// The route needs the client's own token beside the customer's.
     ClientToken(client_token::ClientToken),
+    /// The route needs a provider's role.
+    Role(role::ProviderRole),
     /// The route accepts only some issuers.
     Issuer(issuer::Issuer),
     /// The route accepts only tokens obtained by some grants.
@@ -69,6 +72,7 @@ impl Check {
             config::routes::Access::Open => Vec::new(),
             config::routes::Access::Token(demands) => [
                 client_token::ClientToken::compile(demands.customer_token.as_ref()).map(Self::ClientToken),
+                role::ProviderRole::compile(&demands.roles).map(Self::Role),
                 issuer::Issuer::compile(&demands.issuers, settings).map(Self::Issuer),
                 grant::GrantType::compile(&demands.grants).map(Self::Grant),
                 audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
@@ -87,6 +91,7 @@ impl Check {
     fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
         match self {
             Self::ClientToken(check) => check.check(facts),
+            Self::Role(check) => check.check(facts),
             Self::Issuer(check) => check.check(facts),
             Self::Grant(check) => check.check(facts),
             Self::Audience(check) => check.check(facts),

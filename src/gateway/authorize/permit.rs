@@ -4,13 +4,13 @@
 use super::Facts;
 use super::sender::Senders;
 use crate::clock::UnixSeconds;
+use crate::gateway::certificate::ClientCertificate;
 use crate::gateway::credentials::Bearer;
 use crate::gateway::policy::{Entry, Route};
 use crate::gateway::read::Head;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::token::VerifiedToken;
-use crate::oauth::confirmation::Thumbprint;
 use http::HeaderValue;
 
 /// Permission to forward one request on one route.
@@ -30,7 +30,7 @@ pub struct Asker<'a> {
     /// The client's own token and how it was presented, where the route asks for two.
     pub client: Option<(&'a VerifiedToken, &'a Bearer<'a>)>,
     /// The certificate that the client showed.
-    pub certificate: Option<&'a Thumbprint>,
+    pub certificate: Option<&'a ClientCertificate>,
 }
 
 /// Has the sender proven, then runs the route's checks in their order, as of `now`.

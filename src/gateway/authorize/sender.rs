@@ -47,7 +47,7 @@ impl Senders {
             return Err(Reason::SenderUnproven.into());
         }
         if let Some(certificate) = certificate
-            && !facts.certificate.is_some_and(|shown| is_same(shown, certificate))
+            && !facts.certificate.is_some_and(|shown| is_same(shown.thumbprint(), certificate))
         {
             return Err(Reason::SenderMismatch.into());
         }

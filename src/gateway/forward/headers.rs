@@ -12,6 +12,8 @@ use smallvec::SmallVec;
 pub struct About<'a> {
     /// `Forwarded` (RFC 7239): the client's address and protocol.
     pub forwarded: &'a HeaderValue,
+    /// What its certificate says of the client, as it stands in a request.
+    pub certificate: [&'a [u8]; 2],
     /// The correlation id.
     pub id: &'a HeaderValue,
     /// `Via` (RFC 9110 §7.6.3), with the version that the client spoke.
@@ -35,6 +37,7 @@ pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>,
     }
     out.extend_from_slice(permit.identity());
     out.extend_from_slice(about.assertion.map_or(&[], Assertion::line));
+    about.certificate.iter().for_each(|fields| out.extend_from_slice(fields));
     field(out, "forwarded", about.forwarded);
     field(out, INTERACTION_ID.as_str(), about.id);
     field(out, "via", about.via);
@@ -49,7 +52,8 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 }
 
 /// The fields of a response that may go on to the client: not the hop-by-hop ones (RFC 9110 §7.6.1), and none that
-/// `ours` or the correlation id replaces. What an answer varies by adds up.
+/// `ours` or the correlation id replaces. What an answer varies by adds up. `Client-Cert` is no field of responses, and one
+/// that was chosen by it is good for nobody else (RFC 9440 §2.2, §2.4).
 pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<Item = Line<'f>> {
     let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
     let nominated: SmallVec<[&[u8]; 2]> =
@@ -58,14 +62,22 @@ pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<It
     let is_shared = ours.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
     let is_about_sharing =
         |name: &[u8]| name.get(..CORS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORS_PREFIX));
-    fields.lines().filter(move |line| {
+    let passing = fields.lines().filter(move |line| {
         let is = |name: &[u8]| name.eq_ignore_ascii_case(line.name);
         !(HOP_BY_HOP.iter().any(|name| is(name.as_bytes()))
             || is(INTERACTION_ID.as_str().as_bytes())
             || (is_shared && is_about_sharing(line.name))
             || nominated.iter().any(|name| is(name) && !is(b"content-length"))
+            || CLIENT_CERT.iter().any(|name| is(name.as_bytes()))
             || ours.keys().any(|name| *name != header::VARY && is(name.as_str().as_bytes())))
-    })
+    });
+    passing.map(|line| if varies_by_certificate(&line) { Line { line: b"vary: *\r\n", ..line } } else { line })
+}
+
+fn varies_by_certificate(line: &Line<'_>) -> bool {
+    let names_one =
+        |field: &[u8]| CLIENT_CERT.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(field.trim_ascii()));
+    line.name.eq_ignore_ascii_case(b"vary") && line.value.split(|b| *b == b',').any(names_one)
 }
 
 type Names = SmallVec<[HeaderName; 2]>;
@@ -125,6 +137,8 @@ const HOP_BY_HOP: [&str; 10] = [
 ];
 
 const CORS_PREFIX: &[u8] = b"access-control-";
+/// RFC 9440 §2
+const CLIENT_CERT: [&str; 2] = ["client-cert", "client-cert-chain"];
 
 /// The correlation id of FAPI 1.0 §6.2.1, on every request and response.
 pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");

@@ -23,6 +23,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
         block.extend_from_slice(&route.line);
     }
     outcome(block, record.outcome);
+    if let Some(certificate) = &record.certificate {
+        block.extend_from_slice(certificate.line());
+    }
     if let Some(token) = &record.token {
         block.extend_from_slice(token.line());
     }

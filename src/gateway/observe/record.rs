@@ -1,6 +1,7 @@
 //! One record per request: filled as the stages pass, emitted when the answer's last byte has gone or the client has.
 //! It is emitted on drop, so that no way out of the path can forget it.
 
+use super::super::certificate::ClientCertificate;
 use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
 use super::super::policy::Route;
@@ -32,6 +33,7 @@ pub struct Record {
     pub(super) method: Option<Method>,
     uri: Option<Uri>,
     route: Option<usize>,
+    pub(super) certificate: Option<Rc<ClientCertificate>>,
     pub(super) token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
     pub(super) upstream_wait: Option<Duration>,
@@ -77,6 +79,7 @@ impl Record {
             method: parts.map(|parts| parts.method.clone()),
             uri: parts.map(|parts| parts.uri.clone()),
             route: None,
+            certificate: None,
             token: None,
             cache: None,
             upstream_wait: None,
@@ -122,6 +125,11 @@ impl Record {
     /// When the request's head was complete.
     pub fn now(&self) -> UnixSeconds {
         UnixSeconds::from_ms(self.now_ms)
+    }
+
+    /// The client showed this certificate.
+    pub fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {
+        self.certificate = certificate;
     }
 
     /// The route was found.

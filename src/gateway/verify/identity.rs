@@ -92,4 +92,6 @@ pub(super) const SCOPE: &str = "x-auth-scope";
 pub(in crate::gateway) const ISSUER: &str = "x-auth-issuer";
 pub(super) const GRANT: &str = "x-auth-grant";
 pub(super) const CONSENT_ID: &str = "x-auth-consent-id";
+/// Of the client's certificate, not of the token.
+pub const ORGANISATION_ID: &str = "x-auth-organisation-id";
 pub(super) const TOKEN_ID: &str = "x-auth-token-id";

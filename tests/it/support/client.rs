@@ -1,11 +1,11 @@
 //! A client that sends the bytes it is given.
 
 use super::wire::{Message, Reader};
-use std::io::Write as _;
+use std::io::{Read, Write};
 use std::net::{SocketAddr, TcpStream};
 
 /// One connection.
-pub struct Client(Reader);
+pub struct Client<S = TcpStream>(Reader<S>);
 
 /// A request in the making: well-formed unless somebody makes it otherwise.
 #[derive(Clone, Debug)]
@@ -23,6 +23,18 @@ impl Client {
         let stream = TcpStream::connect(address).unwrap();
         stream.set_nodelay(true).unwrap();
         Self(Reader::new(stream))
+    }
+}
+
+impl<S: Read + Write> Client<S> {
+    /// Over a connection that is there.
+    pub fn over(stream: S) -> Self {
+        Self(Reader::over(stream))
+    }
+
+    /// The connection.
+    pub fn stream(&mut self) -> &mut S {
+        self.0.stream()
     }
 
     /// Writes; whether the peer still listens shows in the answer.

@@ -10,6 +10,8 @@ pub mod keys;
 pub mod proofs;
 pub mod reasons;
 pub mod server;
+pub mod statements;
+pub mod tls;
 pub mod tokens;
 pub mod wire;
 

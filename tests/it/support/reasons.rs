@@ -27,6 +27,11 @@ pub fn description(reason: &str) -> &'static str {
         "proof_nonce" => "Resource server requires nonce in DPoP proof",
         "proof_key_wrong" => "Invalid DPoP key binding",
         "proof_replayed" => "The DPoP proof was used before",
+        "certificate_missing" => "A client certificate is needed",
+        "certificate_expired" => "The client certificate is not valid at this time",
+        "certificate_invalid" => "The client certificate is not accepted here",
+        "certificate_malformed" => "The client certificate cannot be read",
+        "role_missing" => "The client certificate lacks the role that this resource needs",
         other => panic!("{other} is no reason to refuse a token"),
     }
 }

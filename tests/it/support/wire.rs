@@ -2,7 +2,7 @@
 //! nothing silently: what was cut off says so.
 
 use super::WAIT;
-use std::io::Read as _;
+use std::io::Read;
 use std::net::TcpStream;
 
 /// One message as it came.
@@ -28,9 +28,9 @@ enum Framing {
     UntilClose,
 }
 
-/// A socket, and what was read ahead of it.
-pub struct Reader {
-    stream: TcpStream,
+/// A socket, or TLS on one, and what was read ahead of it.
+pub struct Reader<S = TcpStream> {
+    stream: S,
     buffer: Vec<u8>,
 }
 
@@ -95,11 +95,18 @@ impl Reader {
     /// Reads from `stream`, and never waits longer than `WAIT`.
     pub fn new(stream: TcpStream) -> Self {
         stream.set_read_timeout(Some(WAIT)).unwrap();
+        Self::over(stream)
+    }
+}
+
+impl<S: Read> Reader<S> {
+    /// Reads from whatever `stream` is.
+    pub fn over(stream: S) -> Self {
         Self { stream, buffer: Vec::new() }
     }
 
-    /// The socket.
-    pub fn stream(&mut self) -> &mut TcpStream {
+    /// The stream.
+    pub fn stream(&mut self) -> &mut S {
         &mut self.stream
     }
 
