@@ -3,8 +3,10 @@
 //! They are plain functions, so that `cargo test` runs them too, on the seeds and on mutations of them.
 
 mod answer;
+mod certificate;
 mod request;
 pub use answer::response;
+pub use certificate::certificate;
 pub use request::request;
 
 use base64::Engine as _;
@@ -26,7 +28,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 11] = [
+pub const TARGETS: [Target; 12] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -34,6 +36,7 @@ pub const TARGETS: [Target; 11] = [
     ("security_event", security_event),
     ("keys", keys),
     ("jws", jws),
+    ("certificate", certificate),
     ("config", configuration),
     ("request", request),
     ("response", response),
