@@ -12,6 +12,7 @@ mod support {
     pub(crate) mod issuer;
 }
 
+use base64::Engine as _;
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderName, Method, Request, StatusCode};
@@ -22,6 +23,7 @@ use scopegate::config::routes::Access;
 use scopegate::gateway::assertion::keys::Keys;
 use scopegate::gateway::assertion::{Asserter, Assertions};
 use scopegate::gateway::authorize::{Facts, permit, scopes};
+use scopegate::gateway::certificate::{ClientCertificate, Shown, Vouched};
 use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
@@ -50,7 +52,8 @@ use support::issuer;
 criterion_group! {
     name = stages;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = reading, routing, finding_credentials, verifying, authorizing, asserting, counting, speaking_to_upstreams
+    targets = reading, routing, finding_credentials, verifying, authorizing, asserting, knowing_certificates, counting,
+        speaking_to_upstreams
 }
 criterion_main!(stages);
 
@@ -160,6 +163,41 @@ fn asserting(c: &mut Criterion) {
         let mut times = [bank.now, UnixSeconds(bank.now.0 - 1_000)].into_iter().cycle();
         c.bench_function(&format!("assert: signed, {}", algorithm.as_str()), |b| {
             b.iter(|| assert!(assert(times.next().unwrap())));
+        });
+    }
+}
+
+/// What a certificate costs: read once for its connection, compared with the token on every request.
+fn knowing_certificates(c: &mut Criterion) {
+    let made = rcgen::generate_simple_self_signed(vec!["tpp.example".to_owned()]).unwrap();
+    let der = made.cert.der();
+    c.bench_function("certificate: read", |b| b.iter(|| ClientCertificate::new(black_box(der), Vouched::Yes)));
+    let value = format!(":{}:", base64::engine::general_purpose::STANDARD.encode(der));
+    let headers = [(HeaderName::from_static("client-cert"), value.parse().unwrap())].into_iter().collect();
+    let shown = Shown::default();
+    c.bench_function("certificate: by a proxy, seen before", |b| {
+        b.iter(|| assert!(shown.find(black_box(&headers)).unwrap().is_some()));
+    });
+    let certificate = ClientCertificate::new(der, Vouched::No);
+    let bank = Bank::open(0, 16);
+    let thumbprint = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(certificate.thumbprint());
+    let bound = bank.issuer.token_with("ES256", 0, &format!(r#","cnf":{{"x5t#S256":"{thumbprint}"}}"#));
+    for (name, token, certificate) in [
+        ("verify and grant: unbound", bank.issuer.token("ES256", 0), None),
+        ("verify and grant: bound to a certificate", bound, Some(&certificate)),
+    ] {
+        let head = head(PATH, &token);
+        let memo = Memo::default();
+        bank.verify(&head, &memo);
+        let route = route::find(&bank.policy.router, &head).unwrap();
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                let (token, cache) = bank.verify(black_box(&head), &memo);
+                let bearer = credentials::find(&head, &memo, Dpop::Unknown).unwrap();
+                let asker = permit::Asker { head: &head, bearer: &bearer, certificate };
+                assert!(cache == CacheUse::Hit);
+                permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
+            });
         });
     }
 }

@@ -45,10 +45,15 @@ impl Issuer {
 
     /// A customer's token as banks issue them: good for a day, different for each `number`.
     pub(crate) fn token(&self, algorithm: &str, number: usize) -> String {
+        self.token_with(algorithm, number, "")
+    }
+
+    /// The same with further claims, each after a comma.
+    pub(crate) fn token_with(&self, algorithm: &str, number: usize, further: &str) -> String {
         let header = format!(r#"{{"alg":"{algorithm}","kid":"{algorithm}","typ":"at+jwt"}}"#);
         let (issued, expires) = (self.now, self.now + 86_400);
         let claims = format!(
-            r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"psu-{number}","client_id":"tpp-1","scope":"openid accounts payments","iat":{issued},"exp":{expires},"jti":"jti-{number}","consent_id":"c-123"}}"#
+            r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"psu-{number}","client_id":"tpp-1","scope":"openid accounts payments","iat":{issued},"exp":{expires},"jti":"jti-{number}","consent_id":"c-123"{further}}}"#
         );
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.sign(algorithm, signed.as_bytes()));
