@@ -9,7 +9,7 @@ use crate::support::reasons::description;
 use crate::support::tls::{Authority, Caller, Identity};
 use crate::support::tokens::Token;
 use crate::support::wire::Message;
-use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
+use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, SHA256, digest};
 use rcgen::date_time_ymd;
 use rustls::client::Resumption;
 use rustls::version::{TLS12, TLS13};
@@ -83,8 +83,8 @@ fn a_malformed_confirmation_is_refused() {
     let mine = plain();
     let good = mine.thumbprint();
     let caller = Caller::new(Some(&mine));
-    let hex: String =
-        digest(&aws_lc_rs::digest::SHA256, mine.der()).as_ref().iter().map(|b| format!("{b:02x}")).collect();
+    let octets = digest(&SHA256, mine.der());
+    let hex = octets.as_ref().iter().map(|octet| format!("{octet:02x}")).collect::<Vec<_>>().concat();
     let sha1 = base64url(digest(&SHA1_FOR_LEGACY_USE_ONLY, mine.der()));
     for (name, confirmation, reason) in [
         ("padding", json!({"x5t#S256": format!("{good}=")}), "claim_invalid"),
