@@ -194,7 +194,7 @@ fn knowing_certificates(c: &mut Criterion) {
             b.iter(|| {
                 let (token, cache) = bank.verify(black_box(&head), &memo);
                 let bearer = credentials::find(&head, &memo, Dpop::Unknown).unwrap();
-                let asker = permit::Asker { head: &head, bearer: &bearer, certificate };
+                let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate };
                 assert!(cache == CacheUse::Hit);
                 permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
             });

@@ -4,6 +4,7 @@ use super::fault::Problem;
 use super::introspection::{self, Introspect};
 use super::reader::{Section, Value, distinct};
 use super::required::{self, RequiredHeader};
+use super::role;
 use super::routes::Known;
 use super::template::Template;
 use super::{limits, quantity};
@@ -130,7 +131,7 @@ pub(super) fn read(section: &Section<'_>, template: Option<&Template>, known: &K
     let details = section.read_or("authorization_details", None, |value| details(&value).map(Some));
     let customer_token = section.read_or("customer_token", None, |value| customer_token(&value).map(Some));
     let headers = section.read_or("required_headers", Vec::new(), |value| required::read(&value));
-    let roles = section.read_or("psd2_role", Vec::new(), |value| roles(&value, known));
+    let roles = section.read_or("psd2_role", Vec::new(), |value| role::read(&value, known));
     let names_scope = section.find("scopes").is_some() || section.find("any_scope").is_some();
     let consent_is_scope = section.find("consent").is_some_and(|value| value.has("scope"));
     // A token alone proves no more than that somebody is registered with the bank.
@@ -258,24 +259,6 @@ fn details(value: &Value<'_>) -> Option<DetailsRule> {
     let kind = section.need("type").and_then(|value| word(&value));
     let (actions, locations) = (words("actions"), words("locations"));
     Some(DetailsRule { kind: kind?, actions: actions?, locations: locations? })
-}
-
-/// One of these roles. A certificate for which nobody vouches could name any.
-fn roles(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Role>> {
-    if !known.vouches {
-        let problem = Problem::new("anybody could write a role into a certificate of his own");
-        value.refuse(
-            problem.hint(
-                "name `client_ca` in `server.tls`, or the proxies that check certificates in `server.trusted_hops`",
-            ),
-        );
-    }
-    distinct(value.one_or_list()?, |item| {
-        item.parse(|text| {
-            let names = Role::ALL.map(Role::as_str);
-            text.parse().map_err(|_| Problem::new("is not a role of PSD2").did_you_mean(text, names.into_iter()))
-        })
-    })
 }
 
 /// What stands in a challenge between quotes, or is compared as it is: visible ASCII without `"` and `\`.

@@ -20,6 +20,7 @@ mod quantity;
 mod reader;
 pub mod required;
 pub mod revocations;
+mod role;
 pub mod routes;
 pub mod secret;
 mod template;

@@ -112,9 +112,14 @@ const OBIE_BY_STATUS: [(u16, &str); 5] = [
     (0, "UnexpectedError"),
 ];
 
-const BERLIN: [(Reason, &str); 4] = [
+/// xs2a has `ROLE_INVALID` beside 401; a status is the same in every form, and ours is 403.
+const BERLIN: [(Reason, &str); 8] = [
     (Reason::TokenMissing, "TOKEN_UNKNOWN"),
     (Reason::TokenExpired, "TOKEN_EXPIRED"),
+    (Reason::CertificateMissing, "CERTIFICATE_MISSING"),
+    (Reason::CertificateExpired, "CERTIFICATE_EXPIRED"),
+    (Reason::CertificateInvalid, "CERTIFICATE_INVALID"),
+    (Reason::RoleMissing, "ROLE_INVALID"),
     (Reason::StepUp, "PSU_CREDENTIALS_INVALID"),
     (Reason::ConsentMismatch, "CONSENT_UNKNOWN"),
 ];
@@ -131,8 +136,10 @@ const BERLIN_BY_STATUS: [(u16, &str); 9] = [
     (0, "INTERNAL_SERVER_ERROR"),
 ];
 
-const OHVPS: [(Reason, (&str, &str)); 1] =
-    [(Reason::ConsentMismatch, ("Resource.ConsentMismatch", "Erişim belirteci başka bir rızaya ait"))];
+const OHVPS: [(Reason, (&str, &str)); 2] = [
+    (Reason::ConsentMismatch, ("Resource.ConsentMismatch", "Erişim belirteci başka bir rızaya ait")),
+    (Reason::RoleMissing, ("Connection.InvalidTPPRole", "Sertifikada bu hizmet için gereken rol yok")),
+];
 const OHVPS_BY_STATUS: [(u16, (&str, &str)); 9] = [
     (400, ("Resource.InvalidFormat", "İstek geçersiz")),
     (401, ("Connection.InvalidToken", "Geçersiz erişim belirteci")),

@@ -95,6 +95,29 @@ fn each_route_asks_for_the_role_of_its_service() {
     assert_eq!((answer.status(), answer.one("www-authenticate")), (401, "Bearer realm=\"bank\""));
 }
 
+/// E19, BG-7, TR-6: in the words of each regime.
+#[test]
+fn refusals_for_want_of_a_role_have_the_codes_of_their_regime() {
+    let authority = Authority::new("ours");
+    let terms = |form: &str| format!("scopes: [accounts]\npsd2_role: PSP_AI\nerrors: {form}");
+    let routes = [route("/berlin", "GET", &terms("berlin")), route("/ohvps", "GET", &terms("ohvps"))];
+    let tls = ", client_certificate: optional, client_ca: ca.pem";
+    let world = Setup::routes(&routes).with_tls(tls, &[("ca.pem", authority.pem())]);
+    let other = authority.issue(qualified(website(&["PSP_PI"])));
+    let sealed = authority.issue(qualified(seal(&["PSP_AI"])));
+    for (shown, path, code) in [
+        (None, "/berlin", "CERTIFICATE_MISSING"),
+        (Some(&sealed), "/berlin", "CERTIFICATE_INVALID"),
+        (Some(&other), "/berlin", "ROLE_INVALID"),
+        (Some(&other), "/ohvps", "TR.OHVPS.Connection.InvalidTPPRole"),
+    ] {
+        let answer = Caller::new(shown).send(&world, &with("GET", path, &Token::good()));
+        let body = answer.json();
+        let said = body["tppMessages"][0]["code"].as_str().or(body["errorCode"].as_str());
+        assert_eq!(said, Some(code), "{body}");
+    }
+}
+
 /// QC-4, QC-5: one for seals, one that does not say for what it is, one that cannot be read.
 #[test]
 fn a_certificate_for_something_else_gives_no_role() {
