@@ -39,6 +39,11 @@ pub(super) fn read(value: &Value<'_>, server: Profile) -> (Names, Option<Vec<Iss
     (names, issuers.into_iter().collect())
 }
 
+/// The audiences of all issuers.
+pub(super) fn all_audiences(issuers: &[Issuer]) -> Vec<&str> {
+    issuers.iter().flat_map(|issuer| &issuer.audiences).map(AsRef::as_ref).collect()
+}
+
 /// What references to issuers call them.
 pub(super) const NOUN: &str = "issuer";
 

@@ -119,7 +119,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
     }
     let fallback = Limits::default();
-    let audiences = issuers.as_deref().map(audiences_of);
+    let audiences = issuers.as_deref().map(issuers::all_audiences);
     let known = routes::Known {
         issuers: &issuer_names,
         audiences: audiences.as_deref(),
@@ -143,11 +143,6 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         events: events?,
         assertion: assertion?,
     })
-}
-
-/// Of all issuers.
-fn audiences_of(issuers: &[Issuer]) -> Vec<&str> {
-    issuers.iter().flat_map(|issuer| &issuer.audiences).map(AsRef::as_ref).collect()
 }
 
 /// A configuration in which every value was checked and every reference holds.
