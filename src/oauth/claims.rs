@@ -3,6 +3,7 @@
 
 use super::confirmation::Confirmation;
 use super::scope::{BadScope, ScopeSet};
+use super::status_list::Status;
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
 use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqAccess, Visitor};
@@ -44,11 +45,14 @@ pub struct Claims {
     pub details: Vec<Detail>,
     /// `cnf`: what the token is bound to (RFC 7800).
     pub confirmation: Option<Confirmation>,
+    /// `status`: where it can be seen that the token was revoked (draft-ietf-oauth-status-list §6).
+    pub status: Option<Status>,
     /// Names of all members, to check for required ones.
     pub names: Vec<String>,
 }
 
-/// The issuer's names for claims that no standard names.
+/// The issuer's names for claims that no standard names, and whether it keeps to one that issuers used otherwise before
+/// there was a standard.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Names<'n> {
     /// The claim that holds the grant type.
@@ -57,6 +61,8 @@ pub struct Names<'n> {
     pub consent: Option<&'n str>,
     /// The claim that holds the scopes in place of `scope`, as text or as a list.
     pub scopes: Option<&'n str>,
+    /// Whether `status` is read; where it is not, it may be anything.
+    pub has_status: bool,
 }
 
 /// One of the `authorization_details`, as far as a rule can ask for it.
@@ -143,6 +149,7 @@ impl Names<'_> {
             "authorization_details" => claims.details = members.next_value()?,
             "token_type" => claims.token_type = Some(members.next_value()?),
             "cnf" => claims.confirmation = Some(members.next_value()?),
+            "status" if self.has_status => claims.status = Some(members.next_value()?),
             own if self.grant == Some(own) => claims.grant = Some(members.next_value()?),
             own if self.consent == Some(own) => claims.consent = Some(members.next_value()?),
             _ => {
@@ -240,7 +247,7 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Claims, serde_json::Error> {
-        parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") })
+        parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true })
     }
 
     /// SCOPE-3.
@@ -279,6 +286,9 @@ mod tests {
         assert_eq!((claims.grant.as_deref(), claims.consent.as_deref()), (Some("g"), Some("c")));
         assert!(claims.confirmation.is_none());
         assert!(read(r#"{"cnf":{}}"#).unwrap().confirmation.unwrap().is_foreign);
+        let listed = r#"{"status":{"status_list":{"idx":7,"uri":"https://a/1"}}}"#;
+        assert!(matches!(read(listed).unwrap().status, Some(Status::Listed(_))));
+        assert!(parse(r#"{"status":"whatever"}"#, Names::default()).unwrap().status.is_none(), "it is not read");
     }
 
     #[test]
@@ -313,6 +323,10 @@ mod tests {
             r#"{"authorization_details":[{"type":"a","actions":"b"}]}"#,
             r#"{"authorization_details":["a"]}"#,
             r#"{"authorization_details":null}"#,
+            r#"{"status":"active"}"#,
+            r#"{"status":null}"#,
+            r#"{"status":{"status_list":{"idx":-1,"uri":"https://a/1"}}}"#,
+            r#"{"status":{},"status":{}}"#,
             r#"{"exp":1,"exp":2}"#,
             r#"{"x":1,"x":1}"#,
             r#"{"a":1,"\u0061":1}"#,

@@ -19,4 +19,5 @@ pub mod role;
 pub mod scope;
 pub mod security_event;
 pub mod signer;
+pub mod status_list;
 pub mod subject;

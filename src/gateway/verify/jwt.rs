@@ -52,7 +52,12 @@ fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
 /// The issuer's names for its own claims.
 pub(super) fn names(issuer: &Issuer) -> Names<'_> {
     let own = &issuer.settings.claims;
-    Names { grant: own.grant.as_deref(), consent: own.consent.as_deref(), scopes: own.scopes.as_deref() }
+    Names {
+        grant: own.grant.as_deref(),
+        consent: own.consent.as_deref(),
+        scopes: own.scopes.as_deref(),
+        has_status: false,
+    }
 }
 
 /// The issuer that a token claims to be of, if it is a JWT at all. Nothing of it is verified.
