@@ -83,10 +83,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
     let endpoint = section.need("endpoint").and_then(|value| value.parse(endpoint));
     let client_id = section.need("client_id").and_then(|value| Some(Arc::from(&*value.text()?.value)));
     let authentication = authentication(&section);
-    let ca_file = section.read_or("ca_file", None, |value| {
-        tls::certificates(&value)?;
-        Some(Some(value.resolve(&value.text()?.value)))
-    });
+    let ca_file = section.read_or("ca_file", None, |value| tls::authorities_file(&value).map(Some));
     let answers = section
         .read_or("signed", Answers::Plain, |value| Some(if value.truth()? { Answers::Signed } else { Answers::Plain }));
     let bounded = |key, default, least, most| {

@@ -7,7 +7,7 @@ use super::names::Names;
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
 use super::{ClaimNames, Issuer, KeySource, TokenType};
-use super::{file, limits, quantity, tls};
+use super::{file, limits, quantity, status_list, tls};
 use crate::oauth::algorithm::Algorithm;
 use http::Uri;
 use std::collections::HashMap;
@@ -48,19 +48,7 @@ pub(super) fn all_audiences(issuers: &[Issuer]) -> Vec<&str> {
 pub(super) const NOUN: &str = "issuer";
 
 fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64>, server: Profile) -> Option<Issuer> {
-    let section = value.section(&[
-        "name",
-        "issuer",
-        "audiences",
-        "algorithms",
-        "jwks",
-        "introspection",
-        "typ",
-        "required_claims",
-        "claims",
-        "leeway",
-        "profile",
-    ]);
+    let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
     let issuer = section.need("issuer").and_then(|value| identifier(&value, seen));
@@ -81,6 +69,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         Some(value) => key_source(&value),
         None => is_opaque.then_some(KeySource::None),
     };
+    let status_list = status_list::of_issuer(&section, issuer.as_deref(), keys.as_ref());
     let typ = section.read_or("typ", TokenType::AccessToken, |value| value.parse(token_type));
     let required_claims = section.find("required_claims").map_or_else(
         || Some(if is_asked { Vec::new() } else { REQUIRED_CLAIMS.map(Box::from).to_vec() }),
@@ -103,6 +92,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         algorithms: algorithms?,
         keys: keys?,
         introspection: introspection?,
+        status_list: status_list?,
         typ: typ?,
         required_claims: required_claims?,
         claims: claims?,
@@ -187,10 +177,7 @@ fn key_source(value: &Value<'_>) -> Option<KeySource> {
         }
         (None, Some(uri)) => {
             let fetched = uri.parse(key_set_uri);
-            let ca_file = section.read_or("ca_file", None, |value| {
-                tls::certificates(&value)?;
-                Some(Some(value.resolve(&value.text()?.value)))
-            });
+            let ca_file = section.read_or("ca_file", None, |value| tls::authorities_file(&value).map(Some));
             let interval = |key, default| {
                 let within = |text: &str| {
                     limits::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX)
@@ -240,6 +227,20 @@ fn key_set_uri(text: &str) -> Result<Uri, Problem> {
     Ok(uri)
 }
 
+const KEYS: [&str; 12] = [
+    "name",
+    "issuer",
+    "audiences",
+    "algorithms",
+    "jwks",
+    "introspection",
+    "status_list",
+    "typ",
+    "required_claims",
+    "claims",
+    "leeway",
+    "profile",
+];
 /// What RFC 9068 §2.2 demands beside `iss`, `exp` and `aud`.
 const REQUIRED_CLAIMS: [&str; 4] = ["sub", "client_id", "iat", "jti"];
 /// Enough for clocks that are kept, little enough to matter to nobody.

@@ -158,6 +158,24 @@ pub const INTROSPECTION_WAITERS_MAX: usize = 8 * 1024;
 pub const INTROSPECTION_BYTES_MAX: usize = 64 * 1024;
 /// The oldest signed introspection answer that is believed (RFC 9701 §5, `iat`).
 pub const INTROSPECTION_AGE_MAX: Duration = Duration::from_mins(1);
+/// Lists that are kept of one issuer; tokens in a further one are 503. A list has room for 130 million tokens.
+pub const STATUS_LISTS_MAX: usize = 64;
+/// A status list as it comes, signed and compressed: 30 million tokens of which one in fifty was revoked.
+pub const STATUS_LIST_TOKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// A status list inflated. Full lists would fill 1 GiB for each issuer: whoever signs them could do worse.
+pub const STATUS_LIST_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// One fetch of a status list, and so the longest that a request waits for one.
+pub const STATUS_LIST_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// The shortest time between two fetches of a list, whatever it says of itself.
+pub const STATUS_LIST_REFRESH_MIN: Duration = Duration::from_secs(1);
+/// The longest time between two fetches that an operator may ask for.
+pub const STATUS_LIST_REFRESH_MAX: Duration = Duration::from_hours(1);
+/// Between two tries while a list cannot be fetched.
+pub const STATUS_LIST_RETRY_INTERVAL: Duration = Duration::from_secs(2);
+/// A list that no token was looked up in for so long is forgotten.
+pub const STATUS_LIST_IDLE_MAX: Duration = Duration::from_hours(1);
+/// Requests that wait for lists of one issuer; one more is answered 503.
+pub const STATUS_LIST_WAITERS_MAX: usize = 8 * 1024;
 /// Failures in a row after which an issuer is left alone.
 pub const BREAKER_FAILURES: u32 = 5;
 /// How long it is left alone before one question probes it again.

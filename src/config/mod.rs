@@ -23,6 +23,7 @@ pub mod revocations;
 mod role;
 pub mod routes;
 pub mod secret;
+pub mod status_list;
 mod template;
 pub mod tls;
 mod tree;
@@ -43,6 +44,7 @@ use profile::Profile;
 use reader::{Context, Value};
 use revocations::Revocations;
 use routes::Route;
+use status_list::StatusLists;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -241,6 +243,8 @@ pub struct Issuer {
     pub keys: KeySource,
     /// How it is asked about opaque tokens.
     pub introspection: Option<Introspection>,
+    /// How the lists are read by which it revokes tokens; `None`: their claim is ignored.
+    pub status_list: Option<StatusLists>,
     /// Which `typ` its tokens carry.
     pub typ: TokenType,
     /// Claims that must be present beside `iss`, `exp` and `aud`.

@@ -39,7 +39,7 @@ pub(super) fn check_algorithms(profile: Profile, algorithms: Option<&[Algorithm]
 }
 
 /// What the gateway beside an issuer with this profile must have: a way to prove senders (§5.3.4-5), and a way to learn
-/// of revocations (§5.3.4-3). A deny-list that a restart forgets is none.
+/// of revocations (§5.3.4-3). A deny-list that a restart forgets is none, nor is a status list that a token need not name.
 pub(super) fn check_gateway(
     root: &Section<'_>,
     (server, issuers): (&Server, &[Issuer]),
@@ -56,11 +56,12 @@ pub(super) fn check_gateway(
             let problem = Problem::new("`profile: fapi2` wants tokens bound to their sender, and no proof is checked");
             item.refuse(problem.hint("add `dpop:`, or `client_certificate` to `server.tls`, or both"));
         }
-        if issuer.introspection.is_none() && revocations.file.is_none() {
+        let is_listed = issuer.status_list.as_ref().is_some_and(|lists| lists.is_required);
+        if issuer.introspection.is_none() && revocations.file.is_none() && !is_listed {
             let problem = Problem::new("`profile: fapi2` wants revoked tokens refused, and nobody says which they are");
-            item.refuse(
-                problem.hint("add `introspection`, or name `revocations.file` so that no restart forgets them"),
-            );
+            let hint = "add `introspection` or `status_list: { required: true }`, or name `revocations.file` so that no \
+                        restart forgets them";
+            item.refuse(problem.hint(hint));
         }
     }
     if is_any_held {

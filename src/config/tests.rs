@@ -167,6 +167,33 @@ routes:
     assert_eq!((second.typ, second.claims.consent.as_deref()), (TokenType::Legacy, Some("c")));
 }
 
+/// REV-1: a list that every token must name is a way to learn of revocations, and the default is the issuer's own origin.
+#[test]
+fn status_lists_are_read_at_the_issuer_unless_told_otherwise() {
+    let with = |issuer: &str, more: &str| {
+        let text = format!(
+            "{MINIMAL}
+issuers: [{{ name: a, issuer: '{issuer}', audiences: [x], algorithms: [ES256], jwks: {{ uri: 'https://a/jwks' }}{more} }}]
+dpop: {{}}
+"
+        );
+        let text = text.replace("0 }", "0, public_origin: 'https://api' }");
+        parse_with(&text, Path::new("x.yaml"), &environment).map(|settings| settings.issuers[0].status_list.clone())
+    };
+    let lists = with("https://a/tenant", "").unwrap().unwrap();
+    assert!(lists.sites[0].holds("https://a/lists/1") && !lists.is_required);
+    assert_eq!((lists.refresh, lists.stale_max), (Duration::from_mins(5), Duration::from_hours(1)));
+    assert!(with("name", "").unwrap().unwrap().sites.is_empty(), "no list can be read");
+    assert!(with("http://127.0.0.1:1", "").unwrap().unwrap().sites[0].holds("http://127.0.0.1:1/a"));
+    assert!(with("https://a", ", status_list: off").unwrap().is_none());
+    let lists = with("name", ", status_list: { uris: ['https://b/c'], refresh: 1m, stale_max: 2m }").unwrap().unwrap();
+    assert!(lists.sites[0].holds("https://b/c/1") && !lists.sites[0].holds("https://a/1"));
+    assert_eq!((lists.refresh, lists.stale_max), (Duration::from_mins(1), Duration::from_mins(2)));
+    assert!(with("https://a", ", profile: fapi2").is_err());
+    assert!(with("https://a", ", profile: fapi2, status_list: {}").is_err());
+    assert!(with("https://a", ", profile: fapi2, status_list: { required: true }").unwrap().unwrap().is_required);
+}
+
 #[test]
 fn relative_paths_begin_at_the_folder_of_the_file() {
     let text = format!("{MINIMAL}access_log: {{ path: logs/access.log }}\n");

@@ -9,6 +9,7 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
+use std::path::PathBuf;
 
 /// A certificate chain and its key, and what is asked of clients.
 #[derive(Debug)]
@@ -99,6 +100,12 @@ pub(super) fn certificate_and_key(
             None
         }
     }
+}
+
+/// `ca_file:`, the path of a PEM file that holds certificates. They are read where they are used.
+pub(super) fn authorities_file(value: &Value<'_>) -> Option<PathBuf> {
+    certificates(value)?;
+    Some(value.resolve(&value.text()?.value))
 }
 
 /// Every certificate of the PEM file that `value` names; at least one.

@@ -1,9 +1,10 @@
-//! Where third parties reach the gateway, and whether a URI names a resource there (RFC 3986 §6.2.2, §6.2.3).
+//! Scheme, host and port: where third parties reach the gateway, and where the gateway may fetch; and whether a URI
+//! names something there (RFC 3986 §6.2.2, §6.2.3).
 
 use std::fmt;
 
 /// Scheme, host and port as the outside knows them, in one spelling: lower case, no default port.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Origin(Box<str>);
 
 impl Origin {
@@ -33,6 +34,47 @@ impl fmt::Display for Origin {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// All that is at an origin below a path.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Site {
+    origin: Origin,
+    path: Box<str>,
+}
+
+impl Site {
+    /// `https://auth.bank.example/statuslists`, or an origin alone. Neither a query nor a path that servers read in
+    /// different ways.
+    pub fn parse(text: &str) -> Option<Self> {
+        let (origin, path) = split(text)?;
+        let is_plain = path.is_empty() || is_plain(path);
+        is_plain.then(|| Self { origin: Origin(origin.into()), path: path.trim_end_matches('/').into() })
+    }
+
+    /// All of the origin that `uri` is at.
+    pub fn around(uri: &str) -> Option<Self> {
+        let (origin, _) = split(uri)?;
+        Some(Self { origin: Origin(origin.into()), path: "".into() })
+    }
+
+    /// Whether `uri` is there, whoever reads it: a path with an escape or a dot segment may lead elsewhere (CWE-918).
+    pub fn holds(&self, uri: &str) -> bool {
+        let Some((origin, rest)) = split(uri) else { return false };
+        let (path, query) = rest.split_once('?').unwrap_or((rest, ""));
+        let below = path.strip_prefix(&*self.path);
+        *origin == *self.origin.0
+            && below.is_some_and(|below| below.is_empty() || below.starts_with('/'))
+            && (path.is_empty() || is_plain(path))
+            && query.bytes().all(|b| b.is_ascii_graphic() && b != b'#')
+    }
+}
+
+/// A path that needs no decoding and no resolving.
+fn is_plain(path: &str) -> bool {
+    path.bytes().all(|b| b.is_ascii_alphanumeric() || b"/-._~!$&'()*+,=:@".contains(&b))
+        && path.split('/').all(|segment| !matches!(segment, "." | ".."))
+        && !path.contains("//")
 }
 
 /// Scheme and authority in one spelling, and what follows them as it is.
@@ -141,5 +183,53 @@ mod tests {
         }
         assert!(!origin.has("https://api.bank.example/a%2Fb", "/a/b"), "an escaped slash is no slash");
         assert!(origin.has("https://api.bank.example", "/"));
+    }
+    /// SL-1, CWE-918: what a token names is fetched from nowhere else.
+    #[test]
+    fn a_site_holds_what_is_below_it_and_nothing_that_only_looks_so() {
+        let site = Site::parse("https://auth.bank.example/status/").unwrap();
+        for there in [
+            "https://auth.bank.example/status",
+            "https://auth.bank.example/status/1",
+            "HTTPS://Auth.Bank.example:443/status/a/b?x=1",
+        ] {
+            assert!(site.holds(there), "{there}");
+        }
+        for elsewhere in [
+            "",
+            "status/1",
+            "//auth.bank.example/status/1",
+            "http://auth.bank.example/status/1",
+            "https://auth.bank.example:8443/status/1",
+            "https://auth.bank.example.evil/status/1",
+            "https://auth.bank.example@evil/status/1",
+            "https://evil\\@auth.bank.example/status/1",
+            "https://u:p@auth.bank.example/status/1",
+            "https://169.254.169.254/status/1",
+            "https://auth.bank.example/statuses/1",
+            "https://auth.bank.example/Status/1",
+            "https://auth.bank.example/status/../admin",
+            "https://auth.bank.example/status/./1",
+            "https://auth.bank.example/status//1",
+            "https://auth.bank.example/status/%2e%2e/admin",
+            "https://auth.bank.example/status/..;/admin",
+            "https://auth.bank.example/status/..\\admin",
+            "https://auth.bank.example/status/1#x",
+            "https://auth.bank.example/status/1?#x",
+            "https://auth.bank.example/status/1 HTTP/1.1",
+            "https://auth.bank.example/status/1\r\nx:y",
+            "https://auth.bank.example/status/\u{fc}",
+            "file:///status/1",
+        ] {
+            assert!(!site.holds(elsewhere), "{elsewhere}");
+        }
+        let everything = Site::parse("http://127.0.0.1:9000").unwrap();
+        assert_eq!(Site::around("http://127.0.0.1:9000/tenant?x").as_ref(), Some(&everything));
+        assert!(everything.holds("http://127.0.0.1:9000") && everything.holds("http://127.0.0.1:9000/a/b"));
+        for bad in
+            ["", "/a", "ftp://a", "https://a/b?c", "https://a/b#c", "https://a/%41", "https://a/..", "https://u@a"]
+        {
+            assert!(Site::parse(bad).is_none(), "{bad}");
+        }
     }
 }
