@@ -13,6 +13,7 @@ mod support {
 }
 
 use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
 use http::{HeaderName, Method, Request, StatusCode};
@@ -36,14 +37,18 @@ use scopegate::gateway::verify::cache::CacheUse;
 use scopegate::gateway::verify::keys::KeyStore;
 use scopegate::gateway::verify::memo::Memo;
 use scopegate::gateway::verify::opaque::Asks;
+use scopegate::gateway::verify::status::fetch::Client;
 use scopegate::gateway::verify::token::VerifiedToken;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier};
 use scopegate::oauth::algorithm::Algorithm;
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
+use scopegate::oauth::origin::Site;
 use scopegate::oauth::signer;
 use scopegate::state::revocations::Revocations;
 use std::hint::black_box;
+use std::io::{BufRead as _, BufReader, Write as _};
+use std::net::TcpListener;
 use std::sync::Arc;
 use std::time::Duration;
 use support::configuration::Configuration;
@@ -52,7 +57,8 @@ use support::issuer;
 criterion_group! {
     name = stages;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
-    targets = reading, routing, finding_credentials, verifying, authorizing, asserting, knowing_certificates, counting,
+    targets = reading, routing, finding_credentials, verifying, looking_up_status, authorizing, asserting,
+        knowing_certificates, counting,
         speaking_to_upstreams
 }
 criterion_main!(stages);
@@ -122,6 +128,37 @@ fn verifying(c: &mut Criterion) {
             b.iter(|| assert_eq!(bank.verify(turn.next().unwrap(), &Memo::default()).1, CacheUse::Miss));
         });
     }
+}
+
+/// What a status list costs a request whose token is remembered: the line beside `the connection's last token`.
+fn looking_up_status(c: &mut Criterion) {
+    let server = TcpListener::bind("127.0.0.1:0").unwrap();
+    let origin = format!("http://{}", server.local_addr().unwrap());
+    let bank = Bank::with(0, 16, Some(&origin));
+    // A million tokens, none of them revoked.
+    let octets = miniz_oxide::deflate::compress_to_vec_zlib(&vec![0; 1 << 17], 9);
+    let list = format!(
+        r#"{{"sub":"{origin}/1","iat":{},"status_list":{{"bits":1,"lst":"{}"}}}}"#,
+        bank.now.0,
+        URL_SAFE_NO_PAD.encode(octets)
+    );
+    let list = bank.issuer.signed("ES256", "statuslist+jwt", &list);
+    let serving = std::thread::spawn(move || {
+        let (mut stream, _) = server.accept().unwrap();
+        let mut head = BufReader::new(stream.try_clone().unwrap()).lines();
+        while head.next().is_some_and(|line| !line.unwrap().is_empty()) {}
+        write!(stream, "HTTP/1.1 200 OK\r\ncontent-length: {}\r\n\r\n{list}", list.len()).unwrap();
+    });
+    let claims = bank.issuer.claims(0);
+    let status = format!(r#","status":{{"status_list":{{"idx":777777,"uri":"{origin}/1"}}}}}}"#);
+    let token = bank.issuer.signed("ES256", "at+jwt", &(claims.trim_end_matches('}').to_owned() + &status));
+    let (head, memo) = (head(PATH, &token), Memo::default());
+    bank.fetch_list(&head, &memo);
+    serving.join().unwrap();
+    bank.verify(&head, &memo);
+    c.bench_function("verify: the connection's last token, on a status list", |b| {
+        b.iter(|| assert_eq!(bank.verify(&head, &memo).1, CacheUse::Hit));
+    });
 }
 
 fn authorizing(c: &mut Criterion) {
@@ -267,12 +304,21 @@ struct Bank {
 
 impl Bank {
     fn open(routes: usize, verdicts: usize) -> Self {
+        Self::with(routes, verdicts, None)
+    }
+
+    /// With status lists at this origin.
+    fn with(routes: usize, verdicts: usize, lists: Option<&str>) -> Self {
         let (folder, issuer) = (tempfile::tempdir().unwrap(), issuer::Issuer::new());
         let keys = folder.path().join("jwks.json");
         std::fs::write(&keys, issuer.key_set()).unwrap();
         let nowhere = "127.0.0.1:1".parse().unwrap();
         let configuration = Configuration { listen: nowhere, upstream: nowhere, routes, verdicts, access_log: "off" };
-        let settings = scopegate::config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
+        let text = configuration.text();
+        let mut settings = scopegate::config::parse(&text, &folder.path().join("scopegate.yaml")).unwrap();
+        if let (Some(origin), Some(known)) = (lists, &mut settings.issuers[0].status_list) {
+            known.sites = vec![Site::around(origin).unwrap()];
+        }
         let known = &settings.issuers[0];
         let store = KeyStore::new(&known.keys);
         store.take_over(KeyStore::read_file(&keys).unwrap(), Clock::System.instant());
@@ -297,8 +343,26 @@ impl Bank {
         let bearer = credentials::find(head, memo, Dpop::Unknown).unwrap();
         match self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) {
             Verification::Decided(verdict, cache) => (verdict.unwrap(), cache),
-            Verification::Ask(_) => panic!("nobody is asked"),
+            Verification::Ask(_) | Verification::Wait(_) => panic!("nobody is asked"),
         }
+    }
+
+    /// Verifies a token whose list must be fetched first, as the control thread and a worker do together.
+    fn fetch_list(&self, head: &Head, memo: &Memo) {
+        let bearer = credentials::find(head, memo, Dpop::Unknown).unwrap();
+        let Verification::Wait(pending) = self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) else {
+            panic!("the list is there already");
+        };
+        let issuer = &self.policy.verifier.issuers()[0];
+        let mut added = issuer.status_lists.as_ref().unwrap().take_added().unwrap();
+        let client = Client::new(issuer, Clock::System).unwrap().unwrap();
+        let fetching = async { client.keep_fresh(&added.recv().await.unwrap()).await };
+        tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap().block_on(async {
+            tokio::select! {
+                token = pending.answer() => drop(token.unwrap()),
+                () = fetching => panic!("lists are kept fresh"),
+            }
+        });
     }
 }
 

@@ -31,9 +31,9 @@
 //! # Threads
 //!
 //! One worker per CPU, each with a runtime, a listening socket, upstream connections, counters and a log buffer of its
-//! own: a request lives and dies on its thread. One control thread fetches keys, replaces our own and answers operators;
-//! one writes the access log. They share the [`Policy`](gateway::policy::Policy), which is replaced whole on reload, and
-//! the verdict cache.
+//! own: a request lives and dies on its thread. One control thread fetches keys and status lists, replaces our own keys
+//! and answers operators; one writes the access log. They share the [`Policy`](gateway::policy::Policy), which is
+//! replaced whole on reload, and the verdict cache.
 //!
 //! # Where things are added
 //!
@@ -59,8 +59,8 @@
 //! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
 //! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is
 //!   forwarded, byte for byte.
-//! - No verdict outlives its reason: dates, keys and revocations are checked again on every request, scope and grant are
-//!   never cached.
+//! - No verdict outlives its reason: dates, keys, revocations and status lists are checked again on every request, scope and
+//!   grant are never cached.
 //! - No request is sent twice: another connection is tried only where not a byte had left.
 //! - No branch in `src` is there for a test, but `Clock::Manual`.
 //! - No bound is hidden: those that an operator may meet are in `config/limits.rs`.

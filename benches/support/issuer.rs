@@ -50,11 +50,21 @@ impl Issuer {
 
     /// The same with further claims, each after a comma.
     pub(crate) fn token_with(&self, algorithm: &str, number: usize, further: &str) -> String {
-        let header = format!(r#"{{"alg":"{algorithm}","kid":"{algorithm}","typ":"at+jwt"}}"#);
+        let claims = self.claims(number);
+        self.signed(algorithm, "at+jwt", &claims.replace('}', &format!("{further}}}")))
+    }
+
+    /// The claims of that token.
+    pub(crate) fn claims(&self, number: usize) -> String {
         let (issued, expires) = (self.now, self.now + 86_400);
-        let claims = format!(
-            r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"psu-{number}","client_id":"tpp-1","scope":"openid accounts payments","iat":{issued},"exp":{expires},"jti":"jti-{number}","consent_id":"c-123"{further}}}"#
-        );
+        format!(
+            r#"{{"iss":"{ISSUER}","aud":"{AUDIENCE}","sub":"psu-{number}","client_id":"tpp-1","scope":"openid accounts payments","iat":{issued},"exp":{expires},"jti":"jti-{number}","consent_id":"c-123"}}"#
+        )
+    }
+
+    /// A JWT of this type.
+    pub(crate) fn signed(&self, algorithm: &str, typ: &str, claims: &str) -> String {
+        let header = format!(r#"{{"alg":"{algorithm}","kid":"{algorithm}","typ":"{typ}"}}"#);
         let signed = format!("{}.{}", URL_SAFE_NO_PAD.encode(header), URL_SAFE_NO_PAD.encode(claims));
         let signature = URL_SAFE_NO_PAD.encode(self.sign(algorithm, signed.as_bytes()));
         format!("{signed}.{signature}")

@@ -5,6 +5,7 @@ mod events;
 pub mod exposition;
 mod introspection;
 mod revoke;
+mod status_list;
 
 use crate::gateway::Shared;
 use crate::gateway::assertion::keys::Keys;

@@ -1,4 +1,4 @@
-//! The control thread: the admin listener, the keys of every issuer, and ours.
+//! The control thread: the admin listener, what issuers are asked for (keys, opaque tokens, status lists), and our own keys.
 
 use super::gateway::Stage;
 use crate::admin::Admin;
@@ -6,6 +6,7 @@ use crate::config::KeySource;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::introspect::call::Client;
 use crate::gateway::verify::keys::FetchPlan;
+use crate::gateway::verify::status;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
 use std::net::TcpListener;
@@ -96,6 +97,7 @@ async fn keep_keys(control: &Control) {
                 kept.push((Arc::clone(issuer), task));
             }
             ask(control, issuer);
+            watch(control, issuer);
         }
         drop(policy);
         control.changed.notified().await;
@@ -141,6 +143,28 @@ fn ask(control: &Control, issuer: &Arc<Issuer>) {
                 drop(slot);
             });
         }
+    });
+}
+
+/// Fetches an issuer's status lists, until no policy looks at them any more.
+fn watch(control: &Control, issuer: &Arc<Issuer>) {
+    let Some(mut added) = issuer.status_lists.as_ref().and_then(|lists| lists.take_added()) else { return };
+    let client = match status::fetch::Client::new(issuer, control.admin.shared.clock.clone()) {
+        Ok(Some(client)) => Rc::new(client),
+        Ok(None) => return,
+        Err(fault) => {
+            tracing::error!(issuer = &*issuer.settings.name, %fault, "the issuer's status lists cannot be fetched");
+            return;
+        }
+    };
+    thread::beside(async move {
+        let mut kept: Vec<JoinHandle<()>> = Vec::new();
+        while let Some(list) = added.recv().await {
+            kept.retain(|task| !task.is_finished());
+            let client = Rc::clone(&client);
+            kept.push(thread::beside(async move { client.keep_fresh(&list).await }));
+        }
+        kept.iter().for_each(JoinHandle::abort);
     });
 }
 

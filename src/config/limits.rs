@@ -160,7 +160,7 @@ pub const INTROSPECTION_BYTES_MAX: usize = 64 * 1024;
 pub const INTROSPECTION_AGE_MAX: Duration = Duration::from_mins(1);
 /// Lists that are kept of one issuer; tokens in a further one are 503. A list has room for 130 million tokens.
 pub const STATUS_LISTS_MAX: usize = 64;
-/// A status list as it comes, signed and compressed: 30 million tokens of which one in fifty was revoked.
+/// A status list as it comes, signed and compressed: a full one of which one token in fifty was revoked takes 5.4 MiB.
 pub const STATUS_LIST_TOKEN_BYTES_MAX: usize = 8 * 1024 * 1024;
 /// A status list inflated. Full lists would fill 1 GiB for each issuer: whoever signs them could do worse.
 pub const STATUS_LIST_BYTES_MAX: usize = 16 * 1024 * 1024;

@@ -25,6 +25,7 @@ pub struct StatusLists {
 }
 
 /// `status_list:` of an issuer with this identifier and these keys. `None` within: its tokens' claim is ignored.
+#[expect(clippy::option_option, reason = "the outer `None` is a fault, as everywhere in this folder")]
 pub(super) fn of_issuer(
     issuer: &Section<'_>,
     identifier: Option<&str>,
@@ -62,8 +63,7 @@ pub(super) fn of_issuer(
 
 fn read(value: &Value<'_>, is_identified: bool, default: StatusLists) -> Option<StatusLists> {
     let section = value.section(&["uris", "ca_file", "refresh", "stale_max", "required"])?;
-    let sites =
-        section.read_or("uris", default.sites, |value| distinct(value.list()?, |item| item.parse(|text| site(text))));
+    let sites = section.read_or("uris", default.sites, |value| distinct(value.list()?, |item| item.parse(site)));
     let ca_file = section.read_or("ca_file", default.ca_file, |value| tls::authorities_file(&value).map(Some));
     let bounded = |key, default, most| {
         let within = |text: &str| limits::within(quantity::duration(text)?, limits::STATUS_LIST_REFRESH_MIN, most);

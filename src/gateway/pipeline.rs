@@ -148,6 +148,10 @@ async fn verify(
         Verification::Decided(verdict, cache) => (verdict, cache),
         // Boxed, so that the many requests that need not wait carry no room for it.
         Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
+        Verification::Wait(pending) => {
+            let cache = pending.cache;
+            (Box::pin(pending.answer()).await, cache)
+        }
     };
     record.verified(cache);
     let token = verdict?;

@@ -72,6 +72,8 @@ pub enum Reason {
     TokenInactive,
     /// On the deny-list.
     TokenRevoked,
+    /// Its status list says that it was revoked or suspended, or does not have it.
+    TokenStatus,
 
     // --- its sender
     /// Bound in a way that is not checked here.
@@ -138,6 +140,10 @@ pub enum Reason {
     IssuerUnreachable,
     /// The issuer refuses our own credentials: somebody must act.
     IntrospectionRefused,
+    /// The token's status list cannot be had now, or is too old: the token may be good.
+    StatusUnavailable,
+    /// The token's status stands where we may not look, or cannot: somebody must act.
+    StatusForeign,
     /// No more proofs can be remembered.
     ProofsFull,
     /// Too many requests wait for the issuer's answers.
@@ -157,7 +163,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 62] = [
+    pub const ALL: [Self; 65] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -188,6 +194,7 @@ impl Reason {
         Self::TokenEarly,
         Self::TokenInactive,
         Self::TokenRevoked,
+        Self::TokenStatus,
         Self::SenderUnproven,
         Self::SenderUnbound,
         Self::SenderMismatch,
@@ -217,6 +224,8 @@ impl Reason {
         Self::UpstreamLate,
         Self::IssuerUnreachable,
         Self::IntrospectionRefused,
+        Self::StatusUnavailable,
+        Self::StatusForeign,
         Self::ProofsFull,
         Self::IssuerBusy,
         Self::Internal,
@@ -289,6 +298,7 @@ impl Reason {
             Self::TokenEarly => bad_token("token_early", "The access token is not valid yet"),
             Self::TokenInactive => bad_token("token_inactive", "The access token is not active"),
             Self::TokenRevoked => bad_token("token_revoked", "The access token was revoked"),
+            Self::TokenStatus => bad_token("token_status", "The access token was revoked or suspended"),
             Self::SenderUnproven => bad_token("sender_unproven", "The access token is bound to a sender whose proof is not accepted here"),
             Self::SenderUnbound => bad_token("sender_unbound", "The access token is not bound to its sender, which this resource demands"),
             Self::SenderMismatch => bad_token("sender_mismatch", "The access token is bound to another client certificate"),
@@ -318,6 +328,8 @@ impl Reason {
             Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
             Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
             Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment"),
+            Self::StatusUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_unavailable", "The access token cannot be checked at the moment"),
+            Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment"),
             Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
             Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),

@@ -84,11 +84,11 @@ impl StatusList {
 
 impl Statuses {
     /// From `bits` and `lst` (§4.2). The bound comes first: a few hundred bytes inflate to a gigabyte.
-    fn inflate(bits: u8, lst: &str, bytes_max: usize) -> Result<Self, BadList> {
+    fn inflate(bits: u8, text: &str, bytes_max: usize) -> Result<Self, BadList> {
         if !matches!(bits, 1 | 2 | 4 | 8) {
             return Err(BadList::Bits);
         }
-        let zlib = URL_SAFE_NO_PAD.decode(lst).map_err(|_| BadList::Encoding)?;
+        let zlib = URL_SAFE_NO_PAD.decode(text).map_err(|_| BadList::Encoding)?;
         let octets = inflate::decompress_to_vec_zlib_with_limit(&zlib, bytes_max).map_err(|_| BadList::Compression)?;
         Ok(Self { bits, octets: octets.into() })
     }
@@ -188,8 +188,8 @@ mod tests {
         format!(r#"{{"sub":"https://a/1","iat":5,"status_list":{list}}}"#)
     }
 
-    fn read(bits: u8, lst: &str) -> Result<Statuses, BadList> {
-        let list = payload(&format!(r#"{{"bits":{bits},"lst":"{lst}"}}"#));
+    fn read(bits: u8, text: &str) -> Result<Statuses, BadList> {
+        let list = payload(&format!(r#"{{"bits":{bits},"lst":"{text}"}}"#));
         StatusList::parse(&list, BYTES_MAX).map(|list| list.statuses)
     }
 
@@ -200,11 +200,11 @@ mod tests {
     /// SL-3, the vectors of §4.1, §4.2 and appendix C.1.
     #[test]
     fn the_vectors_of_the_draft_are_read_as_it_says() {
-        for (bits, lst, expected) in [
+        for (bits, text, expected) in [
             (1, "eNrbuRgAAhcBXQ", &[1, 0, 0, 1, 1, 1, 0, 1, 1, 1, 0, 0, 0, 1, 0, 1][..]),
             (2, "eNo76fITAAPfAgc", &[1, 2, 0, 3, 0, 1, 0, 1, 1, 2, 3, 3][..]),
         ] {
-            let list = read(bits, lst).unwrap();
+            let list = read(bits, text).unwrap();
             let found: Vec<u8> = (0..).map_while(|index| list.get(index)).collect();
             assert_eq!(found, expected);
         }
@@ -219,14 +219,14 @@ mod tests {
     /// SL-3: lowest bits first, whatever the width; nothing beyond the end.
     #[test]
     fn statuses_stand_lowest_bits_first() {
-        let lst = deflate(&[0b1110_0100, 0x5A]);
+        let text = deflate(&[0b1110_0100, 0x5A]);
         for (bits, expected) in [
             (1, &[0, 0, 1, 0, 0, 1, 1, 1, 0, 1, 0, 1, 1, 0, 1, 0][..]),
             (2, &[0, 1, 2, 3, 2, 2, 1, 1][..]),
             (4, &[4, 14, 10, 5][..]),
             (8, &[0xE4, 0x5A][..]),
         ] {
-            let list = read(bits, &lst).unwrap();
+            let list = read(bits, &text).unwrap();
             let found: Vec<u8> = (0..).map_while(|index| list.get(index)).collect();
             assert_eq!(found, expected, "{bits}");
             assert_eq!(list.get(u64::MAX), None);
@@ -244,7 +244,7 @@ mod tests {
 
     #[test]
     fn what_is_no_list_is_refused() {
-        for (bits, lst, fault) in [
+        for (bits, text, fault) in [
             (0, "eNrbuRgAAhcBXQ", BadList::Bits),
             (3, "eNrbuRgAAhcBXQ", BadList::Bits),
             (16, "eNrbuRgAAhcBXQ", BadList::Bits),
@@ -257,7 +257,7 @@ mod tests {
             (1, "eNrbuRgAAhcBXA", BadList::Compression),
             (1, "27kYAA", BadList::Compression),
         ] {
-            assert_eq!(read(bits, lst).err(), Some(fault), "{bits} {lst}");
+            assert_eq!(read(bits, text).err(), Some(fault), "{bits} {text}");
         }
         let good = r#"{"bits":1,"lst":"eNrbuRgAAhcBXQ"}"#;
         assert!(StatusList::parse(&payload(good), BYTES_MAX).is_ok());
@@ -347,8 +347,8 @@ mod tests {
         }
 
         #[test]
-        fn no_octets_are_too_many_or_panic(lst in prop::collection::vec(any::<u8>(), 0..200), bits in any::<u8>()) {
-            let text = URL_SAFE_NO_PAD.encode([&[0x78, 0xDA], &lst[..]].concat());
+        fn no_octets_are_too_many_or_panic(data in prop::collection::vec(any::<u8>(), 0..200), bits in any::<u8>()) {
+            let text = URL_SAFE_NO_PAD.encode([&[0x78, 0xDA], &data[..]].concat());
             if let Ok(list) = read(bits, &text) {
                 prop_assert!(list.octets.len() <= BYTES_MAX);
             }

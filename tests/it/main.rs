@@ -45,6 +45,8 @@ mod reload;
 mod revocation;
 mod roles;
 mod route;
+mod status_list;
+mod status_list_age;
 mod tidy;
 mod two_tokens;
 mod upstream;

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 24] = [
+const METRICS: [&str; 30] = [
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_assertions_signed_total counter",
     "scopegate_build_info gauge",
@@ -26,6 +26,12 @@ const METRICS: [&str; 24] = [
     "scopegate_proofs gauge",
     "scopegate_request_duration_seconds histogram",
     "scopegate_requests_total counter",
+    "scopegate_status_list_fetches_total counter",
+    "scopegate_status_list_refresh_seconds gauge",
+    "scopegate_status_list_waits_total counter",
+    "scopegate_status_lists gauge",
+    "scopegate_status_lists_failing gauge",
+    "scopegate_status_lists_turned_away_total counter",
     "scopegate_tokens_outlive_revocations_total counter",
     "scopegate_upstream_connect_failures_total counter",
     "scopegate_upstream_connects_total counter",

@@ -46,10 +46,12 @@ fn claimed_issuer(payload: &str) -> Result<String, Refusal> {
 }
 
 fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
-    claims::parse(payload, names(issuer)).map_err(|_| Reason::ClaimInvalid.into())
+    let names = Names { has_status: issuer.status_lists.is_some(), ..names(issuer) };
+    claims::parse(payload, names).map_err(|_| Reason::ClaimInvalid.into())
 }
 
-/// The issuer's names for its own claims.
+/// The issuer's names for its own claims. An introspection answer says itself whether the token is active, now: what it
+/// may call `status` is not read.
 pub(super) fn names(issuer: &Issuer) -> Names<'_> {
     let own = &issuer.settings.claims;
     Names {
@@ -99,6 +101,9 @@ fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
 
 fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
     check_required(claims, issuer, &["exp", "aud"])?;
+    if claims.status.is_none() && issuer.settings.status_list.as_ref().is_some_and(|lists| lists.is_required) {
+        return Err(Reason::ClaimMissing.into());
+    }
     check_audience(claims, issuer)?;
     check_use(claims, issuer, now)
 }

@@ -1,5 +1,5 @@
 //! VERIFY: a bearer token becomes a `VerifiedToken`, or is refused. Order: issuer, that issuer's keys only, algorithm,
-//! claims, signature; then on every request, cached or not: dates, key generation, revocations.
+//! claims, signature; then on every request, cached or not: dates, key generation, revocations, status list.
 
 pub mod cache;
 pub mod events;
@@ -9,6 +9,7 @@ pub mod jwt;
 pub mod keys;
 pub mod memo;
 pub mod opaque;
+pub mod status;
 pub mod token;
 
 use super::credentials::Bearer;
@@ -22,9 +23,11 @@ use introspect::Introspector;
 use keys::KeyStore;
 use memo::Memo;
 use opaque::{Asks, Inquiry};
+use status::StatusLists;
+use status::pending::Pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use token::VerifiedToken;
+use token::{Checked, Verdict, VerifiedToken};
 
 /// Knows every issuer and remembers its verdicts. A changed issuer means a new `Verifier`, and so an empty cache:
 /// no verdict outlives the settings that made it.
@@ -46,6 +49,8 @@ pub struct Issuer {
     pub keys: Arc<KeyStore>,
     /// Questions about its opaque tokens, where it takes any.
     pub introspector: Option<Arc<Introspector>>,
+    /// The lists by which it revokes JWTs, where anybody looks at them.
+    pub status_lists: Option<Arc<StatusLists>>,
     /// Its tokens, as they were verified from scratch, that live longer than an entry of the deny-list.
     pub outliving: AtomicU64,
 }
@@ -56,6 +61,8 @@ pub enum Verification<'v> {
     Decided(Result<VerifiedToken, Refusal>, CacheUse),
     /// Only its issuer knows.
     Ask(Inquiry<'v>),
+    /// It is good, unless its status list says otherwise, which must be fetched first.
+    Wait(Pending<'v>),
 }
 
 impl Issuer {
@@ -63,12 +70,15 @@ impl Issuer {
     pub fn new(settings: config::Issuer, keys: Arc<KeyStore>, clock: &Clock) -> Self {
         let asked = settings.introspection.clone();
         let introspector = asked.map(|asked| Arc::new(Introspector::new(asked, clock.clone())));
-        Self { settings, keys, introspector, outliving: AtomicU64::new(0) }
+        let listed = settings.status_list.clone();
+        let status_lists =
+            listed.map(|listed| Arc::new(StatusLists::new(Arc::clone(&settings.name), listed, clock.clone())));
+        Self { settings, keys, introspector, status_lists, outliving: AtomicU64::new(0) }
     }
 
     /// Counts a token that a revocation may not last for, and tells the operator of the first.
-    fn check_life(&self, token: &VerifiedToken, revocations: &Revocations, now: UnixSeconds) {
-        if token.outlives(revocations, now) && self.outliving.fetch_add(1, Ordering::Relaxed) == 0 {
+    fn check_life(&self, verdict: &Verdict, revocations: &Revocations, now: UnixSeconds) {
+        if verdict.outlives(revocations, now) && self.outliving.fetch_add(1, Ordering::Relaxed) == 0 {
             tracing::warn!(
                 issuer = &*self.settings.name,
                 keep_s = revocations.keep().as_secs(),
@@ -101,8 +111,8 @@ impl Verifier {
     }
 
     /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates,
-    /// the generation of the keys or the deny-list. `memo` is the connection's, `asks` the route's. Never waits: that is for whoever
-    /// gets an `Inquiry`.
+    /// the generation of the keys, the deny-list or the status list. `memo` is the connection's, `asks` the route's. Never
+    /// waits: that is for whoever gets an `Inquiry` or a `Pending`.
     pub fn verify<'v>(
         &'v self,
         bearer: &Bearer<'v>,
@@ -111,12 +121,12 @@ impl Verifier {
         now: UnixSeconds,
     ) -> Verification<'v> {
         if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.holds(asks, now)) {
-            return Verification::Decided(VerifiedToken::check(verdict, &self.revocations, now), CacheUse::Hit);
+            return self.decide(verdict, CacheUse::Hit, now);
         }
         let digest = cache::digest(bearer.token());
         if let Some(verdict) = self.cache.find(&digest).filter(|verdict| verdict.holds(asks, now)) {
             memo.keep(bearer.token(), self.id, &verdict);
-            return Verification::Decided(VerifiedToken::check(verdict, &self.revocations, now), CacheUse::Hit);
+            return self.decide(verdict, CacheUse::Hit, now);
         }
         if let Some(inquiry) = Inquiry::about(bearer.token(), digest, self, asks, now) {
             return match inquiry.refused() {
@@ -124,14 +134,25 @@ impl Verifier {
                 None => Verification::Ask(inquiry),
             };
         }
-        let fresh = jwt::verify(bearer.token(), self, now).and_then(|verdict| {
-            let verdict = Arc::new(verdict);
-            let token = VerifiedToken::check(Arc::clone(&verdict), &self.revocations, now)?;
-            token.issuer().check_life(&token, &self.revocations, now);
+        let verdict = match jwt::verify(bearer.token(), self, now) {
+            Ok(verdict) => Arc::new(verdict),
+            Err(refusal) => return Verification::Decided(Err(refusal), CacheUse::Miss),
+        };
+        let decided = self.decide(Arc::clone(&verdict), CacheUse::Miss, now);
+        if !matches!(decided, Verification::Decided(Err(_), _)) {
+            verdict.issuer().check_life(&verdict, &self.revocations, now);
             self.cache.store(digest, verdict);
-            Ok(token)
-        });
-        Verification::Decided(fresh, CacheUse::Miss)
+        }
+        decided
+    }
+
+    /// What can be said now of a token whose verdict this is.
+    fn decide(&self, verdict: Arc<Verdict>, cache: CacheUse, now: UnixSeconds) -> Verification<'_> {
+        match VerifiedToken::check(verdict, &self.revocations, now) {
+            Ok(Checked::Good(token)) => Verification::Decided(Ok(token), cache),
+            Ok(Checked::Pending(verdict)) => Verification::Wait(Pending::new(verdict, cache, &self.revocations, now)),
+            Err(refusal) => Verification::Decided(Err(refusal), cache),
+        }
     }
 
     /// A token was seen where everybody can read it: if it is a good one, it is good no more. Nothing is kept of one that
@@ -139,14 +160,14 @@ impl Verifier {
     /// it by, and an opaque one is known only while it is remembered.
     pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) {
         let remembered = self.cache.find(&cache::digest(token));
-        let verdict = match remembered {
-            Some(verdict) => VerifiedToken::check(verdict, &self.revocations, now),
-            None => jwt::verify(token, self, now)
-                .and_then(|verdict| VerifiedToken::check(Arc::new(verdict), &self.revocations, now)),
-        };
-        let Ok(token) = verdict else { return };
-        let issuer = &token.issuer().settings;
-        match token.revoke(&self.revocations, now) {
+        let verdict = remembered.map_or_else(|| jwt::verify(token, self, now).map(Arc::new), Ok);
+        let Ok(verdict) = verdict else { return };
+        // A status list is not waited for: to revoke what it revoked does no harm.
+        if verdict.check(&self.revocations, now).is_err() {
+            return;
+        }
+        let issuer = &verdict.issuer().settings;
+        match verdict.revoke(&self.revocations, now) {
             Some(Ok(())) => tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and is revoked"),
             Some(Err(refused)) => tracing::error!(%refused, "a token was sent in a URL and could not be revoked"),
             None => {

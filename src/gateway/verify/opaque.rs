@@ -3,7 +3,7 @@
 
 use super::cache::{Digest, VerdictCache};
 use super::introspect::{Finding, Question};
-use super::token::{Verdict, VerifiedToken};
+use super::token::{Checked, Verdict, VerifiedToken};
 use super::{Issuer, Verifier, jwt};
 use crate::clock::UnixSeconds;
 use crate::gateway::reason::Reason;
@@ -91,9 +91,15 @@ impl<'v> Inquiry<'v> {
         } else {
             introspector.ask(&question, self.now).await
         };
-        let token = VerifiedToken::check(finding?, self.revocations, self.now)?;
-        issuer.check_life(&token, self.revocations, self.now);
-        Ok(token)
+        let verdict = finding?;
+        match VerifiedToken::check(Arc::clone(&verdict), self.revocations, self.now)? {
+            Checked::Good(token) => {
+                issuer.check_life(&verdict, self.revocations, self.now);
+                Ok(token)
+            }
+            // An answer is the status: it has none of its own.
+            Checked::Pending(_) => Err(Reason::Internal.into()),
+        }
     }
 }
 

@@ -3,6 +3,7 @@
 use super::Issuer;
 use super::identity::{self, Texts};
 use super::opaque::Asks;
+use super::status::{self, Standing, StatusLists};
 use crate::clock::UnixSeconds;
 use crate::config::limits::AUDIENCES_MAX;
 use crate::gateway::observe::line;
@@ -12,6 +13,7 @@ use crate::oauth::claims::{Claims, Detail};
 use crate::oauth::confirmation::Confirmation;
 use crate::oauth::grant::Grant;
 use crate::oauth::scope::Scopes;
+use crate::oauth::status_list::{Reference, Status};
 use crate::state::revocations::{Bearer, Refused, Revocation, Revocations, Whose};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -50,6 +52,16 @@ struct Rare {
     authenticated: Option<UnixSeconds>,
     details: Vec<Detail>,
     confirmation: Option<Confirmation>,
+    status: Option<Status>,
+}
+
+/// What time has left of a verdict.
+#[derive(Debug)]
+pub(super) enum Checked {
+    /// It is as good as ever.
+    Good(VerifiedToken),
+    /// It is, unless its status list says otherwise, which must be fetched first.
+    Pending(Arc<Verdict>),
 }
 
 /// Some of an issuer's audiences, by their places in its list. One for another resource server is in no list of ours.
@@ -92,32 +104,18 @@ pub enum Holder {
 }
 
 impl VerifiedToken {
-    /// The checks that time can undo.
-    pub(super) fn check(verdict: Arc<Verdict>, revocations: &Revocations, now: UnixSeconds) -> Result<Self, Refusal> {
-        verdict.check_dates(now)?;
-        if verdict.is_revoked(revocations, now) {
-            return Err(Reason::TokenRevoked.into());
-        }
-        Ok(Self(verdict))
-    }
-
-    /// Puts it on the deny-list for as long as it lives; `None` where it has no name to stand there by.
-    pub(super) fn revoke(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Result<(), Refused>> {
-        let Verdict { issuer, texts, .. } = &*self.0;
-        let revocation = Revocation {
-            issuer: &issuer.settings.issuer,
-            whose: Whose::Token(texts.identity_field(identity::TOKEN_ID)?),
-            issued_before: None,
-            until: Some(self.ends()),
-        };
-        Some(revocations.revoke_at_once(&revocation, now))
-    }
-
-    /// Whether it lives longer than the deny-list remembers it.
-    pub(super) fn outlives(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
-        let Verdict { issuer, expires, .. } = &*self.0;
-        let end = expires.0.saturating_add(seconds(issuer.settings.leeway));
-        end.saturating_sub(now.0) > seconds(revocations.keep())
+    /// The checks that time can undo. The status list comes last, so that only a good token makes us fetch one
+    /// (draft-ietf-oauth-status-list §8.3).
+    pub(super) fn check(
+        verdict: Arc<Verdict>,
+        revocations: &Revocations,
+        now: UnixSeconds,
+    ) -> Result<Checked, Refusal> {
+        verdict.check(revocations, now)?;
+        Ok(match verdict.standing(now)? {
+            Standing::Valid => Checked::Good(Self(verdict)),
+            Standing::Unknown => Checked::Pending(verdict),
+        })
     }
 
     /// The scopes granted.
@@ -224,6 +222,53 @@ impl Verdict {
         Self::new(Arc::clone(issuer), (issuer.keys.generation(), source), expires, claims)
     }
 
+    /// Whether it is valid by its dates and not on the deny-list.
+    pub(super) fn check(&self, revocations: &Revocations, now: UnixSeconds) -> Result<(), Refusal> {
+        self.check_dates(now)?;
+        if self.is_revoked(revocations, now) { Err(Reason::TokenRevoked.into()) } else { Ok(()) }
+    }
+
+    /// What its issuer's status lists say of it.
+    fn standing(&self, now: UnixSeconds) -> Result<Standing, Refusal> {
+        match self.rare.as_ref().and_then(|rare| rare.status.as_ref()) {
+            None => Ok(Standing::Valid),
+            Some(Status::Foreign) => Err(status::foreign()),
+            Some(Status::Listed(_)) => {
+                let (lists, reference) = self.listed().ok_or(Reason::Internal)?;
+                lists.look_up(reference, self.issued, self.key_generation, now)
+            }
+        }
+    }
+
+    /// Its place in a status list.
+    pub(super) fn listed(&self) -> Option<(&StatusLists, &Reference)> {
+        match self.rare.as_ref()?.status.as_ref()? {
+            Status::Listed(reference) => Some((self.issuer.status_lists.as_ref()?, reference)),
+            Status::Foreign => None,
+        }
+    }
+
+    /// Whose it is.
+    pub(super) fn issuer(&self) -> &Arc<Issuer> {
+        &self.issuer
+    }
+
+    /// Puts it on the deny-list for as long as it lives; `None` where it has no name to stand there by.
+    pub(super) fn revoke(&self, revocations: &Revocations, now: UnixSeconds) -> Option<Result<(), Refused>> {
+        let revocation = Revocation {
+            issuer: &self.issuer.settings.issuer,
+            whose: Whose::Token(self.texts.identity_field(identity::TOKEN_ID)?),
+            issued_before: None,
+            until: Some(self.ends()),
+        };
+        Some(revocations.revoke_at_once(&revocation, now))
+    }
+
+    /// Whether it lives longer than the deny-list remembers it.
+    pub(super) fn outlives(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
+        self.ends().0.saturating_sub(now.0) > seconds(revocations.keep())
+    }
+
     /// Whether it has begun and has not ended.
     pub(super) fn check_dates(&self, now: UnixSeconds) -> Result<(), Refusal> {
         if now >= self.ends() {
@@ -321,6 +366,7 @@ impl Rare {
             authenticated: claims.authenticated,
             details: std::mem::take(&mut claims.details),
             confirmation: claims.confirmation,
+            status: claims.status.take(),
         };
         (rare != Self::default()).then(|| Box::new(rare))
     }
@@ -351,7 +397,7 @@ impl Holder {
     }
 }
 
-fn seconds(duration: Duration) -> i64 {
+pub(super) fn seconds(duration: Duration) -> i64 {
     i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 

@@ -11,6 +11,7 @@ pub mod proofs;
 pub mod reasons;
 pub mod server;
 pub mod statements;
+pub mod status_list;
 pub mod tls;
 pub mod tokens;
 pub mod wire;

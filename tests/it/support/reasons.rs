@@ -14,6 +14,7 @@ pub fn description(reason: &str) -> &'static str {
         "token_expired" => "The access token expired",
         "token_inactive" => "The access token is not active",
         "token_revoked" => "The access token was revoked",
+        "token_status" => "The access token was revoked or suspended",
         "token_early" => "The access token is not valid yet",
         "sender_unproven" => "The access token is bound to a sender whose proof is not accepted here",
         "sender_unbound" => "The access token is not bound to its sender, which this resource demands",
