@@ -12,6 +12,7 @@ pub use request::request;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
+use miniz_oxide::deflate::compress_to_vec_zlib;
 use scopegate::config::limits::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
@@ -21,6 +22,7 @@ use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
 use scopegate::oauth::security_event;
+use scopegate::oauth::status_list::{Status, StatusList};
 use serde_json::Value;
 use std::path::Path;
 
@@ -34,6 +36,7 @@ pub const TARGETS: [Target; 12] = [
     ("claims", claims),
     ("introspection", introspection),
     ("security_event", security_event),
+    ("status_list", status_list),
     ("keys", keys),
     ("jws", jws),
     ("certificate", certificate),
@@ -104,9 +107,10 @@ pub fn bearer(data: &[u8]) {
 /// Claims that pass are those that another reader of JSON sees.
 pub fn claims(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let Ok(claims) =
-        claims::parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") })
-    else {
+    let Ok(claims) = claims::parse(
+        json,
+        Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true },
+    ) else {
         return;
     };
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
@@ -128,6 +132,12 @@ pub fn claims(data: &[u8]) {
         assert!(date.is_none_or(|date| date.0 >= 0 && seen.is_some_and(|seen| date.0 as f64 <= seen)), "{name} grew");
     }
     assert_eq!(members.contains_key("cnf"), claims.confirmation.is_some());
+    assert_eq!(members.contains_key("status"), claims.status.is_some());
+    if let Some(Status::Listed(place)) = &claims.status {
+        let seen = &members["status"]["status_list"];
+        assert_eq!((seen["idx"].as_u64(), seen["uri"].as_str()), (Some(place.index), Some(&*place.uri)));
+        assert_eq!(members["status"].as_object().map(|mechanisms| mechanisms.len()), Some(1));
+    }
     let audiences = match members.get("aud") {
         Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
         Some(one) => vec![one.as_str().expect("a text")],
@@ -140,7 +150,7 @@ pub fn claims(data: &[u8]) {
 /// reader sees; so it is within a signed answer.
 pub fn introspection(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let names = Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp") };
+    let names = Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true };
     let seen = serde_json::from_str::<Value>(json).ok();
     if let Ok(answer) = introspection::parse(json, names) {
         agree(&answer, seen.as_ref().expect("it was read before"));
@@ -192,6 +202,31 @@ fn has_text(value: &Value, text: &str) -> bool {
         Value::Object(members) => members.values().any(|one| has_text(one, text)),
         Value::Null | Value::Bool(_) | Value::Number(_) => false,
     }
+}
+
+/// A list that passes keeps to its bound, and packed anew it is the same list.
+pub fn status_list(data: &[u8]) {
+    let Ok(json) = std::str::from_utf8(data) else { return };
+    let Ok(list) = StatusList::parse(json, STATUS_BYTES_MAX) else { return };
+    let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
+    assert_eq!(seen["sub"].as_str(), Some(list.uri.as_str()));
+    assert!(seen["iat"].as_f64().is_some_and(|seen| list.issued.0 as f64 <= seen));
+    let bits = seen["status_list"]["bits"].as_u64().expect("it was read before");
+    let per_octet = 8 / bits;
+    let count = (0..).take_while(|index| list.statuses.get(*index).is_some()).count() as u64;
+    assert!(count.is_multiple_of(per_octet) && count / per_octet <= STATUS_BYTES_MAX as u64);
+    let octets: Vec<u8> = (0..count / per_octet)
+        .map(|octet| {
+            (0..per_octet).fold(0, |all, place| {
+                let status = list.statuses.get(octet * per_octet + place).expect("it is before the end");
+                all | status << (place * bits)
+            })
+        })
+        .collect();
+    let mut anew = seen;
+    anew["status_list"]["lst"] = URL_SAFE_NO_PAD.encode(compress_to_vec_zlib(&octets, 1)).into();
+    let anew = StatusList::parse(&anew.to_string(), STATUS_BYTES_MAX).expect("it is a list");
+    assert_eq!(anew.statuses, list.statuses);
 }
 
 /// No secret, no private key and no surplus one gets in.
@@ -264,4 +299,6 @@ pub(crate) fn dechunked<'w>(pieces: impl Iterator<Item = &'w [u8]>) -> Option<(V
     Some((body, chunks.is_over(), buffer.to_vec()))
 }
 
+/// Small, so that the engine reaches it.
+const STATUS_BYTES_MAX: usize = 4096;
 const ALGORITHMS: [&str; 9] = ["RS256", "RS384", "RS512", "PS256", "PS384", "PS512", "ES256", "ES384", "EdDSA"];
