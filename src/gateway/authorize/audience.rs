@@ -5,7 +5,7 @@ use crate::config;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::Issuer;
-use crate::gateway::verify::token::Audiences;
+use crate::gateway::verify::audiences::Audiences;
 use std::sync::Arc;
 
 /// The audiences that a route accepts.

@@ -1,6 +1,7 @@
 //! VERIFY: a bearer token becomes a `VerifiedToken`, or is refused. Order: issuer, that issuer's keys only, algorithm,
 //! claims, signature; then on every request, cached or not: dates, key generation, revocations, status list.
 
+pub mod audiences;
 pub mod cache;
 pub mod events;
 pub mod identity;

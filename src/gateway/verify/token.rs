@@ -1,11 +1,11 @@
 //! The value that proves a token was verified. Made only here, and only for the moment it was asked about.
 
 use super::Issuer;
+use super::audiences::Audiences;
 use super::identity::{self, Texts};
 use super::opaque::Asks;
 use super::status::{self, Standing, StatusLists};
 use crate::clock::UnixSeconds;
-use crate::config::limits::AUDIENCES_MAX;
 use crate::gateway::observe::line;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -62,24 +62,6 @@ pub(super) enum Checked {
     Good(VerifiedToken),
     /// It is, unless its status list says otherwise, which must be fetched first.
     Pending(Arc<Verdict>),
-}
-
-/// Some of an issuer's audiences, by their places in its list. One for another resource server is in no list of ours.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Audiences(u64);
-
-impl Audiences {
-    /// Which of `all` are `wanted`. Only the first 64 count, which is as many as a configuration may have.
-    pub fn among(wanted: &[impl AsRef<str>], all: &[Box<str>]) -> Self {
-        let is_wanted = |one: &str| wanted.iter().any(|wanted| wanted.as_ref() == one);
-        let places = all.iter().take(AUDIENCES_MAX).enumerate().filter(|(_, one)| is_wanted(one));
-        Self(places.fold(0, |set, (place, _)| set | 1 << place))
-    }
-
-    /// Whether they have one in common.
-    pub fn overlap(self, other: Self) -> bool {
-        self.0 & other.0 != 0
-    }
 }
 
 /// How we know.
