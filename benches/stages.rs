@@ -217,7 +217,7 @@ fn knowing_certificates(c: &mut Criterion) {
     });
     let certificate = ClientCertificate::new(der, Vouched::No);
     let bank = Bank::open(0, 16);
-    let thumbprint = base64::engine::general_purpose::URL_SAFE_NO_PAD.encode(certificate.thumbprint());
+    let thumbprint = URL_SAFE_NO_PAD.encode(certificate.thumbprint());
     let bound = bank.issuer.token_with("ES256", 0, &format!(r#","cnf":{{"x5t#S256":"{thumbprint}"}}"#));
     for (name, token, certificate) in [
         ("verify and grant: unbound", bank.issuer.token("ES256", 0), None),
