@@ -10,7 +10,7 @@ use crate::config::tls::ClientCertificates;
 use crate::config::{self, Settings};
 use crate::gateway::Worker;
 use crate::gateway::observe::access_log::{self, LogControl};
-use crate::gateway::policy::{Parts, Policy, UNROUTED};
+use crate::gateway::policy::{Parts, Policy};
 use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
 use crate::oauth::origin::Origin;
@@ -165,9 +165,7 @@ impl Gateway {
             tls.store(acceptor);
         }
         let policy = shared.policy.load();
-        let is_used =
-            |label: &str| label == UNROUTED || policy.router.routes().iter().any(|route| *route.path == *label);
-        shared.metrics.forget(is_used);
+        shared.metrics.forget(|label| policy.has_label(label));
         self.control.issuers_changed();
         Ok(())
     }

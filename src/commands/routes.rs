@@ -1,10 +1,13 @@
-//! `scopegate routes FILE`: what a configuration lets through, one line per method and path.
+//! `scopegate routes FILE`: what a configuration lets through, one line per method and path; at the end the paths that
+//! the gateway itself answers.
 
 use crate::config::demands::{Demands, StepUp};
+use crate::config::resources::Resource;
 use crate::config::routes::{Access, Route};
 use crate::config::{self, Settings};
 use crate::oauth::scope::ScopeToken;
 use serde::Serialize;
+use std::borrow::Cow;
 use std::fmt::Display;
 use std::io::{self, Write};
 use std::path::Path;
@@ -22,7 +25,8 @@ pub enum Form {
 /// Lists the routes in the order of the file.
 pub fn run(config: &Path, form: Form, output: &mut impl Write) -> anyhow::Result<ExitCode> {
     let settings = config::load(config)?;
-    let rows: Vec<Row<'_>> = settings.routes.iter().flat_map(|route| rows(&settings, route)).collect();
+    let documents = settings.resources.iter().flat_map(documents);
+    let rows: Vec<Row<'_>> = settings.routes.iter().flat_map(|route| rows(&settings, route)).chain(documents).collect();
     match form {
         Form::Table => table(&rows, output)?,
         Form::Json => {
@@ -39,7 +43,7 @@ pub fn run(config: &Path, form: Form, output: &mut impl Write) -> anyhow::Result
 #[derive(Serialize)]
 struct Row<'s> {
     method: &'s str,
-    path: &'s str,
+    path: Cow<'s, str>,
     /// Empty: every host.
     hosts: &'s [Box<str>],
     /// `open` or `token`.
@@ -56,25 +60,18 @@ struct Row<'s> {
     audience: Vec<&'s str>,
     /// Which further checks there are.
     further: Vec<&'static str>,
-    upstream: &'s str,
+    /// `None`: the gateway answers itself.
+    upstream: Option<&'s str>,
     body_bytes_max: u64,
 }
 
 fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Row<'s>> {
     route.methods.iter().map(move |method| {
         let row = Row {
-            method: method.as_str(),
-            path: &route.path,
             hosts: &route.hosts,
-            access: "open",
-            scopes: Vec::new(),
-            any_scope: Vec::new(),
-            grants: Vec::new(),
-            issuers: Vec::new(),
-            audience: Vec::new(),
-            further: Vec::new(),
-            upstream: settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name),
+            upstream: settings.upstreams.get(route.upstream).map(|upstream| &*upstream.name),
             body_bytes_max: route.body_bytes_max,
+            ..Row::open(method.as_str(), (&*route.path).into())
         };
         match &route.access {
             Access::Open => row,
@@ -95,6 +92,30 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             },
         }
     })
+}
+
+/// The metadata of a resource, which needs no token.
+fn documents(resource: &Resource) -> impl Iterator<Item = Row<'_>> {
+    ["GET", "HEAD"].into_iter().map(|method| Row::open(method, resource.metadata_path().into()))
+}
+
+impl<'s> Row<'s> {
+    fn open(method: &'s str, path: Cow<'s, str>) -> Self {
+        Self {
+            method,
+            path,
+            hosts: &[],
+            access: "open",
+            scopes: Vec::new(),
+            any_scope: Vec::new(),
+            grants: Vec::new(),
+            issuers: Vec::new(),
+            audience: Vec::new(),
+            further: Vec::new(),
+            upstream: None,
+            body_bytes_max: 0,
+        }
+    }
 }
 
 fn further(demands: &Demands) -> Vec<&'static str> {
@@ -128,11 +149,11 @@ fn table(rows: &[Row<'_>], output: &mut impl Write) -> io::Result<()> {
 fn cells(row: &Row<'_>) -> [String; 6] {
     [
         row.method.to_owned(),
-        row.path.to_owned(),
+        row.path.to_string(),
         listed(row.hosts, "any"),
         demand(row),
         if row.access == "open" { "-".to_owned() } else { listed(&row.grants, "any") },
-        row.upstream.to_owned(),
+        row.upstream.unwrap_or("-").to_owned(),
     ]
 }
 
@@ -170,15 +191,17 @@ mod tests {
     #[test]
     fn the_table_is_aligned() {
         let expected = "\
-METHOD  PATH                             HOST                                  SCOPES                                   GRANTS              UPSTREAM
-GET     /accounts                        any                                   accounts                                 authorization_code  accounts
-GET     /accounts/{account_id}/balances  api.bank.example,localhost,127.0.0.1  accounts                                 authorization_code  accounts
-GET     /consents/{consent_id}/balances  any                                   accounts +consent +step_up               any                 accounts
-POST    /standing-orders                 any                                   +authorization_details                   any                 payments
-GET     /cards                           any                                   cards +customer_token +required_headers  any                 accounts
-POST    /payments                        any                                   payments|payments:write                  any                 payments
-GET     /health                          any                                   open                                     -                   accounts
-HEAD    /health                          any                                   open                                     -                   accounts
+METHOD  PATH                                   HOST                                  SCOPES                                   GRANTS              UPSTREAM
+GET     /accounts                              any                                   accounts                                 authorization_code  accounts
+GET     /accounts/{account_id}/balances        api.bank.example,localhost,127.0.0.1  accounts                                 authorization_code  accounts
+GET     /consents/{consent_id}/balances        any                                   accounts +consent +step_up               any                 accounts
+POST    /standing-orders                       any                                   +authorization_details                   any                 payments
+GET     /cards                                 any                                   cards +customer_token +required_headers  any                 accounts
+POST    /payments                              any                                   payments|payments:write                  any                 payments
+GET     /health                                any                                   open                                     -                   accounts
+HEAD    /health                                any                                   open                                     -                   accounts
+GET     /.well-known/oauth-protected-resource  any                                   open                                     -                   -
+HEAD    /.well-known/oauth-protected-resource  any                                   open                                     -                   -
 ";
         assert_eq!(said(Form::Table), expected);
     }
@@ -200,6 +223,6 @@ HEAD    /health                          any                                   o
             "upstream": "accounts",
             "body_bytes_max": 1_048_576,
         });
-        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (8, &expected));
+        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (10, &expected));
     }
 }

@@ -270,7 +270,7 @@ fn word(value: &Value<'_>) -> Option<Box<str>> {
     })
 }
 
-fn scope(text: &str) -> Result<ScopeToken, Problem> {
+pub(super) fn scope(text: &str) -> Result<ScopeToken, Problem> {
     text.parse().map_err(|_| {
         let problem = Problem::new("is not a scope");
         if text.contains(' ') {

@@ -19,6 +19,7 @@ pub mod profile;
 mod quantity;
 mod reader;
 pub mod required;
+pub mod resources;
 pub mod revocations;
 mod role;
 pub mod routes;
@@ -42,6 +43,7 @@ use limits::Limits;
 use network::Network;
 use profile::Profile;
 use reader::{Context, Value};
+use resources::Resource;
 use revocations::Revocations;
 use routes::Route;
 use status_list::StatusLists;
@@ -130,8 +132,10 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         vouches: server.as_ref().is_none_or(Server::vouches),
         limits: limits.as_ref().unwrap_or(&fallback),
         errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),
+        has_metadata: server.as_ref().is_some_and(|server| server.public_origin.is_some()),
     };
     let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
+    let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
         server: server?,
         admin: admin?,
@@ -139,6 +143,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         issuers: issuers?,
         upstreams: upstreams?,
         routes: routes?,
+        resources: resources?,
         limits: limits?,
         revocations: revocations?,
         dpop: dpop?,
@@ -162,6 +167,8 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// What is let through, and on which terms.
     pub routes: Vec<Route>,
+    /// What third parties are told of it; none where no public origin is known.
+    pub resources: Vec<Resource>,
     /// The bounds that operators may move.
     pub limits: Limits,
     /// The deny-list.
@@ -289,7 +296,7 @@ pub struct ClaimNames {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 11] = [
+const SECTIONS: [&str; 12] = [
     "server",
     "admin",
     "access_log",
@@ -301,6 +308,7 @@ const SECTIONS: [&str; 11] = [
     "events",
     "upstreams",
     "routes",
+    "resources",
 ];
 
 #[cfg(test)]

@@ -8,7 +8,7 @@ use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
-use super::{Issuer, address};
+use super::{Issuer, address, resources};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 
@@ -56,6 +56,8 @@ pub(super) struct Known<'n> {
     pub(super) limits: &'n Limits,
     /// Where a route says nothing else.
     pub(super) errors: Envelope,
+    /// Whether the gateway itself answers below the well-known path of resources.
+    pub(super) has_metadata: bool,
 }
 
 impl Access {
@@ -81,7 +83,7 @@ pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
         if section.find("access").is_none() && asks_for_tokens.is_none() {
             asks_for_tokens = Some(item.clone());
         }
-        let matcher = matcher(&section);
+        let matcher = matcher(&section, known.has_metadata);
         let terms = terms(&section, matcher.as_ref().map(|matcher| &matcher.template), known);
         routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| route(matcher, terms)));
         if let Some(matcher) = matcher {
@@ -130,9 +132,16 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
     }
 }
 
-fn matcher<'c>(section: &Section<'c>) -> Option<Matcher<'c>> {
+fn matcher<'c>(section: &Section<'c>, has_metadata: bool) -> Option<Matcher<'c>> {
     let path = section.need("path");
     let template = path.as_ref().and_then(|value| value.parse(template::parse));
+    if let (Some(value), Some(template)) = (&path, &template)
+        && has_metadata
+        && resources::is_reserved(&template.text)
+    {
+        let problem = Problem::new("the gateway itself answers there, with the metadata of `resources`");
+        value.refuse(problem.hint("remove the route"));
+    }
     let methods = section.need("methods").and_then(|value| distinct(value.list()?, |item| item.parse(method)));
     let hosts = section.read_or("hosts", Vec::new(), |value| distinct(value.list()?, |item| item.parse(host)));
     Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })

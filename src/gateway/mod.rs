@@ -17,6 +17,7 @@ pub mod policy;
 pub mod read;
 pub mod reason;
 pub mod refusal;
+pub mod resource;
 pub mod respond;
 pub mod route;
 pub mod verify;

@@ -18,7 +18,7 @@ use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::Memo;
 use super::verify::token::VerifiedToken;
-use super::{Plan, Worker, cors, credentials, read, route};
+use super::{Plan, Worker, cors, credentials, read, resource, route};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
 use http::request::Parts;
@@ -63,7 +63,8 @@ impl Worker {
     }
 
     /// Read, route, credentials, verify, authorize, assert, forward. The order is that of the error table: a token in the
-    /// query is refused even where there is no route, and an unknown path is 404 with or without a token.
+    /// query is refused even where there is no route, and an unknown path is 404 with or without a token. The documents
+    /// about resources end the path before there is a route, and so before there can be a permit.
     async fn carry(
         &self,
         plan: &Plan,
@@ -80,6 +81,10 @@ impl Worker {
                 credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
             }
         })?;
+        if let Some(document) = resource::document(&policy.resources, &head)? {
+            record.documented(document);
+            return Ok(Carried::Answered(respond::tell(document)));
+        }
         if let Some(preflight) = cors::preflight(&policy.router, &head) {
             return Ok(Carried::Answered(preflight));
         }
@@ -170,7 +175,8 @@ enum Carried {
 fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {
     record.refused(refusal.reason());
     let stamp = record.stamp();
-    let mut response = respond::refuse(refusal, &plan.policy.texts, record.envelope(), record.told(&stamp));
+    let challenges = record.route().map_or(plan.policy.resources.of_nobody(), |route| &route.challenges);
+    let mut response = respond::refuse(refusal, challenges, record.envelope(), record.told(&stamp));
     record.echo(response.headers_mut());
     response
 }

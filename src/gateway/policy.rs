@@ -10,6 +10,7 @@ use super::cors::Cors;
 use super::envelope;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
+use super::resource::Resources;
 use super::route::Router;
 use super::verify::Verifier;
 use super::verify::events::Reception;
@@ -30,6 +31,8 @@ pub struct Policy {
     pub generation: u64,
     /// Which route a request is for.
     pub router: Router,
+    /// What clients are told of the resources behind the routes.
+    pub resources: Resources,
     /// Whose tokens are accepted.
     pub verifier: Arc<Verifier>,
     /// Whose security events are taken.
@@ -42,7 +45,7 @@ pub struct Policy {
     pub certificates: Terms,
     /// In the configuration's order; `Route::upstream` is a place in it.
     pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
-    /// What answers and forwarded requests carry.
+    /// What forwarded requests carry.
     pub texts: Texts,
     /// Bounds of the head, in bytes.
     pub target_bytes_max: usize,
@@ -81,6 +84,8 @@ pub struct Route {
     pub entry: Entry,
     /// The field of the customer's token, where two are needed.
     pub customer_token: Option<HeaderName>,
+    /// What a refused client is told to bring.
+    pub challenges: Arc<Challenges>,
     /// Whom to ask about opaque tokens.
     pub asks: Asks,
     /// Place in `Policy::upstreams`.
@@ -111,8 +116,6 @@ pub enum Entry {
 /// Header values made once.
 #[derive(Debug)]
 pub struct Texts {
-    /// What a refused client is told to bring.
-    pub challenges: Challenges,
     via_11: HeaderValue,
     via_10: HeaderValue,
 }
@@ -121,11 +124,14 @@ impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
     pub fn compile(settings: &Settings, generation: u64, parts: Parts, metrics: &Metrics) -> Self {
         let Parts { verifier, senders, keys } = parts;
-        let compile = |(place, route)| (Route::compile(place, route, settings, (&verifier, metrics)), route);
+        let resources = Resources::compile(settings, metrics);
+        let known = (&*verifier, &resources, metrics);
+        let compile = |(place, route)| (Route::compile(place, route, settings, known), route);
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
             generation,
             router: Router::new(routes.collect()),
+            resources,
             events: settings.events.as_ref().map(|events| reception(events, &verifier)),
             verifier,
             senders,
@@ -148,6 +154,13 @@ impl Policy {
             unrouted: metrics.route(UNROUTED),
         }
     }
+
+    /// Whether requests are counted under this label.
+    pub fn has_label(&self, label: &str) -> bool {
+        label == UNROUTED
+            || self.router.routes().iter().any(|route| *route.path == *label)
+            || self.resources.documents().iter().any(|document| *document.path == *label)
+    }
 }
 
 fn reception(events: &config::events::Events, verifier: &Verifier) -> Reception {
@@ -160,7 +173,7 @@ impl Route {
         place: usize,
         route: &config::routes::Route,
         settings: &Settings,
-        (verifier, metrics): (&Verifier, &Metrics),
+        (verifier, resources, metrics): (&Verifier, &Resources, &Metrics),
     ) -> Self {
         let (entry, asks) = match &route.access {
             Access::Open => (Entry::Open, Asks::Nobody),
@@ -178,6 +191,7 @@ impl Route {
             path: route.path.clone(),
             entry,
             customer_token,
+            challenges: resources.of_route(&route.path, settings),
             asks,
             upstream: route.upstream,
             body_bytes_max: route.body_bytes_max,
@@ -199,17 +213,9 @@ impl Texts {
             HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
                 .expect("config takes only tokens")
         };
-        Self {
-            challenges: Challenges::new(
-                &settings.server.realm,
-                settings.dpop.as_ref().map(|dpop| dpop.algorithms.as_slice()),
-                None,
-            ),
-            via_11: via("1.1"),
-            via_10: via("1.0"),
-        }
+        Self { via_11: via("1.1"), via_10: via("1.0") }
     }
 }
 
 /// The label of requests that match no route. No template is empty, so it is nobody else's.
-pub const UNROUTED: &str = "";
+const UNROUTED: &str = "";

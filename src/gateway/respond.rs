@@ -5,11 +5,11 @@ use super::envelope::{self, Told};
 use super::forward::body::{Broken, ResponseBody};
 use super::http1::fields::Fields;
 use super::observe::record::{End, Record};
-use super::policy::Texts;
 use super::reason::{Afterwards, Reason};
 use super::refusal::{Extra, Refusal};
+use super::resource::Document;
 use crate::config::envelope::Envelope;
-use crate::oauth::challenge::Attributes;
+use crate::oauth::challenge::{Attributes, Challenges};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Response, StatusCode, header};
 use hyper::body::{Body, Frame, SizeHint};
@@ -39,8 +39,16 @@ pub fn pass(mut response: Response<ResponseBody>, nonce: Option<HeaderValue>) ->
     response.map(Content::Theirs)
 }
 
-/// The answer to a refused request.
-pub fn refuse(refusal: &Refusal, texts: &Texts, envelope: Envelope, told: Told<'_>) -> Response<Content> {
+/// The metadata of a resource. It may be kept, and a change of it is everywhere soon (RFC 9728 §3.2, §7.10).
+pub fn tell(document: &Document) -> Response<Bytes> {
+    let mut response = Response::new(document.json.clone());
+    response.headers_mut().insert(header::CONTENT_TYPE, JSON);
+    response.headers_mut().insert(header::CACHE_CONTROL, FIVE_MINUTES);
+    response
+}
+
+/// The answer to a refused request. `challenges` are those of the resource that was asked for.
+pub fn refuse(refusal: &Refusal, challenges: &Challenges, envelope: Envelope, told: Told<'_>) -> Response<Content> {
     let reason = refusal.reason();
     let (kind, body) = envelope::write(envelope, reason, told).unzip();
     let mut response = Response::new(Content::Ours(Some(body.unwrap_or_default())));
@@ -51,7 +59,7 @@ pub fn refuse(refusal: &Refusal, texts: &Texts, envelope: Envelope, told: Told<'
     }
     // RFC 9111 §3.5: an answer about one caller's rights is no one else's.
     fields.insert(header::CACHE_CONTROL, NO_STORE);
-    if let Some(challenge) = challenge_for(refusal, texts) {
+    if let Some(challenge) = challenge_for(refusal, challenges) {
         fields.insert(header::WWW_AUTHENTICATE, challenge);
     }
     match refusal.extra() {
@@ -72,8 +80,8 @@ pub fn follow(response: Response<Content>, record: Box<Record>) -> Response<Answ
 }
 
 /// RFC 9110 §11.6.1: every 401 carries a challenge; RFC 6750 §3.1: without a token it carries no error.
-fn challenge_for(refusal: &Refusal, texts: &Texts) -> Option<HeaderValue> {
-    let (reason, challenges) = (refusal.reason(), &texts.challenges);
+fn challenge_for(refusal: &Refusal, challenges: &Challenges) -> Option<HeaderValue> {
+    let reason = refusal.reason();
     let attributes = match (refusal.extra(), reason.code()) {
         (Extra::Challenge(attributes), _) => attributes.clone(),
         (_, Some(code)) => Attributes::error(code, reason.description()),
@@ -165,6 +173,8 @@ impl Content {
     }
 }
 
+const JSON: HeaderValue = HeaderValue::from_static("application/json");
+const FIVE_MINUTES: HeaderValue = HeaderValue::from_static("max-age=300");
 const DPOP_NONCE: HeaderName = HeaderName::from_static("dpop-nonce");
 const NO_STORE: HeaderValue = HeaderValue::from_static("no-store");
 /// Asks the client to end the connection after this answer.

@@ -4,7 +4,7 @@
 use crate::support::client::Request;
 use crate::support::gateway::{Setup, World, issuer};
 use crate::support::keys::{self, Key, base64url};
-use crate::support::proofs::{ALGS, ORIGIN, Proof, accepts, bound, dpop, error, refuses, setup, thumbprint};
+use crate::support::proofs::{ALGS, ORIGIN, Proof, SPACE, accepts, bound, dpop, error, refuses, setup, thumbprint};
 use crate::support::reasons::description;
 use crate::support::tokens::{ISSUER, NOW, Token};
 use serde_json::json;
@@ -118,12 +118,12 @@ fn neither_scheme_replaces_the_other() {
     let (key, token) = bound();
     let get = || Request::get("/accounts");
     let none = world.send(&get());
-    let bare = format!("Bearer realm=\"bank\", DPoP {ALGS}");
+    let bare = format!("Bearer {SPACE}, DPoP {ALGS}");
     assert_eq!((none.status(), none.one("www-authenticate")), (401, bare.as_str()), "DPOP-21");
     let proxy = world.send(&get().field(&format!("proxy-authorization: DPoP {token}")));
     assert_eq!((proxy.status(), proxy.one("www-authenticate")), (401, bare.as_str()), "DPOP-22");
     let expected = format!(
-        "Bearer realm=\"bank\", error=\"invalid_token\", error_description=\"{}\", DPoP {ALGS}",
+        "Bearer {SPACE}, error=\"invalid_token\", error_description=\"{}\", DPoP {ALGS}",
         description("proof_avoided")
     );
     let proof = Proof::good(&key, &token).mint();
@@ -133,22 +133,22 @@ fn neither_scheme_replaces_the_other() {
     }
     let twice = "error=\"invalid_request\", error_description=\"The access token was sent more than once\"";
     let both = world.send(&get().token(&token).field(&format!("authorization: DPoP {token}")));
-    let expected = format!("Bearer realm=\"bank\", {twice}, DPoP {ALGS}, {twice}");
+    let expected = format!("Bearer {SPACE}, {twice}, DPoP {ALGS}, {twice}");
     assert_eq!((both.status(), both.one("www-authenticate")), (400, expected.as_str()), "E4");
     // What is wrong with the token or its scope is said in the scheme that brought it.
     let expired = Token::good().claim("exp", NOW - 60).claim("cnf", json!({"jkt": thumbprint(&key)})).mint();
     let answer = world.send(&dpop(&expired, &Proof::good(&key, &expired).mint()));
     assert_eq!(
         answer.one("www-authenticate"),
-        format!("DPoP realm=\"bank\", error=\"invalid_token\", error_description=\"The access token expired\", {ALGS}")
+        format!("DPoP {SPACE}, error=\"invalid_token\", error_description=\"The access token expired\", {ALGS}")
     );
     let narrow = Token::good().scope("x").claim("cnf", json!({"jkt": thumbprint(&key)})).mint();
     let answer = world.send(&dpop(&narrow, &Proof::good(&key, &narrow).mint()));
     assert_eq!(answer.status(), 403);
-    assert!(answer.one("www-authenticate").starts_with("DPoP realm=\"bank\", error=\"insufficient_scope\""));
+    assert!(answer.one("www-authenticate").starts_with(&format!("DPoP {SPACE}, error=\"insufficient_scope\"")));
     let malformed = world.send(&get().field("authorization: DPoP a b"));
     assert_eq!(malformed.status(), 400);
-    assert!(malformed.one("www-authenticate").starts_with("DPoP realm=\"bank\", error=\"invalid_request\""));
+    assert!(malformed.one("www-authenticate").starts_with(&format!("DPoP {SPACE}, error=\"invalid_request\"")));
     assert_eq!(world.upstream.hits(), 0);
 }
 

@@ -36,6 +36,7 @@ mod introspection;
 mod introspection_cache;
 mod keys;
 mod limits;
+mod metadata;
 mod mtls;
 mod observe;
 mod properties;

@@ -18,7 +18,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 29] = [
+const KNOW_SETTINGS: [&str; 30] = [
     "src/gateway/assertion/keys.rs",
     "src/gateway/assertion/mod.rs",
     "src/gateway/authorize/audience.rs",
@@ -40,6 +40,7 @@ const KNOW_SETTINGS: [&str; 29] = [
     "src/gateway/observe/record.rs",
     "src/gateway/pipeline.rs",
     "src/gateway/policy.rs",
+    "src/gateway/resource.rs",
     "src/gateway/respond.rs",
     "src/gateway/route.rs",
     "src/gateway/verify/introspect/call.rs",
@@ -54,6 +55,7 @@ const KNOW_SETTINGS: [&str; 29] = [
 const STAGES: [&str; 13] = [
     "read::head(",
     "credentials::refuse_query_token(",
+    "resource::document(",
     "cors::preflight(",
     "route::find(",
     "permit::open(",

@@ -19,8 +19,8 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
     }
-    if let Some(route) = record.route() {
-        block.extend_from_slice(&route.line);
+    if let Some(name) = record.name() {
+        block.extend_from_slice(name);
     }
     outcome(block, record.outcome);
     if let Some(certificate) = &record.certificate {

@@ -7,11 +7,12 @@ use super::super::envelope::{self, Told};
 use super::super::policy::Route;
 use super::super::read;
 use super::super::reason::Reason;
+use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker};
 use super::line::{self, Stamp};
-use super::metrics::Outcome;
+use super::metrics::{Outcome, RouteMetrics};
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
 use crate::config::limits::ECHOED_BYTES_MAX;
@@ -32,7 +33,7 @@ pub struct Record {
     pub(super) id: HeaderValue,
     pub(super) method: Option<Method>,
     uri: Option<Uri>,
-    route: Option<usize>,
+    place: Place,
     pub(super) certificate: Option<Rc<ClientCertificate>>,
     pub(super) token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
@@ -44,6 +45,14 @@ pub struct Record {
     echoed: Vec<(&'static str, HeaderValue)>,
     /// Which page may read the answer, where the route says so.
     reader: Option<Reader>,
+}
+
+/// What a request is for, once that is known.
+#[derive(Clone, Copy, Debug)]
+enum Place {
+    Unknown,
+    Route(usize),
+    Document(usize),
 }
 
 /// How the answer ended.
@@ -78,7 +87,7 @@ impl Record {
             id: worker.interaction_id(parts.map(|parts| &parts.headers)),
             method: parts.map(|parts| parts.method.clone()),
             uri: parts.map(|parts| parts.uri.clone()),
-            route: None,
+            place: Place::Unknown,
             certificate: None,
             token: None,
             cache: None,
@@ -134,8 +143,13 @@ impl Record {
 
     /// The route was found.
     pub fn routed(&mut self, route: &Route, fields: &HeaderMap) {
-        self.route = Some(route.place);
+        self.place = Place::Route(route.place);
         self.reader = route.cors.as_ref().map(|cors| cors.reader(fields));
+    }
+
+    /// It is for a document about a resource.
+    pub fn documented(&mut self, document: &Document) {
+        self.place = Place::Document(document.place);
     }
 
     /// Which page may read the answer, where the route says so; once.
@@ -179,9 +193,29 @@ impl Record {
         self.end = end;
     }
 
-    /// The route's template.
-    pub(super) fn route(&self) -> Option<&Route> {
-        self.route.and_then(|place| self.plan.policy.router.routes().get(place))
+    /// The route, once it was found.
+    pub fn route(&self) -> Option<&Route> {
+        match self.place {
+            Place::Route(place) => self.plan.policy.router.routes().get(place),
+            Place::Document(_) | Place::Unknown => None,
+        }
+    }
+
+    fn document(&self) -> Option<&Document> {
+        match self.place {
+            Place::Document(place) => self.plan.policy.resources.documents().get(place),
+            Place::Route(_) | Place::Unknown => None,
+        }
+    }
+
+    /// The name of the route or the document, as a field of the log.
+    pub(super) fn name(&self) -> Option<&[u8]> {
+        self.route().map(|route| &*route.line).or_else(|| self.document().map(|document| &*document.line))
+    }
+
+    fn metrics(&self) -> &RouteMetrics {
+        let unrouted = || self.document().map_or(&self.plan.policy.unrouted, |document| &document.metrics);
+        self.route().map_or_else(unrouted, |route| &route.metrics)
     }
 
     /// The path, unless its spelling was refused: then it may hold anything.
@@ -206,8 +240,7 @@ fn echoed(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, Head
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.worker.clock.instant().duration_since(self.started);
-        let metrics = self.route().map_or(&self.plan.policy.unrouted, |route| &route.metrics);
-        metrics.count(self.worker.index, self.outcome, took);
+        self.metrics().count(self.worker.index, self.outcome, took);
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();

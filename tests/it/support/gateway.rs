@@ -41,6 +41,8 @@ pub struct World {
     pub clock: Clock,
     /// Numbers the rows of `refuses`, so that each has a line of its own in the log.
     rows: AtomicUsize,
+    /// What every challenge begins with, where the configuration has no `resources`.
+    space: String,
     gateway: Option<Gateway>,
     folder: TempDir,
 }
@@ -128,8 +130,11 @@ impl Setup {
         }
         let settings = config::parse(&self.yaml(address), &folder.path().join("scopegate.yaml"))
             .unwrap_or_else(|faults| panic!("{faults}"));
+        let metadata = |origin| format!(", resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
+        let space =
+            format!("realm=\"bank\"{}", settings.server.public_origin.as_ref().map(metadata).unwrap_or_default());
         let gateway = Gateway::start(settings, self.clock.clone()).unwrap();
-        World { upstream, clock: self.clock, rows: AtomicUsize::new(ROWS), gateway: Some(gateway), folder }
+        World { upstream, clock: self.clock, rows: AtomicUsize::new(ROWS), space, gateway: Some(gateway), folder }
     }
 }
 
@@ -257,7 +262,8 @@ impl World {
         for (n, (name, token, reason)) in (first..).zip(rows) {
             let answer = self.send(&Request::get("/accounts").token(token).numbered(n));
             let expected = format!(
-                "Bearer realm=\"bank\", error=\"invalid_token\", error_description=\"{}\"",
+                "Bearer {}, error=\"invalid_token\", error_description=\"{}\"",
+                self.space,
                 description(reason)
             );
             assert_eq!((answer.status(), answer.get("www-authenticate")), (401, Some(expected.as_str())), "{name}");

@@ -116,6 +116,10 @@ pub fn dpop(token: &str, proof: &str) -> Request {
 /// What a challenge says of algorithms.
 pub const ALGS: &str = "algs=\"ES256 PS256 EdDSA\"";
 
+/// What every challenge begins with where `ORIGIN` is known: META-4.
+pub const SPACE: &str =
+    "realm=\"bank\", resource_metadata=\"https://api.bank.example/.well-known/oauth-protected-resource\"";
+
 /// The challenge for this reason.
 pub fn error(reason: &str) -> String {
     let code = match reason {
@@ -124,7 +128,7 @@ pub fn error(reason: &str) -> String {
         _ => "invalid_dpop_proof",
     };
     let text = description(reason);
-    format!("DPoP realm=\"bank\", error=\"{code}\", error_description=\"{text}\", {ALGS}")
+    format!("DPoP {SPACE}, error=\"{code}\", error_description=\"{text}\", {ALGS}")
 }
 
 /// Sends each row's request and demands its refusal: the exact challenge, the exact reason, and nothing upstream.
