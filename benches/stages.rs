@@ -39,7 +39,7 @@ use scopegate::gateway::verify::memo::Memo;
 use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::status::fetch::Client;
 use scopegate::gateway::verify::token::VerifiedToken;
-use scopegate::gateway::verify::{Issuer, Verification, Verifier};
+use scopegate::gateway::verify::{Issuer, Verification, Verifier, key_source};
 use scopegate::oauth::algorithm::Algorithm;
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
@@ -321,7 +321,7 @@ impl Bank {
         }
         let known = &settings.issuers[0];
         let store = KeyStore::new(&known.keys);
-        store.take_over(KeyStore::read_file(&keys).unwrap(), Clock::System.instant());
+        store.take_over(key_source::read_file(&keys).unwrap(), Clock::System.instant());
         let issuers = vec![Arc::new(Issuer::new(known.clone(), Arc::new(store), &Clock::System))];
         let verifier = Arc::new(Verifier::new(
             issuers,

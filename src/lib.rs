@@ -62,8 +62,8 @@
 //! - No verdict outlives its reason: dates, keys, revocations and status lists are checked again on every request, scope and
 //!   grant are never cached.
 //! - No request is sent twice: another connection is tried only where not a byte had left.
-//! - What the gateway itself answers to third parties, refusals and the metadata of resources, was made beforehand and
-//!   comes from no upstream; no route can stand where it is.
+//! - What third parties are told of a resource comes from the policy and never from an upstream: no route can stand
+//!   where it is.
 //! - No branch in `src` is there for a test, but `Clock::Manual`.
 //! - No bound is hidden: those that an operator may meet are in `config/limits.rs`.
 

@@ -5,10 +5,13 @@ use super::{State, events, introspection, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
+use crate::gateway::verify::Issuer;
+use crate::gateway::verify::key_source::DiscoveryCounts;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
 use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
+use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 /// The format's media type.
@@ -19,6 +22,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     let mut families = workers(shared);
     families.extend(routes(shared));
     families.extend(issuers(shared));
+    families.push(discoveries(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
@@ -140,6 +144,23 @@ fn issuers(shared: &Shared) -> Vec<MetricFamily> {
             outliving,
         ),
     ]
+}
+
+fn discoveries(shared: &Shared) -> MetricFamily {
+    let policy = shared.policy.load();
+    let of = |issuer: &Arc<Issuer>| {
+        let DiscoveryCounts { good, failed, refused } = &issuer.keys.discoveries;
+        [("good", good), ("failed", failed), ("refused", refused)].map(|(outcome, count)| {
+            let name = label("issuer", &issuer.settings.name);
+            counter(count.load(Ordering::Relaxed), vec![name, label("outcome", outcome)])
+        })
+    };
+    family(
+        "issuer_discoveries_total",
+        "Fetches of the metadata that says where an issuer's keys are; refused: it was there and not believed.",
+        MetricType::COUNTER,
+        policy.verifier.issuers().iter().filter(|issuer| issuer.is_discovered()).flat_map(of).collect(),
+    )
 }
 
 fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {

@@ -2,10 +2,9 @@
 
 use super::gateway::Stage;
 use crate::admin::Admin;
-use crate::config::KeySource;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::introspect::call::Client;
-use crate::gateway::verify::keys::FetchPlan;
+use crate::gateway::verify::key_source::FetchPlan;
 use crate::gateway::verify::status;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
@@ -169,17 +168,15 @@ fn watch(control: &Control, issuer: &Arc<Issuer>) {
 }
 
 fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>> {
-    let KeySource::Uri(source) = &issuer.settings.keys else {
-        return None;
-    };
-    let fetcher = match tls::client(source.ca_file.as_deref()) {
+    let fetching = issuer.settings.keys.fetching()?;
+    let fetcher = match tls::client(fetching.ca_file.as_deref()) {
         Ok(client) => Fetcher::new(client),
         Err(fault) => {
             tracing::error!(issuer = &*issuer.settings.name, %fault, "cannot fetch the issuer's keys");
             return None;
         }
     };
-    let plan = FetchPlan { source: source.clone(), fetcher };
+    let plan = FetchPlan::new(&issuer.settings, fetcher)?;
     let (issuer, clock) = (Arc::clone(issuer), control.admin.shared.clock.clone());
     Some(thread::beside(async move {
         issuer.keys.keep_fresh(&issuer.settings.name, &plan, &clock).await;

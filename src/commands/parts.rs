@@ -2,8 +2,9 @@
 
 use super::CannotServe;
 use crate::clock::{Clock, UnixSeconds};
+use crate::config::key_source::KeySource;
 use crate::config::tls::{ClientCertificates, ClientTrust, ServerTls};
-use crate::config::{self, KeySource, Settings};
+use crate::config::{self, Settings};
 use crate::gateway::Shared;
 use crate::gateway::assertion::keys::{Change, Keys};
 use crate::gateway::authorize::proof::Proofs;
@@ -12,7 +13,7 @@ use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Parts, Policy};
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
-use crate::gateway::verify::{Issuer, Verifier};
+use crate::gateway::verify::{Issuer, Verifier, key_source};
 use crate::net::tls::{self, AskClients, TlsFault};
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
@@ -85,7 +86,7 @@ pub(super) fn verifier(
     for wanted in &settings.issuers {
         let issuer = issuer(wanted, old, clock);
         if let KeySource::File(path) = &wanted.keys {
-            let set = KeyStore::read_file(path)
+            let set = key_source::read_file(path)
                 .map_err(|fault| CannotServe(format!("issuer {}: {}: {fault}", wanted.name, path.display())))?;
             read.push((Arc::clone(&issuer.keys), set));
         }

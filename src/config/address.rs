@@ -62,11 +62,6 @@ pub(super) enum Transport {
     Tls,
 }
 
-/// Whether traffic to this host stays on the machine.
-pub(super) fn is_loopback(host: &str) -> bool {
-    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
-}
-
 /// Labels of letters, digits, `-` and `_` (containers are named so), separated by dots; lower case.
 pub(super) fn is_name(host: &str) -> bool {
     let is_label = |label: &str| {
@@ -110,16 +105,6 @@ mod tests {
             assert!(!is_name(bad), "{bad}");
         }
         assert!(!is_name(&"a".repeat(64)));
-    }
-
-    #[test]
-    fn loopback_is_what_never_leaves_the_machine() {
-        for good in ["localhost", "127.0.0.1", "127.255.0.1", "::1"] {
-            assert!(is_loopback(good), "{good}");
-        }
-        for bad in ["localhost.example", "128.0.0.1", "0.0.0.0", "::", "::2", "127.0.0.1.example"] {
-            assert!(!is_loopback(bad), "{bad}");
-        }
     }
 
     #[test]

@@ -3,7 +3,7 @@
 use super::fault::Problem;
 use super::reader::{Value, distinct};
 use super::{address, limits, quantity};
-use crate::oauth::origin::Origin;
+use crate::oauth::origin::{self, Origin};
 use std::time::Duration;
 
 /// Who may call from a browser.
@@ -28,7 +28,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Cors> {
 fn origin(text: &str) -> Result<Box<str>, Problem> {
     let canonical = Origin::parse(text).is_some_and(|origin| origin.as_str() == text);
     let is_safe =
-        text.starts_with("https://") || address::absolute(text).is_ok_and(|(_, host, _)| address::is_loopback(&host));
+        text.starts_with("https://") || address::absolute(text).is_ok_and(|(_, host, _)| origin::is_loopback(&host));
     if canonical && is_safe {
         return Ok(text.into());
     }

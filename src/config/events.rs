@@ -1,10 +1,11 @@
 //! `events`: whose security events (RFC 8417) are taken on the admin listener, and from whom.
 
+use super::Issuer;
 use super::fault::Problem;
+use super::key_source::KeySource;
 use super::names::Names;
 use super::reader::{Value, distinct};
 use super::secret::{self, Secret};
-use super::{Issuer, KeySource};
 use crate::oauth::bearer;
 
 /// Which events are taken.

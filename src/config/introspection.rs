@@ -7,6 +7,7 @@ use super::routes::Known;
 use super::secret::{self, Secret, SecretKey};
 use super::{limits, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
+use crate::oauth::origin;
 use http::Uri;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -112,7 +113,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
 /// Tokens and our own credentials go there: over a network only encrypted (RFC 7662 §4).
 fn endpoint(text: &str) -> Result<Uri, Problem> {
     let (uri, host, transport) = address::absolute(text)?;
-    if transport == Transport::Plain && !address::is_loopback(&host) {
+    if transport == Transport::Plain && !origin::is_loopback(&host) {
         return Err(
             Problem::new("would send tokens in plain text over a network").hint("use https; http is for loopback only")
         );

@@ -1,34 +1,16 @@
 //! `issuers`: whose tokens are accepted, and how they are checked.
 
-use super::address::{self, Transport};
 use super::fault::Problem;
 use super::introspection::{self, Answers};
+use super::key_source::{self, KeySource};
 use super::names::Names;
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
-use super::{ClaimNames, Issuer, KeySource, TokenType};
-use super::{file, limits, quantity, status_list, tls};
+use super::{ClaimNames, Issuer, TokenType, limits, quantity, status_list};
 use crate::oauth::algorithm::Algorithm;
-use http::Uri;
 use std::collections::HashMap;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
-
-/// A key set that is fetched, again and again.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FetchedKeys {
-    /// Where it is fetched.
-    pub uri: Uri,
-    /// Roots trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
-    /// Time between two fetches: a key that was withdrawn is refused after this at the latest.
-    pub refresh: Duration,
-    /// The shortest time between two fetches that unknown key ids cause.
-    pub refetch: Duration,
-    /// How long keys are used that cannot be fetched anew.
-    pub stale_max: Duration,
-}
 
 /// `issuers:`; an absent or empty list is for the routes to judge.
 pub(super) fn read(value: &Value<'_>, server: Profile) -> (Names, Option<Vec<Issuer>>) {
@@ -65,9 +47,10 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
         Some(value) => value.list().and_then(|items| distinct(items, |item| item.parse(algorithm))),
         None => is_opaque.then(Vec::new),
     };
-    let keys = match needed("jwks") {
-        Some(value) => key_source(&value),
-        None => is_opaque.then_some(KeySource::None),
+    let keys = match section.find("jwks") {
+        Some(value) => key_source::read(&value, issuer.as_deref()),
+        None if is_opaque => Some(KeySource::None),
+        None => issuer.as_deref().and_then(|issuer| key_source::unsaid(&section, issuer)),
     };
     let status_list = status_list::of_issuer(&section, issuer.as_deref(), keys.as_ref());
     let typ = section.read_or("typ", TokenType::AccessToken, |value| value.parse(token_type));
@@ -164,69 +147,6 @@ fn claim_names(value: &Value<'_>) -> Option<ClaimNames> {
     Some(ClaimNames { grant: grant?, consent: consent?, scopes: scopes? })
 }
 
-fn key_source(value: &Value<'_>) -> Option<KeySource> {
-    let section = value.section(&["file", "uri", "ca_file", "refresh", "refetch", "stale_max"])?;
-    match (section.find("file"), section.find("uri")) {
-        (Some(path), None) => {
-            for needless in ["ca_file", "refresh", "refetch", "stale_max"].iter().filter_map(|key| section.find(key)) {
-                needless.refuse(
-                    Problem::new("concerns `uri` only").hint("the file is read again when the configuration is"),
-                );
-            }
-            key_file(&path)
-        }
-        (None, Some(uri)) => {
-            let fetched = uri.parse(key_set_uri);
-            let ca_file = section.read_or("ca_file", None, |value| tls::authorities_file(&value).map(Some));
-            let interval = |key, default| {
-                let within = |text: &str| {
-                    limits::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX)
-                };
-                section.read_or(key, default, |value| value.parse(within))
-            };
-            let (refresh, refetch) = (interval("refresh", REFRESH_DEFAULT), interval("refetch", REFETCH_DEFAULT));
-            let stale_max = interval("stale_max", STALE_MAX_DEFAULT);
-            Some(KeySource::Uri(FetchedKeys {
-                uri: fetched?,
-                ca_file: ca_file?,
-                refresh: refresh?,
-                refetch: refetch?,
-                stale_max: stale_max?,
-            }))
-        }
-        (Some(_), Some(_)) | (None, None) => {
-            let problem = Problem::new("needs exactly one of `file` and `uri`");
-            section.whole().refuse(problem.hint("write `jwks: { file: jwks.json }` or `jwks: { uri: https://… }`"));
-            None
-        }
-    }
-}
-
-/// Only whether this is a key set at all; which keys are fit is decided where they are compiled.
-fn key_file(value: &Value<'_>) -> Option<KeySource> {
-    let (path, bytes) = file::read(value, limits::JWKS_BYTES_MAX)?;
-    let document: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
-    let is_key_set =
-        document.as_ref().and_then(|document| document.get("keys")).is_some_and(serde_json::Value::is_array);
-    if !is_key_set {
-        let problem = Problem::new("the file is not a JWK set");
-        value.refuse(problem.hint("it must be a JSON object with a list `keys` (RFC 7517 §5)"));
-        return None;
-    }
-    Some(KeySource::File(path))
-}
-
-/// Keys decide whom we believe: over a network they come encrypted.
-fn key_set_uri(text: &str) -> Result<Uri, Problem> {
-    let (uri, host, transport) = address::absolute(text)?;
-    if transport == Transport::Plain && !address::is_loopback(&host) {
-        return Err(
-            Problem::new("would fetch keys in plain text over a network").hint("use https; http is for loopback only")
-        );
-    }
-    Ok(uri)
-}
-
 const KEYS: [&str; 12] = [
     "name",
     "issuer",
@@ -245,9 +165,3 @@ const KEYS: [&str; 12] = [
 const REQUIRED_CLAIMS: [&str; 4] = ["sub", "client_id", "iat", "jti"];
 /// Enough for clocks that are kept, little enough to matter to nobody.
 const LEEWAY_DEFAULT: Duration = Duration::from_secs(5);
-/// A key that was withdrawn is refused after this long at the latest.
-const REFRESH_DEFAULT: Duration = Duration::from_mins(5);
-/// However many unknown key ids arrive, the issuer is asked twice a minute.
-const REFETCH_DEFAULT: Duration = Duration::from_secs(30);
-/// An outage of the issuer's ends before its customers notice; a stolen key does not serve for longer.
-const STALE_MAX_DEFAULT: Duration = Duration::from_hours(1);

@@ -134,7 +134,9 @@ pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 /// Keys of one set; the rest is ignored and counted.
 pub const JWKS_KEYS_MAX: usize = 100;
-/// One fetch of a JWK set.
+/// An issuer's metadata; the longest in use are a tenth of it.
+pub const METADATA_BYTES_MAX: usize = 64 * 1024;
+/// One fetch of a JWK set or of metadata.
 pub const JWKS_FETCH_TIMEOUT: Duration = Duration::from_secs(5);
 /// The shortest time between two fetches that an operator may ask for, and the shortest that keys may be stale.
 pub const JWKS_INTERVAL_MIN: Duration = Duration::from_secs(1);

@@ -9,7 +9,7 @@ use super::tls::{ClientCertificates, ClientTrust, server_tls};
 use super::{AccessLog, Admin, OnQueryToken, Server};
 use super::{address, limits};
 use crate::oauth::challenge::Realm;
-use crate::oauth::origin::Origin;
+use crate::oauth::origin::{self, Origin};
 use std::net::{Ipv4Addr, SocketAddr};
 use std::num::NonZeroUsize;
 use std::thread;
@@ -172,7 +172,7 @@ fn on_query_token(text: &str) -> Result<OnQueryToken, Problem> {
 fn origin(text: &str) -> Result<Origin, Problem> {
     let is_tls = |origin: &Origin| origin.as_str().starts_with("https://");
     match Origin::parse(text) {
-        Some(origin) if is_tls(&origin) || address::absolute(text).is_ok_and(|(_, host, _)| address::is_loopback(&host)) => {
+        Some(origin) if is_tls(&origin) || address::absolute(text).is_ok_and(|(_, host, _)| origin::is_loopback(&host)) => {
             Ok(origin)
         }
         Some(_) | None => Err(Problem::new("is not where third parties reach the gateway")

@@ -11,6 +11,7 @@ pub mod fault;
 mod file;
 pub mod introspection;
 pub mod issuers;
+pub mod key_source;
 pub mod limits;
 mod listeners;
 mod names;
@@ -39,6 +40,7 @@ use envelope::Envelope;
 use events::Events;
 use fault::{Faults, Problem};
 use introspection::Introspection;
+use key_source::KeySource;
 use limits::Limits;
 use network::Network;
 use profile::Profile;
@@ -262,17 +264,6 @@ pub struct Issuer {
     pub leeway: Duration,
     /// What its tokens are held to.
     pub profile: Profile,
-}
-
-/// Where an issuer's public keys are.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum KeySource {
-    /// Nowhere: it is asked about its tokens.
-    None,
-    /// A JWK set in a file, read again on reload.
-    File(PathBuf),
-    /// A JWK set behind `https:`, or `http:` on loopback.
-    Uri(issuers::FetchedKeys),
 }
 
 /// Which `typ` header an access token must carry (RFC 9068 §2.1).

@@ -3,9 +3,10 @@
 
 use super::address::{self, Transport};
 use super::fault::Problem;
+use super::key_source::KeySource;
 use super::reader::{Section, Value, distinct};
-use super::{KeySource, limits, quantity, tls};
-use crate::oauth::origin::Site;
+use super::{limits, quantity, tls};
+use crate::oauth::origin::{self, Site};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -46,7 +47,7 @@ pub(super) fn of_issuer(
             return None;
         }
         KeySource::File(_) => None,
-        KeySource::Uri(fetched) => fetched.ca_file.clone(),
+        KeySource::Uri(_, fetching) | KeySource::Discovered(_, fetching) => fetching.ca_file.clone(),
     };
     let default = StatusLists {
         sites: identifier.and_then(own_site).into_iter().collect(),
@@ -111,7 +112,7 @@ fn site(text: &str) -> Result<Site, Problem> {
 /// hold back the newest.
 fn encrypted(text: &str) -> Result<(), Problem> {
     let (_, host, transport) = address::absolute(text)?;
-    if transport == Transport::Plain && !address::is_loopback(&host) {
+    if transport == Transport::Plain && !origin::is_loopback(&host) {
         let problem = Problem::new("would fetch lists in plain text over a network");
         return Err(problem.hint("use https; http is for loopback only"));
     }

@@ -3,9 +3,11 @@
 use super::demands::Demands;
 use super::envelope::Envelope;
 use super::fault::Faults;
+use super::key_source::Fetching;
 use super::routes::Access;
 use super::*;
 use crate::oauth::grant::Grant;
+use crate::oauth::metadata::Places;
 use crate::oauth::scope::ScopeToken;
 use http::Method;
 use proptest::prelude::*;
@@ -114,6 +116,22 @@ fn what_is_left_out_has_a_safe_default() {
     assert_eq!(settings.limits, Limits::default());
     let [route] = settings.routes.as_slice() else { panic!("one route") };
     assert_eq!((&route.access, route.hosts.len(), route.body_bytes_max), (&Access::Open, 0, 1024 * 1024));
+}
+
+/// META-5.
+#[test]
+fn keys_are_where_the_metadata_says_if_nothing_else_is_said() {
+    let with = |rest: &str| {
+        let entry = format!("{{ name: i, issuer: https://i.example/t, audiences: [a], algorithms: [ES256]{rest} }}");
+        let text = format!("{MINIMAL}issuers: [{entry}]\n");
+        parse_with(&text, Path::new("x.yaml"), &environment).unwrap().issuers.remove(0).keys
+    };
+    let places = Places::of("https://i.example/t").unwrap();
+    assert_eq!(with(""), KeySource::Discovered(places.clone(), Fetching::default()));
+    let often = Fetching { refresh: Duration::from_secs(7), ..Fetching::default() };
+    assert_eq!(with(", jwks: { discover: true, refresh: 7s }"), KeySource::Discovered(places, often));
+    let asked = ", introspection: { endpoint: https://i.example/i, client_id: g, client_secret: '${SECRET}' }";
+    assert_eq!(with(asked), KeySource::None, "its tokens are opaque");
 }
 
 #[test]

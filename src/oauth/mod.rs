@@ -14,6 +14,7 @@ pub mod introspection;
 mod json;
 pub mod jwk;
 pub mod jws;
+pub mod metadata;
 pub mod origin;
 pub mod resource;
 pub mod role;

@@ -2,6 +2,7 @@
 //! names something there (RFC 3986 §6.2.2, §6.2.3).
 
 use std::fmt;
+use std::net::IpAddr;
 
 /// Scheme, host and port as the outside knows them, in one spelling: lower case, no default port.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -77,6 +78,11 @@ fn is_plain(path: &str) -> bool {
         && !path.contains("//")
 }
 
+/// Whether traffic to this host, in lower case and without brackets, stays on the machine.
+pub fn is_loopback(host: &str) -> bool {
+    host == "localhost" || host.parse::<IpAddr>().is_ok_and(|address| address.is_loopback())
+}
+
 /// Scheme and authority in one spelling, and what follows them as it is.
 fn split(uri: &str) -> Option<(String, &str)> {
     let (scheme, rest) = uri.split_once("://")?;
@@ -137,6 +143,16 @@ fn hex(digit: u8) -> u8 {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn loopback_is_what_never_leaves_the_machine() {
+        for good in ["localhost", "127.0.0.1", "127.255.0.1", "::1"] {
+            assert!(is_loopback(good), "{good}");
+        }
+        for bad in ["localhost.example", "128.0.0.1", "0.0.0.0", "::", "::2", "127.0.0.1.example"] {
+            assert!(!is_loopback(bad), "{bad}");
+        }
+    }
 
     #[test]
     fn origins_have_one_spelling() {

@@ -24,6 +24,7 @@ mod cli;
 mod connection;
 mod cors;
 mod credentials;
+mod discovery;
 mod dpop;
 mod drain;
 mod envelopes;

@@ -2,21 +2,17 @@
 //! never empties the set, a key that is gone takes its verdicts with it, and random key ids cannot make us
 //! hammer the issuer.
 
+use super::key_source::{DiscoveryCounts, FetchPlan, KeyFault};
 use crate::clock::Clock;
-use crate::config::KeySource;
-use crate::config::issuers::FetchedKeys;
-use crate::config::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, JWKS_RETRY_INTERVAL};
+use crate::config::key_source::KeySource;
+use crate::config::limits::JWKS_RETRY_INTERVAL;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
-use crate::net::fetch::{Bounds, Fetcher};
 use crate::oauth::jwk::{Key, KeySet};
 use arc_swap::ArcSwap;
-use bytes::Bytes;
-use http::{Request, StatusCode};
 use std::collections::HashMap;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
-use std::path::Path;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
@@ -33,6 +29,8 @@ pub struct KeyStore {
     refetch: Option<Duration>,
     /// Answers that brought a usable set, and those that did not.
     pub fetches: FetchCounts,
+    /// Of the metadata that names the set's address, where it is looked for.
+    pub discoveries: DiscoveryCounts,
 }
 
 /// One state of an issuer's keys.
@@ -61,23 +59,17 @@ struct Asked {
     last_good: Option<Instant>,
 }
 
-/// Why a key set could not be had.
-#[derive(Debug)]
-pub struct KeyFault(String);
-
 impl KeyStore {
-    /// An empty store. One that reads a file is filled at once by `take_over`, one behind a URI by `keep_fresh`.
+    /// An empty store. One that reads a file is filled at once by `take_over`, one that is fetched by `keep_fresh`.
     pub fn new(source: &KeySource) -> Self {
         Self {
             current: ArcSwap::from_pointee(Keys { generation: 0, keys: Vec::new() }),
             generation: AtomicU64::new(0),
             asked: Mutex::default(),
             wanted: Notify::new(),
-            refetch: match source {
-                KeySource::Uri(fetched) => Some(fetched.refetch),
-                KeySource::File(_) | KeySource::None => None,
-            },
+            refetch: source.fetching().map(|fetching| fetching.refetch),
             fetches: FetchCounts::default(),
+            discoveries: DiscoveryCounts::default(),
         }
     }
 
@@ -127,12 +119,6 @@ impl KeyStore {
         Refusal::issuer_unreachable(u32::try_from(wait.as_secs() + 1).unwrap_or(u32::MAX))
     }
 
-    /// Reads a set from a file.
-    pub fn read_file(path: &Path) -> Result<KeySet, KeyFault> {
-        let json = std::fs::read(path).map_err(|fault| KeyFault(format!("cannot be read: {fault}")))?;
-        usable(&json)
-    }
-
     /// Fetches the set for as long as it is polled: every `refresh`, sooner when an unknown key id is asked for or
     /// the issuer does not answer, never more often than the intervals in `limits`.
     pub async fn keep_fresh(&self, issuer: &str, plan: &FetchPlan, clock: &Clock) {
@@ -142,12 +128,12 @@ impl KeyStore {
             let outcome = self.fetch(plan, clock).await;
             report(issuer, &outcome, was_good);
             was_good = outcome.is_ok();
-            self.forget_stale(issuer, plan.source.stale_max, clock.instant());
-            let pause = if was_good { plan.source.refresh } else { JWKS_RETRY_INTERVAL };
+            self.forget_stale(issuer, plan.fetching.stale_max, clock.instant());
+            let pause = if was_good { plan.fetching.refresh } else { JWKS_RETRY_INTERVAL };
             tokio::select! {
                 () = tokio::time::sleep(pause) => {}
                 () = self.wanted.notified() => {
-                    let wait = self.asked().next_try(plan.source.refetch, clock.instant());
+                    let wait = self.asked().next_try(plan.fetching.refetch, clock.instant());
                     tokio::time::sleep(wait.min(pause)).await;
                 }
             }
@@ -157,7 +143,7 @@ impl KeyStore {
     async fn fetch(&self, plan: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
         // What the answer says is at least as old as the question.
         let asked = clock.instant();
-        let answer = plan.get().await.and_then(|json| usable(&json)).map(|set| self.take_over(set, asked));
+        let answer = plan.key_set(&self.discoveries).await.map(|set| self.take_over(set, asked));
         let count = if answer.is_ok() { &self.fetches.good } else { &self.fetches.failed };
         count.fetch_add(1, Ordering::Relaxed);
         answer
@@ -202,16 +188,6 @@ impl Keys {
     }
 }
 
-/// A set with at least one usable key.
-fn usable(json: &[u8]) -> Result<KeySet, KeyFault> {
-    let set = KeySet::parse(json, JWKS_KEYS_MAX).map_err(|fault| KeyFault(fault.to_string()))?;
-    if set.keys.is_empty() {
-        let reasons: Vec<_> = set.left_out.iter().map(ToString::to_string).collect();
-        return Err(KeyFault(format!("no usable key in the set: {}", reasons.join("; "))));
-    }
-    Ok(set)
-}
-
 enum Answer {
     /// The set was fetched since, and the key was not in it.
     Absent,
@@ -245,29 +221,6 @@ impl Asked {
     }
 }
 
-/// Where and how a key set is fetched.
-pub struct FetchPlan {
-    /// The address, and how often.
-    pub source: FetchedKeys,
-    /// The client to use, with its trust roots.
-    pub fetcher: Fetcher,
-}
-
-impl FetchPlan {
-    async fn get(&self) -> Result<Bytes, KeyFault> {
-        let request = Request::get(&self.source.uri)
-            .header(http::header::ACCEPT, "application/jwk-set+json, application/json")
-            .body(Bytes::new())
-            .map_err(|fault| KeyFault(fault.to_string()))?;
-        let bounds = Bounds { total: JWKS_FETCH_TIMEOUT, body_bytes_max: JWKS_BYTES_MAX };
-        let answer = self.fetcher.send(request, bounds).await.map_err(|fault| KeyFault(fault.to_string()))?;
-        match answer.status() {
-            StatusCode::OK => Ok(answer.into_body()),
-            other => Err(KeyFault(format!("the issuer answered {other}"))),
-        }
-    }
-}
-
 /// One line per change of state: an issuer that is away for a night is one line, not ten thousand.
 fn report(issuer: &str, outcome: &Result<(), KeyFault>, was_good: bool) {
     match outcome {
@@ -276,14 +229,6 @@ fn report(issuer: &str, outcome: &Result<(), KeyFault>, was_good: bool) {
         Ok(()) | Err(_) => {}
     }
 }
-
-impl fmt::Display for KeyFault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.0)
-    }
-}
-
-impl std::error::Error for KeyFault {}
 
 impl fmt::Debug for KeyStore {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

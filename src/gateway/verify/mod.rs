@@ -7,6 +7,7 @@ pub mod events;
 pub mod identity;
 pub mod introspect;
 pub mod jwt;
+pub mod key_source;
 pub mod keys;
 pub mod memo;
 pub mod opaque;
@@ -18,6 +19,7 @@ use super::reason::Reason;
 use super::refusal::Refusal;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
+use crate::config::key_source::KeySource;
 use crate::state::revocations::Revocations;
 use cache::{CacheUse, VerdictCache};
 use introspect::Introspector;
@@ -90,7 +92,12 @@ impl Issuer {
 
     /// Whether there are keys to verify with, now or once they are fetched.
     pub fn has_keys(&self) -> bool {
-        self.settings.keys != config::KeySource::None
+        self.settings.keys != KeySource::None
+    }
+
+    /// Whether its metadata says where they are.
+    pub fn is_discovered(&self) -> bool {
+        matches!(self.settings.keys, KeySource::Discovered(..))
     }
 }
 

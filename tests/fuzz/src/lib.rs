@@ -21,6 +21,7 @@ use scopegate::oauth::claims::{self, Names};
 use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
+use scopegate::oauth::metadata;
 use scopegate::oauth::security_event;
 use scopegate::oauth::status_list::{Status, StatusList};
 use serde_json::Value;
@@ -30,7 +31,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 13] = [
+pub const TARGETS: [Target; 14] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -40,6 +41,7 @@ pub const TARGETS: [Target; 13] = [
     ("keys", keys),
     ("jws", jws),
     ("certificate", certificate),
+    ("metadata", issuer_metadata),
     ("config", configuration),
     ("request", request),
     ("response", response),
@@ -240,6 +242,19 @@ pub fn keys(data: &[u8]) {
     };
     let public = seen.get("keys").and_then(Value::as_array).map_or(0, |keys| keys.iter().filter(is_public).count());
     assert!(set.keys.len() <= public);
+}
+
+/// What leads to keys is one object that names the issuer and an https address, as another reader sees it.
+pub fn issuer_metadata(data: &[u8]) {
+    let issuer = "https://a.example/t";
+    let Ok(found) = metadata::key_set_of(issuer, data) else { return };
+    // A number that is too large for the other reader stands in what ours does not look at.
+    let Ok(seen) = serde_json::from_slice::<Value>(data) else { return };
+    assert_eq!(seen.get("issuer").and_then(Value::as_str), Some(issuer));
+    let named: http::Uri = seen.get("jwks_uri").and_then(Value::as_str).expect("a text").parse().expect("a URI");
+    assert_eq!((found.scheme_str(), &found), (Some("https"), &named));
+    assert!(found.host().is_some_and(|host| !host.is_empty()));
+    assert!(!found.to_string().contains('#') && !found.authority().expect("a host").as_str().contains('@'));
 }
 
 /// A token that passes has three parts, and a header that asks for nothing that we do not understand.
