@@ -1,7 +1,7 @@
 //! `events`: whose security events (RFC 8417) are taken on the admin listener, and from whom.
 
-use super::Issuer;
 use super::fault::Problem;
+use super::issuers::Issuer;
 use super::key_source::KeySource;
 use super::names::Names;
 use super::reader::{Value, distinct};

@@ -1,16 +1,67 @@
 //! `issuers`: whose tokens are accepted, and how they are checked.
 
 use super::fault::Problem;
+use super::introspection::Introspection;
 use super::introspection::{self, Answers};
 use super::key_source::{self, KeySource};
 use super::names::Names;
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
-use super::{ClaimNames, Issuer, TokenType, limits, quantity, status_list};
+use super::status_list::{self, StatusLists};
+use super::{limits, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
+
+/// Whose tokens are accepted, and how they are checked.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Issuer {
+    /// The operator's name for it: in logs, metrics and `routes[].issuers`.
+    pub name: Arc<str>,
+    /// Compared with `iss` character by character (RFC 7519 §2).
+    pub issuer: Arc<str>,
+    /// One of these must stand in `aud`; at least one, unless all its tokens are opaque.
+    pub audiences: Vec<Box<str>>,
+    /// The only algorithms accepted from it; at least one, unless it has no keys.
+    pub algorithms: Vec<Algorithm>,
+    /// Where its public keys are.
+    pub keys: KeySource,
+    /// How it is asked about opaque tokens.
+    pub introspection: Option<Introspection>,
+    /// How the lists are read by which it revokes tokens; `None`: their claim is ignored.
+    pub status_list: Option<StatusLists>,
+    /// Which `typ` its tokens carry.
+    pub typ: TokenType,
+    /// Claims that must be present beside `iss`, `exp` and `aud`.
+    pub required_claims: Vec<Box<str>>,
+    /// The issuer's own names for what no standard names.
+    pub claims: ClaimNames,
+    /// Clock difference that is forgiven on `exp`, `nbf` and `iat`; at most 60 s.
+    pub leeway: Duration,
+    /// What its tokens are held to.
+    pub profile: Profile,
+}
+
+/// Which `typ` header an access token must carry (RFC 9068 §2.1).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum TokenType {
+    /// `at+jwt` or `application/at+jwt`: nothing else can be mistaken for an access token.
+    AccessToken,
+    /// Also `JWT` or none: issuers from before RFC 9068.
+    Legacy,
+}
+
+/// The issuer's own claim names.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct ClaimNames {
+    /// The claim that holds the grant type.
+    pub grant: Option<Box<str>>,
+    /// The claim that holds the consent's id.
+    pub consent: Option<Box<str>>,
+    /// The claim that holds the scopes in place of `scope` (`scp`).
+    pub scopes: Option<Box<str>>,
+}
 
 /// `issuers:`; an absent or empty list is for the routes to judge.
 pub(super) fn read(value: &Value<'_>, server: Profile) -> (Names, Option<Vec<Issuer>>) {

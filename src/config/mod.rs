@@ -31,7 +31,6 @@ pub mod tls;
 mod tree;
 pub mod upstreams;
 
-use crate::oauth::algorithm::Algorithm;
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
 use assertion::Assertion;
@@ -39,8 +38,7 @@ use dpop::Dpop;
 use envelope::Envelope;
 use events::Events;
 use fault::{Faults, Problem};
-use introspection::Introspection;
-use key_source::KeySource;
+use issuers::Issuer;
 use limits::Limits;
 use network::Network;
 use profile::Profile;
@@ -48,12 +46,9 @@ use reader::{Context, Value};
 use resources::Resource;
 use revocations::Revocations;
 use routes::Route;
-use status_list::StatusLists;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
-use std::time::Duration;
 use tls::ServerTls;
 use upstreams::Upstream;
 
@@ -235,55 +230,6 @@ pub enum AccessLog {
     File(PathBuf),
     /// Nowhere.
     Off,
-}
-
-/// Whose tokens are accepted, and how they are checked.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Issuer {
-    /// The operator's name for it: in logs, metrics and `routes[].issuers`.
-    pub name: Arc<str>,
-    /// Compared with `iss` character by character (RFC 7519 §2).
-    pub issuer: Arc<str>,
-    /// One of these must stand in `aud`; at least one, unless all its tokens are opaque.
-    pub audiences: Vec<Box<str>>,
-    /// The only algorithms accepted from it; at least one, unless it has no keys.
-    pub algorithms: Vec<Algorithm>,
-    /// Where its public keys are.
-    pub keys: KeySource,
-    /// How it is asked about opaque tokens.
-    pub introspection: Option<Introspection>,
-    /// How the lists are read by which it revokes tokens; `None`: their claim is ignored.
-    pub status_list: Option<StatusLists>,
-    /// Which `typ` its tokens carry.
-    pub typ: TokenType,
-    /// Claims that must be present beside `iss`, `exp` and `aud`.
-    pub required_claims: Vec<Box<str>>,
-    /// The issuer's own names for what no standard names.
-    pub claims: ClaimNames,
-    /// Clock difference that is forgiven on `exp`, `nbf` and `iat`; at most 60 s.
-    pub leeway: Duration,
-    /// What its tokens are held to.
-    pub profile: Profile,
-}
-
-/// Which `typ` header an access token must carry (RFC 9068 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TokenType {
-    /// `at+jwt` or `application/at+jwt`: nothing else can be mistaken for an access token.
-    AccessToken,
-    /// Also `JWT` or none: issuers from before RFC 9068.
-    Legacy,
-}
-
-/// The issuer's own claim names.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct ClaimNames {
-    /// The claim that holds the grant type.
-    pub grant: Option<Box<str>>,
-    /// The claim that holds the consent's id.
-    pub consent: Option<Box<str>>,
-    /// The claim that holds the scopes in place of `scope` (`scp`).
-    pub scopes: Option<Box<str>>,
 }
 
 /// The sections of a configuration.

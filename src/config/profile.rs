@@ -1,12 +1,13 @@
 //! `profile: fapi2`: what the FAPI 2.0 Security Profile demands of a resource server, and a configuration that cannot
 //! meet it is refused (§5.3.4, §5.4).
 
+use super::Server;
 use super::dpop::Dpop;
 use super::fault::Problem;
+use super::issuers::Issuer;
 use super::reader::{Section, Value};
 use super::revocations::Revocations;
 use super::tls::ClientCertificates;
-use super::{Issuer, Server};
 use crate::oauth::algorithm::Algorithm;
 
 /// What tokens, and the gateway itself, are held to.

@@ -2,10 +2,11 @@
 //! resource, the origin itself.
 
 use super::fault::Problem;
+use super::issuers::Issuer;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::routes::{Access, Route};
-use super::{Issuer, Server, address, demands, template};
+use super::{Server, address, demands, template};
 use crate::oauth::origin::Origin;
 use crate::oauth::resource::{self, WELL_KNOWN};
 use crate::oauth::scope::ScopeToken;

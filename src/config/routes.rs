@@ -4,11 +4,12 @@ use super::cors::{self, Cors};
 use super::demands::{self, Demands};
 use super::envelope::{self, Envelope};
 use super::fault::Problem;
+use super::issuers::Issuer;
 use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::template::{self, Template};
-use super::{Issuer, address, resources};
+use super::{address, resources};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 

@@ -3,7 +3,9 @@
 use super::demands::Demands;
 use super::envelope::Envelope;
 use super::fault::Faults;
+use super::issuers::TokenType;
 use super::key_source::Fetching;
+use super::key_source::KeySource;
 use super::routes::Access;
 use super::*;
 use crate::oauth::grant::Grant;
@@ -12,6 +14,7 @@ use crate::oauth::scope::ScopeToken;
 use http::Method;
 use proptest::prelude::*;
 use std::fs;
+use std::time::Duration;
 
 const SECRET: &str = "s3 cret";
 

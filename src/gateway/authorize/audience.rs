@@ -18,7 +18,9 @@ pub struct Audience {
 impl Audience {
     /// `None` where the route accepts every audience of the issuer.
     pub fn compile(accepted: &[Box<str>], settings: &config::Settings) -> Option<Self> {
-        let of = |issuer: &config::Issuer| (Arc::clone(&issuer.name), Audiences::among(accepted, &issuer.audiences));
+        let of = |issuer: &config::issuers::Issuer| {
+            (Arc::clone(&issuer.name), Audiences::among(accepted, &issuer.audiences))
+        };
         (!accepted.is_empty()).then(|| Self { accepted: settings.issuers.iter().map(of).collect() })
     }
 

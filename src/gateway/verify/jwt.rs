@@ -4,7 +4,7 @@
 use super::token::{Verdict, is_early};
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
-use crate::config::TokenType;
+use crate::config::issuers::TokenType;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::oauth::algorithm::Algorithm;

@@ -47,7 +47,7 @@ pub struct Verifier {
 #[derive(Debug)]
 pub struct Issuer {
     /// The checked settings.
-    pub settings: config::Issuer,
+    pub settings: config::issuers::Issuer,
     /// Its public keys, as they are now.
     pub keys: Arc<KeyStore>,
     /// Questions about its opaque tokens, where it takes any.
@@ -70,7 +70,7 @@ pub enum Verification<'v> {
 
 impl Issuer {
     /// An issuer with these keys of which nothing was asked yet.
-    pub fn new(settings: config::Issuer, keys: Arc<KeyStore>, clock: &Clock) -> Self {
+    pub fn new(settings: config::issuers::Issuer, keys: Arc<KeyStore>, clock: &Clock) -> Self {
         let asked = settings.introspection.clone();
         let introspector = asked.map(|asked| Arc::new(Introspector::new(asked, clock.clone())));
         let listed = settings.status_list.clone();
