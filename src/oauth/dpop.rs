@@ -6,6 +6,7 @@ use super::claims::NumericDate;
 use super::confirmation::{Thumbprint, thumbprint};
 use super::jwk::Key;
 use super::jws::Jws;
+use super::member::Member;
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
 use std::borrow::Cow;
@@ -69,10 +70,10 @@ pub fn read(text: &[u8], accepted: &[Algorithm]) -> Result<Proof, ProofFault> {
         method: claims.htm.into_owned(),
         uri: claims.htu.into_owned(),
         issued: claims.iat.0,
-        not_before: claims.nbf.map(|date| date.0),
-        expires: claims.exp.map(|date| date.0),
+        not_before: claims.nbf.0.map(|date| date.0),
+        expires: claims.exp.0.map(|date| date.0),
         token,
-        nonce: claims.nonce.map(Cow::into_owned),
+        nonce: claims.nonce.0,
     })
 }
 
@@ -88,10 +89,12 @@ struct ProofClaims<'a> {
     #[serde(borrow)]
     ath: Cow<'a, str>,
     iat: NumericDate,
-    exp: Option<NumericDate>,
-    nbf: Option<NumericDate>,
-    #[serde(borrow)]
-    nonce: Option<Cow<'a, str>>,
+    #[serde(default)]
+    exp: Member<NumericDate>,
+    #[serde(default)]
+    nbf: Member<NumericDate>,
+    #[serde(default)]
+    nonce: Member<String>,
 }
 
 fn claims(payload: &str) -> Option<ProofClaims<'_>> {

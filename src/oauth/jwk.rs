@@ -2,6 +2,7 @@
 //! to the algorithms that fit it. Symmetric, private, weak and foreign keys are left out, each with its reason.
 
 use super::algorithm::{Algorithm, Method, UnknownAlgorithm};
+use super::member::Member;
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -108,6 +109,10 @@ impl Key {
     }
 
     fn parse(member: serde_json::Value) -> Result<Self, LeftOut> {
+        // A derived reader would also take an array.
+        if !member.is_object() {
+            return Err(LeftOut::Unreadable);
+        }
         let text = member.to_string();
         let jwk: Jwk = serde_json::from_value(member).map_err(|_| LeftOut::Unreadable)?;
         jwk.check_use()?;
@@ -123,7 +128,7 @@ impl Key {
         };
         let fingerprint = sha256(text.as_bytes());
         let verifiers = algorithms.into_iter().map(|algorithm| Ok((algorithm, public.parse(algorithm)?)));
-        Ok(Self { verifiers: verifiers.collect::<Result<_, _>>()?, kid: jwk.kid.map(Into::into), fingerprint })
+        Ok(Self { verifiers: verifiers.collect::<Result<_, _>>()?, kid: jwk.kid.0.map(Into::into), fingerprint })
     }
 }
 
@@ -139,23 +144,24 @@ struct Document {
     keys: Vec<serde_json::Value>,
 }
 
-#[derive(Deserialize)]
+#[derive(Default, Deserialize)]
+#[serde(default)]
 struct Jwk {
     kty: String,
-    kid: Option<String>,
-    alg: Option<String>,
-    r#use: Option<String>,
-    key_ops: Option<Vec<String>>,
-    crv: Option<String>,
-    n: Option<String>,
-    e: Option<String>,
-    x: Option<String>,
-    y: Option<String>,
+    kid: Member<String>,
+    alg: Member<String>,
+    r#use: Member<String>,
+    key_ops: Member<Vec<String>>,
+    crv: Member<String>,
+    n: Member<String>,
+    e: Member<String>,
+    x: Member<String>,
+    y: Member<String>,
     // Only whether they are there matters.
-    d: Option<serde::de::IgnoredAny>,
-    p: Option<serde::de::IgnoredAny>,
-    q: Option<serde::de::IgnoredAny>,
-    k: Option<serde::de::IgnoredAny>,
+    d: Member<serde::de::IgnoredAny>,
+    p: Member<serde::de::IgnoredAny>,
+    q: Member<serde::de::IgnoredAny>,
+    k: Member<serde::de::IgnoredAny>,
 }
 
 impl Jwk {
@@ -335,12 +341,19 @@ mod tests {
             (with(ec(), "x", json!("AAAA")), LeftOut::Weak),
             (with(ec(), "x", json!(5)), LeftOut::Unreadable),
             (with(ec(), "y", json!(null)), LeftOut::Unreadable),
+            (with(ec(), "alg", json!(null)), LeftOut::Unreadable),
+            (with(ec(), "use", json!(null)), LeftOut::Unreadable),
+            (with(ec(), "key_ops", json!(null)), LeftOut::Unreadable),
+            (with(ec(), "kid", json!(null)), LeftOut::Unreadable),
+            (with(ec(), "d", json!(null)), LeftOut::Private),
+            (with(ec(), "k", json!(null)), LeftOut::Symmetric),
             (rsa(255, "AQAB"), LeftOut::Weak),
             (rsa(1025, "AQAB"), LeftOut::Weak),
             (rsa(256, "AQ"), LeftOut::Weak),
             (rsa(256, "Ag"), LeftOut::Weak),
             (json!({"kty": "RSA", "n": "!", "e": "AQAB"}), LeftOut::Unreadable),
             (json!("key"), LeftOut::Unreadable),
+            (json!(["EC", "1"]), LeftOut::Unreadable),
             (json!({"kty": "quantum"}), LeftOut::Unsupported),
         ] {
             assert_eq!(parse_one(&jwk).unwrap_err(), why, "{jwk}");

@@ -15,6 +15,7 @@ mod json;
 pub mod jwk;
 pub mod jws;
 pub mod metadata;
+mod member;
 pub mod origin;
 pub mod resource;
 pub mod role;
