@@ -23,6 +23,16 @@ const CLIENTS = [
     id_token_signed_response_alg: 'ES256',
   },
   {
+    // Its tokens are bound to its certificate (RFC 8705 §3).
+    client_id: 'tpp-certified',
+    client_secret: 'machine-secret-for-tests-only',
+    grant_types: ['client_credentials'],
+    redirect_uris: [],
+    response_types: [],
+    id_token_signed_response_alg: 'ES256',
+    tls_client_certificate_bound_access_tokens: true,
+  },
+  {
     // The gateway itself, which asks about opaque tokens.
     client_id: 'gate',
     client_secret: 'gate-secret-for-tests-only',
@@ -54,18 +64,23 @@ export class Issuer {
   constructor(port, keys) {
     this.port = port;
     this.keys = keys;
-    this.url = `http://127.0.0.1:${port}`;
+    /** `{ cert, key }`: then it is reached over TLS, and asks for certificates. */
+    this.tls = undefined;
     /** `jwt` or `opaque`. */
     this.accessTokenFormat = 'jwt';
     /** Every token it issued: none may show in any output. */
     this.issued = [];
   }
 
+  get url() {
+    return `${this.tls ? 'https' : 'http'}://127.0.0.1:${this.port}`;
+  }
+
   /** The first key signs; all of them stand in the JWK set. */
   async start(keys = this.keys) {
     this.keys = keys;
     const settings = { port: this.port, keys, audience: AUDIENCE, clients: CLIENTS, accessTokenSeconds: 600 };
-    settings.accessTokenFormat = this.accessTokenFormat;
+    Object.assign(settings, { accessTokenFormat: this.accessTokenFormat, tls: this.tls });
     const started = Process.fork(MODULE, [JSON.stringify(settings)]);
     this.#process = started;
     const listening = once(started.child, 'message');
@@ -130,9 +145,9 @@ export class Issuer {
     return { accessToken: this.#keep(tokens.access_token), idToken: tokens.id_token };
   }
 
-  /** A token in every way right but for its key, which the issuer's JWK set does not hold. */
-  async forge(key, scope) {
-    const claims = { client_id: 'tpp-machine', scope, jti: crypto.randomUUID() };
+  /** A token in every way right but for what the test makes wrong: a key that the issuer's JWK set does not hold, further claims. */
+  async forge(key, scope, more = {}) {
+    const claims = { client_id: 'tpp-machine', scope, jti: crypto.randomUUID(), ...more };
     const token = await new jose.SignJWT(claims)
       .setProtectedHeader({ alg: key.alg, kid: key.kid, typ: 'at+jwt' })
       .setIssuer(this.url)

@@ -1,0 +1,42 @@
+// Self-signed certificates, written octet by octet (X.690, RFC 5280): Node.js can read them and cannot make any.
+
+import * as crypto from 'node:crypto';
+
+/** A key on P-256 and its certificate for 127.0.0.1, both PEM, and the certificate's thumbprint (RFC 8705 §3.1). */
+export function selfSigned(name) {
+  const { privateKey, publicKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
+  const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
+  const subject = sequence(set(sequence(oid('550403'), tagged(0x0c, Buffer.from(name)))));
+  const time = (ms) => tagged(0x18, Buffer.from(new Date(Date.now() + ms).toISOString().replace(/[-:T]|\.\d+/g, '')));
+  const [hour, day] = [3_600_000, 86_400_000];
+  // iPAddress 127.0.0.1
+  const names = sequence(oid('551d11'), tagged(0x04, sequence(tagged(0x87, Buffer.of(127, 0, 0, 1)))));
+  const body = sequence(
+    tagged(0xa0, tagged(0x02, Buffer.of(2))),
+    tagged(0x02, Buffer.concat([Buffer.of(1), crypto.randomBytes(8)])),
+    ecdsaWithSha256,
+    subject,
+    sequence(time(-hour), time(day)),
+    subject,
+    publicKey.export({ type: 'spki', format: 'der' }),
+    tagged(0xa3, sequence(names)),
+  );
+  const signature = crypto.sign('sha256', body, privateKey);
+  const der = sequence(body, ecdsaWithSha256, tagged(0x03, Buffer.concat([Buffer.of(0), signature])));
+  const lines = der.toString('base64').match(/.{1,64}/g).join('\n');
+  return {
+    cert: `-----BEGIN CERTIFICATE-----\n${lines}\n-----END CERTIFICATE-----\n`,
+    key: privateKey.export({ type: 'pkcs8', format: 'pem' }),
+    thumbprint: crypto.createHash('sha256').update(der).digest('base64url'),
+  };
+}
+
+function tagged(tag, content) {
+  const { length } = content;
+  const size = length < 128 ? [length] : length < 256 ? [0x81, length] : [0x82, length >> 8, length & 255];
+  return Buffer.concat([Buffer.of(tag, ...size), content]);
+}
+
+const sequence = (...parts) => tagged(0x30, Buffer.concat(parts));
+const set = (...parts) => tagged(0x31, Buffer.concat(parts));
+const oid = (octets) => tagged(0x06, Buffer.from(octets, 'hex'));
