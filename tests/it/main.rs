@@ -40,6 +40,7 @@ mod limits;
 mod metadata;
 mod mtls;
 mod observe;
+mod peers;
 mod properties;
 mod proxies;
 mod read;

@@ -105,6 +105,7 @@ fn is_hop_by_hop(name: &str) -> bool {
 fn is_ours(name: &str) -> bool {
     name.starts_with(IDENTITY_PREFIX)
         || name.starts_with("x-forwarded-")
+        || name.starts_with("x-envoy-")
         || name.starts_with("client-cert")
         || name.starts_with("ssl-client")
         || name.starts_with("x-ssl-")
