@@ -56,7 +56,7 @@ fn an_expired_or_early_token_is_not_remembered() {
     assert_eq!(world.send(&Request::get("/accounts").token(&early)).status(), 200, "by now it is valid");
 }
 
-/// WSO2 product-apim#7406: same id and same signature are not the same token.
+/// WSO2 product-apim#7406 and #9269, api-manager#2355: same id and same signature are not the same token.
 #[test]
 fn a_tampered_twin_of_a_remembered_token_is_refused() {
     let world = World::start();
@@ -71,7 +71,7 @@ fn a_tampered_twin_of_a_remembered_token_is_refused() {
     ]);
 }
 
-/// PostgREST#4014, liboauth2: a reload with stricter settings reaches tokens that are remembered.
+/// PostgREST#4014, resty-openidc#399 and #569: a reload with stricter settings reaches tokens that are remembered.
 #[test]
 fn a_reload_with_another_audience_refuses_the_remembered_token() {
     let world = World::start();
@@ -117,7 +117,7 @@ fn a_reload_with_another_scope_reaches_the_remembered_token() {
     assert_eq!(world.send(&Request::get("/accounts").token(&token)).status(), 403);
 }
 
-/// GHSA-4mq7-pvjg-xp2r: a flood of tokens neither evicts without bound nor mixes verdicts up.
+/// fast-jwt GHSA-rp9m-7r4c-75qg: a flood of tokens neither evicts without bound nor mixes verdicts up.
 #[test]
 fn a_full_cache_still_tells_tokens_apart() {
     let setup = Setup { limits: "  verdicts: 8\n".to_owned(), ..Setup::default() };

@@ -18,7 +18,7 @@ fn hs256(secret: &[u8], kid: &str) -> String {
     token.mint_with(|part| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), part).as_ref().to_vec())
 }
 
-/// CVE-2026-48526 and its kin: the public key, in whichever form a library may hold it, is no shared secret.
+/// PyJWT CVE-2026-48526, fast-jwt CVE-2026-34950 and CVE-2023-48223, MinIO CVE-2026-33322: the public key, in whichever form a library may hold it, is no shared secret.
 #[test]
 fn a_public_key_is_no_secret() {
     let world = World::start();
@@ -174,7 +174,7 @@ fn der(fixed: &[u8]) -> Vec<u8> {
     [vec![0x30, u8::try_from(both.len()).unwrap()], both].concat()
 }
 
-/// CVE-2018-0114 and JWT-8: what a token says about keys is neither used nor fetched.
+/// CVE-2018-0114, liboauth2 CWE-918 and JWT-8: what a token says about keys is neither used nor fetched.
 #[test]
 fn keys_never_come_out_of_a_token() {
     let world = World::start();
@@ -209,7 +209,7 @@ fn keys_never_come_out_of_a_token() {
     assert_eq!((canary.connections(), canary.hits()), (0, 0), "somebody followed a token's link");
 }
 
-/// JWT-9: issuer first, then that issuer's keys only.
+/// JWT-9, Envoy CVE-2021-21378, NodeDB#61: issuer first, then that issuer's keys only.
 #[test]
 fn two_issuers_with_one_kid_do_not_sign_for_each_other() {
     let (ours, theirs) = (Key::new("shared"), Key::new("shared"));

@@ -120,7 +120,7 @@ fn a_thousand_requests_with_one_new_token_are_one_call() {
     assert_eq!((endpoint.calls(), ask(&world, "new").status(), endpoint.calls()), (1, 200, 1));
 }
 
-/// GHSA-4mq7-pvjg-xp2r: the same octets at another issuer are another token.
+/// Oathkeeper GHSA-4mq7-pvjg-xp2r (CVE-2026-33496): the same octets at another issuer are another token.
 #[test]
 fn an_answer_of_one_issuer_is_none_of_another() {
     let (one, other) = (Introspection::active(), Introspection::saying(&json_answer(&json!({"active": false}))));

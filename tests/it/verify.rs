@@ -233,6 +233,7 @@ fn anything_but_three_segments_of_base64url_is_unreadable() {
         ("an empty header", format!(".{payload}.{signature}"), "token_unreadable"),
         ("an empty payload", format!("{header}..{signature}"), "token_unreadable"),
         ("four segments", format!("{token}.{signature}"), "token_unreadable"),
+        // pac4j GHSA-pm7g-w2cf-q238: nothing is decrypted, so no unsigned JWT hides in there.
         ("a JWE", "a.b.c.d.e".to_owned(), "token_unreadable"),
         ("only dots", ".".repeat(8192), "token_unreadable"),
         ("padding", format!("{token}="), "token_unreadable"),
