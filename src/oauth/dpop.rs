@@ -137,4 +137,23 @@ mod tests {
             assert_eq!(read(bad.as_bytes(), &[Algorithm::Es256]).unwrap_err(), ProofFault::Malformed, "{bad}");
         }
     }
+
+    /// RFC 9449 §4.1: for the token endpoint and so without `ath`: signed by its key, and no proof here (§4.3-12).
+    #[test]
+    fn the_example_of_a_token_request_lacks_the_token() {
+        let text = "eyJ0eXAiOiJkcG9wK2p3dCIsImFsZyI6IkVTMjU2IiwiandrIjp7Imt0eSI6IkVDIiwieCI6Imw4dEZyaHgtMzR0VjNoUklDUkRZOXpDa0RscEJoRjQyVVFVZldWQVdCRnMiLCJ5IjoiOVZFNGpmX09rX282NHpiVFRsY3VOSmFqSG10NnY5VERWclUwQ2R2R1JEQSIsImNydiI6IlAtMjU2In19.eyJqdGkiOiItQndDM0VTYzZhY2MybFRjIiwiaHRtIjoiUE9TVCIsImh0dSI6Imh0dHBzOi8vc2VydmVyLmV4YW1wbGUuY29tL3Rva2VuIiwiaWF0IjoxNTYyMjYyNjE2fQ.2-GxA6T8lP4vfrg8v-FdWP0A0zdrj8igiMLvqRMUvwnQg4PtFLbdLXiOSsX0x7NVY-FNyJK70nfbV37xRZT3Lg";
+        let jws = Jws::split(text.as_bytes()).unwrap();
+        let (key, _) = Key::brought(jws.header().unwrap().jwk.unwrap().get(), Algorithm::Es256).unwrap();
+        assert!(jws.is_signed_by(&key, Algorithm::Es256));
+        assert_eq!(read(text.as_bytes(), &[Algorithm::Es256]).unwrap_err(), ProofFault::Malformed);
+    }
+
+    /// RFC 9449 §7.1: the token of the example, and its hash.
+    #[test]
+    fn the_hash_of_the_examples_token_is_its_ath() {
+        let token = b"Kz~8mXK1EalYznwH-LC-1fBAo.4Ljp~zsPE_NeO.gxU";
+        let hash = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, token);
+        let proof = read(PROOF.as_bytes(), &[Algorithm::Es256]).unwrap();
+        assert_eq!(hash.as_ref(), proof.token);
+    }
 }
