@@ -3,6 +3,7 @@
 
 use super::algorithm::{Algorithm, Method, UnknownAlgorithm};
 use super::member::Member;
+use super::roca;
 use aws_lc_rs::digest;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::ParsedPublicKey;
@@ -42,7 +43,8 @@ pub enum LeftOut {
     OtherUse,
     /// An unknown key type, curve or algorithm.
     Unsupported,
-    /// An RSA key outside 2,048 to 8,192 bits, a bad exponent, or a coordinate of the wrong length.
+    /// An RSA key outside 2,048 to 8,192 bits, of a form that can be factored, or with a bad exponent; or a coordinate of
+    /// the wrong length.
     Weak,
     /// Beyond the number of keys that is read.
     TooMany,
@@ -251,11 +253,8 @@ fn check_rsa(n: &[u8], e: &[u8]) -> Result<(), LeftOut> {
     let bits = (n.len() * 8).saturating_sub(leading_zeros);
     let exponent_is_odd = e.last().is_some_and(|last| last & 1 == 1);
     let exponent_is_one = e == [1];
-    if (2048..=8192).contains(&bits) && e.len() <= 4 && exponent_is_odd && !exponent_is_one {
-        Ok(())
-    } else {
-        Err(LeftOut::Weak)
-    }
+    let is_sound = (2048..=8192).contains(&bits) && e.len() <= 4 && exponent_is_odd && !exponent_is_one;
+    if is_sound && !roca::is_factorable(n) { Ok(()) } else { Err(LeftOut::Weak) }
 }
 
 const RSA: &[Algorithm] =

@@ -19,6 +19,7 @@ mod member;
 pub mod origin;
 pub mod resource;
 pub mod role;
+mod roca;
 pub mod scope;
 pub mod security_event;
 pub mod signer;
