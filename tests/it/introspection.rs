@@ -7,6 +7,7 @@ use crate::support::introspection::{
 };
 use crate::support::keys::{self, Key};
 use crate::support::server::ok;
+use crate::support::front::{Authority, Front, Identity};
 use crate::support::tokens::{AUDIENCE, ISSUER, NOW, Token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
@@ -220,6 +221,42 @@ fn a_private_key_authenticates_us() {
         seen.push(claims["jti"].clone());
     }
     assert_ne!(seen[0], seen[1]);
+}
+
+/// INT-1: mutual TLS (RFC 8705 §2). Our certificate is who we are, the form names us, and there is no other secret.
+#[test]
+fn a_certificate_authenticates_us() {
+    let issuer = Introspection::active();
+    let (theirs, ours, strangers) = (Authority::new(), Authority::new(), Authority::new());
+    let front = Front::before(issuer.0.address(), &theirs, &ours);
+    let gate = ours.issue("gate");
+    let start = |identity: &Identity, roots: &Authority| {
+        let setup = issuer.setup("");
+        let with = ", certificate: gate.pem, key: gate.key, ca_file: ca.pem";
+        let there = format!("https://{}", front.address());
+        let issuers = setup.issuers.replace(", client_secret: { file: secret }", with);
+        let issuers = issuers.replace(&format!("http://{}", issuer.0.address()), &there);
+        Setup { issuers, ..setup }.with_files(&[
+            ("gate.pem", identity.certificate.pem()),
+            ("gate.key", identity.key.serialize_pem()),
+            ("ca.pem", roots.pem()),
+        ])
+    };
+    let world = start(&gate, &theirs);
+    for token in ["one", "two"] {
+        assert_eq!(ask(&world, token).status(), 200);
+        let question = issuer.0.last();
+        assert!(question.all("authorization").is_empty());
+        let form = format!("token={token}&token_type_hint=access_token&client_id=gate");
+        assert_eq!(question.text(), form);
+    }
+    assert_eq!(*front.seen.lock().unwrap(), [gate.certificate.der().clone()], "one connection, and ours");
+    // Neither a certificate that the issuer does not accept nor an issuer that nobody vouches for: 503, and not a byte
+    // of a token.
+    let before = issuer.calls();
+    assert_unavailable(&ask(&start(&strangers.issue("gate"), &theirs), "three"), "another's certificate");
+    assert_unavailable(&ask(&start(&gate, &strangers), "four"), "another's issuer");
+    assert_eq!((issuer.calls(), front.seen.lock().unwrap().len()), (before, 1));
 }
 
 /// INT-9: what an answer says of authentication, details and consent counts like a token's own claims.

@@ -8,7 +8,9 @@ use crate::support::introspection::{
 };
 use crate::support::server::{After, nobody, write};
 use crate::support::tokens::{ISSUER, NOW};
+use scopegate::config::limits::INTROSPECTION_QUEUE_MAX;
 use serde_json::json;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};
 use std::time::Duration;
 
@@ -120,6 +122,45 @@ fn a_thousand_requests_with_one_new_token_are_one_call() {
     assert_eq!((endpoint.calls(), ask(&world, "new").status(), endpoint.calls()), (1, 200, 1));
 }
 
+/// INT-6: as many questions wait as the queue holds, beside the call under way; one more may be on its way to be the next
+/// call, and the one after that is 503 at once. The others get their answers.
+#[test]
+fn one_question_more_than_the_queue_holds_is_503() {
+    let is_held = Arc::new(AtomicBool::new(true));
+    let held = Arc::clone(&is_held);
+    let endpoint = Introspection::with(move |_, stream| {
+        eventually("the release", || (!held.load(Ordering::Relaxed)).then_some(()));
+        write(stream, json_answer(&active()))
+    });
+    let world = endpoint.gateway(", timeout: 20s, calls: 1");
+    let turned_away = "scopegate_introspections_turned_away_total{issuer=\"bank\"}";
+    for (round, waiting, away) in [(0, INTROSPECTION_QUEUE_MAX, 0..=0), (1, INTROSPECTION_QUEUE_MAX + 2, 1..=2)] {
+        is_held.store(true, Ordering::Relaxed);
+        let before = endpoint.calls();
+        let mut clients: Vec<Client> = (0..=waiting).map(|_| world.client()).collect();
+        for (n, client) in clients.iter_mut().enumerate() {
+            let request = Request::get("/accounts").token(&format!("token-{round}-{n}")).numbered(10_000 * round + n);
+            assert!(client.write(request.bytes()));
+            if n == 0 {
+                // It is the call under way before the queue fills.
+                endpoint.0.wait_for(before + 1);
+            }
+        }
+        assert_eq!(world.send(&Request::get("/open")).status(), 200);
+        if *away.start() > 0 {
+            eventually("one that is turned away", || (world.metric(turned_away) > 0.5).then_some(()));
+        }
+        is_held.store(false, Ordering::Relaxed);
+        let answers: Vec<_> = clients.iter_mut().map(Client::answer).collect();
+        let refused: Vec<_> = answers.iter().enumerate().filter(|(_, answer)| answer.status() != 200).collect();
+        assert!(away.contains(&refused.len()), "{round}: {} were turned away", refused.len());
+        for (n, answer) in refused {
+            assert_unavailable(answer, "the queue is full");
+            assert_eq!(world.log_line(10_000 * round + n)["reason"], "issuer_busy");
+        }
+    }
+}
+
 /// Oathkeeper GHSA-4mq7-pvjg-xp2r (CVE-2026-33496): the same octets at another issuer are another token.
 #[test]
 fn an_answer_of_one_issuer_is_none_of_another() {
@@ -177,7 +218,7 @@ fn an_issuer_that_says_nothing_is_503_in_time() {
         let _never = held.lock().unwrap().recv();
         After::Close
     });
-    let world = issuer.gateway(", timeout: 100ms, calls: 1");
+    let world = issuer.gateway(", timeout: 1s, calls: 1");
     let mut first = world.client();
     first.write(Request::get("/accounts").token("first").bytes());
     issuer.0.wait_for(1);

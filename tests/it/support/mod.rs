@@ -3,6 +3,7 @@
 pub mod assertions;
 pub mod client;
 pub mod events;
+pub mod front;
 pub mod gateway;
 pub mod introspection;
 pub mod issuer;

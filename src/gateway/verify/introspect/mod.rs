@@ -261,3 +261,82 @@ impl fmt::Debug for Introspector {
 
 /// A call that ends at its deadline has this long to say so.
 const GRACE: Duration = Duration::from_millis(200);
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{self, KeySource};
+    use crate::gateway::verify::cache;
+    use crate::gateway::verify::keys::KeyStore;
+    use std::pin::pin;
+    use std::task::{Context, Poll, Waker};
+
+    /// An issuer that nobody ever asks: its questions pile up.
+    fn silent() -> Arc<Issuer> {
+        let folder = tempfile::tempdir().unwrap();
+        std::fs::write(folder.path().join("secret"), "s").unwrap();
+        let yaml = "
+server: { listen: 127.0.0.1:0 }
+issuers:
+  - name: bank
+    issuer: https://auth.bank.example
+    introspection: { endpoint: http://127.0.0.1:1/, client_id: gate, client_secret: { file: secret } }
+upstreams: [{ name: api, servers: [http://127.0.0.1:1] }]
+routes: [{ path: /, methods: [GET], scopes: [a], upstream: api }]
+";
+        let settings = config::parse(yaml, &folder.path().join("gate.yaml")).unwrap();
+        let issuer = settings.issuers.into_iter().next().unwrap();
+        Arc::new(Issuer::new(issuer, Arc::new(KeyStore::new(&KeySource::None)), &Clock::manual(0)))
+    }
+
+    /// What a request knows when it is looked at once.
+    fn look(request: impl Future<Output = Finding>) -> Option<Finding> {
+        match pin!(request).poll(&mut Context::from_waker(Waker::noop())) {
+            Poll::Ready(finding) => Some(finding),
+            Poll::Pending => None,
+        }
+    }
+
+    fn is_busy(finding: Option<Finding>) -> bool {
+        matches!(finding, Some(Err(refusal)) if refusal.reason() == Reason::IssuerBusy)
+    }
+
+    /// INT-6, at the bound and one past it: of requests that wait for one answer, and of questions in the queue.
+    #[tokio::test]
+    async fn requests_that_wait_and_questions_that_queue_are_bounded() {
+        let issuer = silent();
+        let introspector = issuer.introspector.as_ref().unwrap();
+        let cache = Arc::new(VerdictCache::new(10));
+        let texts: Vec<_> = (0..=INTROSPECTION_WAITERS_MAX).map(|n| n.to_string()).collect();
+        let question = |n: usize| Question {
+            issuer: &issuer,
+            cache: &cache,
+            token: texts[n].as_bytes(),
+            digest: cache::digest(texts[n].as_bytes()),
+        };
+        let turned_away = || introspector.counts.turned_away.load(Ordering::Relaxed);
+
+        let one = question(0);
+        let mut waiting: Vec<_> =
+            (0..INTROSPECTION_WAITERS_MAX).map(|_| Box::pin(introspector.ask(&one, UnixSeconds(0)))).collect();
+        assert!(waiting.iter_mut().all(|request| look(request.as_mut()).is_none()), "as many may wait");
+        assert!(is_busy(look(introspector.ask(&one, UnixSeconds(0)))), "one more may not");
+        assert!(is_busy(look(introspector.ask_anew(&one))));
+        assert_eq!(turned_away(), 2);
+        waiting.pop();
+        let mut next = Box::pin(introspector.ask(&one, UnixSeconds(0)));
+        assert!(look(next.as_mut()).is_none(), "who leaves makes room");
+        drop((waiting, next));
+
+        // One question stands in the queue still; each of the others takes a place of its own.
+        let questions: Vec<_> = (1..=INTROSPECTION_QUEUE_MAX).map(question).collect();
+        let mut queued: Vec<_> =
+            questions.iter().map(|question| Box::pin(introspector.ask(question, UnixSeconds(0)))).collect();
+        let last = queued.pop().unwrap();
+        assert!(queued.iter_mut().all(|request| look(request.as_mut()).is_none()), "as many may queue");
+        assert!(is_busy(look(last)), "one more may not");
+        let mut joined = Box::pin(introspector.ask(&questions[0], UnixSeconds(0)));
+        assert!(look(joined.as_mut()).is_none(), "joining takes no place");
+        assert_eq!(turned_away(), 3);
+    }
+}
