@@ -133,6 +133,27 @@ fn a_full_cache_still_tells_tokens_apart() {
     assert!(world.metric("scopegate_verdicts") <= 8.0);
 }
 
+/// INT-6 for JWTs: what is refused is not remembered, so no flood of it evicts a good verdict.
+#[test]
+fn a_flood_of_bad_tokens_evicts_no_good_verdict() {
+    let setup = Setup { limits: "  verdicts: 16\n".to_owned(), ..Setup::default() };
+    let world = setup.before(Server::echo());
+    let good: Vec<_> = (0..8).map(|n| Token::good().claim("jti", format!("good-{n}")).mint()).collect();
+    let mut client = world.client();
+    let mut status = |token: &str| client.send(&Request::get("/accounts").token(token)).status();
+    assert!(good.iter().all(|token| status(token) == 200));
+    for n in 0..200 {
+        let random = Token::good().claim("jti", format!("random-{n}"));
+        assert_eq!(status(&random.mint_with(|_| vec![1; 64])), 401);
+        assert_eq!(status(&random.clone().claim("exp", NOW - 60).mint()), 401);
+        assert_eq!(status(&random.claim("aud", "https://other.example").mint()), 401);
+    }
+    let hits = world.metric("scopegate_verdict_hits_total");
+    assert!(good.iter().all(|token| status(token) == 200));
+    assert!((world.metric("scopegate_verdict_hits_total") - hits - 8.0).abs() < 0.5, "a good verdict was evicted");
+    assert!((world.metric("scopegate_verdicts") - 8.0).abs() < 0.5);
+}
+
 /// A connection may remember its last token; that changes no answer.
 #[test]
 fn what_a_connection_remembers_is_checked_anew() {

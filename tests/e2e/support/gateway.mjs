@@ -76,6 +76,12 @@ routes:${routes}
     return request({ port: this.adminPort, path: target });
   }
 
+  /** What the kernel says that it has in memory, in bytes. */
+  async memory() {
+    const status = await readFile(`/proc/${this.#process.child.pid}/status`, 'utf8');
+    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+  }
+
   signal(name) {
     this.#process.signal(name);
   }
