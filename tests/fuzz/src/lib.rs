@@ -4,9 +4,11 @@
 
 mod answer;
 mod certificate;
+mod dpop;
 mod request;
 pub use answer::response;
 pub use certificate::certificate;
+pub use dpop::dpop;
 pub use request::request;
 
 use base64::Engine as _;
@@ -31,7 +33,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 14] = [
+pub const TARGETS: [Target; 15] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -42,6 +44,7 @@ pub const TARGETS: [Target; 14] = [
     ("jws", jws),
     ("certificate", certificate),
     ("metadata", issuer_metadata),
+    ("dpop", dpop),
     ("config", configuration),
     ("request", request),
     ("response", response),

@@ -3,7 +3,9 @@
 
 use scopegate_fuzz::TARGETS;
 use std::fs;
+use std::panic::catch_unwind;
 use std::path::Path;
+use std::time::{Duration, Instant};
 
 #[test]
 fn no_seed_and_no_mutation_of_one_breaks_a_target() {
@@ -11,15 +13,44 @@ fn no_seed_and_no_mutation_of_one_breaks_a_target() {
         let seeds = seeds(name);
         assert!(!seeds.is_empty(), "{name} has no seeds");
         let mut random = fastrand::Rng::with_seed(1);
-        seeds.iter().for_each(|seed| body(seed));
+        seeds.iter().for_each(|seed| feed(name, body, seed));
         for _ in 0..MUTATIONS {
-            let mut input = random.choice(&seeds).cloned().unwrap_or_default();
-            for _ in 0..random.u8(1..4) {
-                mutate(&mut input, &mut random);
-            }
-            body(&input);
+            feed(name, body, &mutation(&seeds, &mut random));
         }
     }
+}
+
+/// Others each time, for as long as `SCOPEGATE_FUZZ_SECONDS` says, each target. No engine leads it, so it finds what lies
+/// near the seeds.
+#[test]
+fn nothing_near_a_seed_breaks_a_target() {
+    let Some(seconds) = std::env::var("SCOPEGATE_FUZZ_SECONDS").ok().map(|text| text.parse().expect("whole seconds")) else {
+        return;
+    };
+    for (name, body) in TARGETS {
+        let (seeds, mut random) = (seeds(name), fastrand::Rng::new());
+        let (start, mut count) = (Instant::now(), 0);
+        while start.elapsed() < Duration::from_secs(seconds) {
+            feed(name, body, &mutation(&seeds, &mut random));
+            count += 1;
+        }
+        println!("{name}: {count} inputs in {seconds} s");
+    }
+}
+
+/// Says which input it was: it is a new seed.
+fn feed(name: &str, body: fn(&[u8]), input: &[u8]) {
+    if catch_unwind(|| body(input)).is_err() {
+        panic!("{name} breaks on b\"{}\"", input.escape_ascii());
+    }
+}
+
+fn mutation(seeds: &[Vec<u8>], random: &mut fastrand::Rng) -> Vec<u8> {
+    let mut input = random.choice(seeds).cloned().unwrap_or_default();
+    for _ in 0..random.u8(1..4) {
+        mutate(&mut input, random);
+    }
+    input
 }
 
 fn seeds(target: &str) -> Vec<Vec<u8>> {
@@ -77,6 +108,8 @@ const WORDS: &[&str] = &[
     "none",
     "exp",
     "keys",
+    "jwk",
+    "nonce",
     "kty",
     "oct",
     "transfer-encoding: chunked\r\n",
