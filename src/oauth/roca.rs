@@ -25,7 +25,7 @@ fn is_power(value: u32, prime: u32) -> bool {
 }
 
 fn is_prime(number: u32) -> bool {
-    (2..number).take_while(|divisor| divisor * divisor <= number).all(|divisor| number % divisor != 0)
+    (2..number).take_while(|divisor| divisor * divisor <= number).all(|divisor| !number.is_multiple_of(divisor))
 }
 
 /// The last of the 126 primes by which keys of 2,048 bits were made; those of longer keys are more.

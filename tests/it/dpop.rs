@@ -53,11 +53,6 @@ fn a_proof_that_proves_nothing_is_refused() {
         ("DPOP-12 over", with(good().claim("exp", NOW)), "proof_stale"),
         ("DPOP-12 not begun", with(good().claim("nbf", NOW + 60)), "proof_stale"),
         ("DPOP-12 text", with(good().claim("iat", NOW.to_string())), "proof_malformed"),
-        ("a date that is null", with(good().claim("exp", json!(null))), "proof_malformed"),
-        ("a beginning that is null", with(good().claim("nbf", json!(null))), "proof_malformed"),
-        ("a nonce that is null", with(good().claim("nonce", json!(null))), "proof_malformed"),
-        ("DPOP-7 null", with(good().jwk("d", json!(null))), "proof_malformed"),
-        ("a key for null", with(good().jwk("alg", json!(null))), "proof_malformed"),
         ("DPOP-13 a long id", with(good().claim("jti", "a".repeat(257))), "proof_malformed"),
         ("DPOP-13 an empty id", with(good().claim("jti", "")), "proof_malformed"),
         ("DPOP-14", dpop(&token, &Proof::good(&key, "another").mint()), "proof_misplaced"),
@@ -76,6 +71,22 @@ fn a_proof_that_proves_nothing_is_refused() {
     }
     let unbound = Token::good().mint();
     rows.push(("E13 unbound", dpop(&unbound, &Proof::good(&key, &unbound).mint()), "proof_key_wrong"));
+    refuses(&world, rows);
+}
+
+/// `null` is a wrong type: a derived reader takes it for absence, and another reader of the proof does not.
+#[test]
+fn a_member_that_is_null_is_not_absent() {
+    let world = setup("{}").start();
+    let (key, token) = bound();
+    let good = || Proof::good(&key, &token);
+    let with = |proof: Proof| dpop(&token, &proof.mint());
+    let mut rows: Vec<_> = ["exp", "nbf", "nonce", "iat", "jti", "ath"]
+        .map(|name| (name, with(good().claim(name, json!(null))), "proof_malformed"))
+        .into();
+    for name in ["d", "alg", "use", "key_ops", "kid", "k"] {
+        rows.push((name, with(good().jwk(name, json!(null))), "proof_malformed"));
+    }
     refuses(&world, rows);
 }
 

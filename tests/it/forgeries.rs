@@ -18,7 +18,7 @@ fn hs256(secret: &[u8], kid: &str) -> String {
     token.mint_with(|part| hmac::sign(&hmac::Key::new(hmac::HMAC_SHA256, secret), part).as_ref().to_vec())
 }
 
-/// PyJWT CVE-2026-48526, fast-jwt CVE-2026-34950 and CVE-2023-48223, MinIO CVE-2026-33322: the public key, in whichever form a library may hold it, is no shared secret.
+/// `PyJWT` CVE-2026-48526, fast-jwt CVE-2026-34950 and CVE-2023-48223, `MinIO` CVE-2026-33322: the public key, in whichever form a library may hold it, is no shared secret.
 #[test]
 fn a_public_key_is_no_secret() {
     let world = World::start();
