@@ -43,6 +43,17 @@ fn a_remembered_token_expires_all_the_same() {
     assert_eq!(world.upstream.hits(), 3);
 }
 
+/// liboauth2 CWE-613, Kong OIDC 3.15.0.1: a second's life is a second's, primed or not.
+#[test]
+fn a_token_that_lives_for_a_second_is_dead_after_two() {
+    let strict = format!("{}    leeway: 0s\n", issuer("bank", ISSUER, "{ file: jwks.json }"));
+    let world = Setup::issuers(&[strict]).start();
+    let token = Token::good().claim("exp", NOW + 1).mint();
+    world.accepts(&[("primed", token.clone()), ("remembered", token.clone())]);
+    world.clock.advance(Duration::from_secs(2));
+    world.refuses(&[("two seconds later", token, "token_expired")]);
+}
+
 #[test]
 fn an_expired_or_early_token_is_not_remembered() {
     let world = World::start();
