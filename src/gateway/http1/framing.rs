@@ -180,9 +180,9 @@ fn take_at_most(buffer: &mut BytesMut, most: u64) -> Option<Bytes> {
 
 /// `field-name ":" OWS field-value OWS`
 fn is_field(line: &[u8]) -> bool {
-    memchr::memchr(b':', line).and_then(|end| line.split_at_checked(end)).is_some_and(|(name, value)| {
-        HeaderName::from_bytes(name).is_ok() && HeaderValue::from_bytes(value.trim_ascii()).is_ok()
-    })
+    memchr::memchr(b':', line)
+        .and_then(|end| line.split_at_checked(end))
+        .is_some_and(|(name, value)| HeaderName::from_bytes(name).is_ok() && HeaderValue::from_bytes(value).is_ok())
 }
 
 /// A line without its CRLF. A bare LF is no line end, a bare CR stands nowhere, and a line has a bound.
@@ -258,6 +258,8 @@ mod tests {
             "0\r\nno field\r\n\r\n",
             "0\r\na b: c\r\n\r\n",
             "0\r\n folded: x\r\n\r\n",
+            "0\r\na: b\x0c\r\n\r\n",
+            "0\r\na:\x0cb\r\n\r\n",
         ] {
             assert!(body(bad).is_err(), "{bad:?}");
         }
