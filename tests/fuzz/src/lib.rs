@@ -156,13 +156,13 @@ pub fn claims(data: &[u8]) {
 pub fn introspection(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
     let names = Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true };
-    let seen = serde_json::from_str::<Value>(json).ok();
+    // A number beyond all numbers, in a member that nobody asks for, is no reason for us to refuse.
+    let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     if let Ok(answer) = introspection::parse(json, names) {
-        agree(&answer, seen.as_ref().expect("it was read before"));
+        agree(&answer, &seen);
     }
     if let Ok(envelope) = introspection::parse_signed(json, names) {
-        let seen = seen.as_ref().and_then(|seen| seen.get("token_introspection"));
-        agree(&envelope.answer, seen.expect("it was read before"));
+        agree(&envelope.answer, seen.get("token_introspection").expect("it was read before"));
     }
 }
 
@@ -179,7 +179,8 @@ fn agree(answer: &Introspected, seen: &Value) {
 pub fn security_event(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
     let Ok(set) = security_event::parse(json) else { return };
-    let seen: Value = serde_json::from_str(json).expect("it was read before");
+    // A number beyond all numbers, in a member that nobody asks for, is no reason for us to refuse.
+    let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     assert!(seen.get("sub").is_none() && seen.get("exp").is_none());
     for (name, value) in [("iss", &set.issuer), ("jti", &set.id)] {
         assert_eq!(seen[name].as_str(), Some(value.as_str()), "{name}");

@@ -24,7 +24,8 @@ fn no_seed_and_no_mutation_of_one_breaks_a_target() {
 /// near the seeds.
 #[test]
 fn nothing_near_a_seed_breaks_a_target() {
-    let Some(seconds) = std::env::var("SCOPEGATE_FUZZ_SECONDS").ok().map(|text| text.parse().expect("whole seconds")) else {
+    let Some(seconds) = std::env::var("SCOPEGATE_FUZZ_SECONDS").ok().map(|text| text.parse().expect("whole seconds"))
+    else {
         return;
     };
     for (name, body) in TARGETS {
