@@ -1,13 +1,13 @@
 //! VERIFY, opaque tokens: what is asked, what is an answer and what it must say (RFC 7662, RFC 9701).
 
 use crate::support::client::Request;
+use crate::support::front::{Authority, Front, Identity};
 use crate::support::gateway::{Setup, World, issuer, route};
 use crate::support::introspection::{
     Introspection, active, active_with, ask, assert_unavailable, calls, json_answer, pay, secret, signed, signed_answer,
 };
 use crate::support::keys::{self, Key};
 use crate::support::server::ok;
-use crate::support::front::{Authority, Front, Identity};
 use crate::support::tokens::{AUDIENCE, ISSUER, NOW, Token};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;

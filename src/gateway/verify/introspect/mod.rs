@@ -265,7 +265,8 @@ const GRACE: Duration = Duration::from_millis(200);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::{self, KeySource};
+    use crate::config;
+    use crate::config::key_source::KeySource;
     use crate::gateway::verify::cache;
     use crate::gateway::verify::keys::KeyStore;
     use std::pin::pin;
