@@ -192,7 +192,8 @@ fn asserting(c: &mut Criterion) {
     let metrics = Metrics::new(1);
     for algorithm in signer::ALGORITHMS {
         let asserter = asserter(algorithm, bank.now);
-        let assert = |now| asserter.assert(&permit, black_box(&head), now, metrics.worker(0)).unwrap().is_some();
+        let assert =
+            |now| asserter.assert(&permit, (black_box(&head), None), now, metrics.worker(0)).unwrap().is_some();
         if algorithm == Algorithm::Es256 {
             c.bench_function("assert: remembered", |b| b.iter(|| assert!(assert(bank.now))));
         }

@@ -93,6 +93,11 @@ impl ClientCertificate {
         }
     }
 
+    /// The organisation, if it may be told to anybody now.
+    pub fn organisation(&self, now: UnixSeconds) -> Option<&str> {
+        self.stands(now).ok()?.organisation.as_deref()
+    }
+
     /// Its field of the log: empty for one without an organisation.
     pub fn line(&self) -> &[u8] {
         &self.line

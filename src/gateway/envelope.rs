@@ -112,14 +112,13 @@ const OBIE_BY_STATUS: [(u16, &str); 5] = [
     (0, "UnexpectedError"),
 ];
 
-/// xs2a has `ROLE_INVALID` beside 401; a status is the same in every form, and ours is 403.
 const BERLIN: [(Reason, &str); 8] = [
     (Reason::TokenMissing, "TOKEN_UNKNOWN"),
     (Reason::TokenExpired, "TOKEN_EXPIRED"),
     (Reason::CertificateMissing, "CERTIFICATE_MISSING"),
     (Reason::CertificateExpired, "CERTIFICATE_EXPIRED"),
     (Reason::CertificateInvalid, "CERTIFICATE_INVALID"),
-    (Reason::RoleMissing, "ROLE_INVALID"),
+    (Reason::RoleInvalid, "ROLE_INVALID"),
     (Reason::StepUp, "PSU_CREDENTIALS_INVALID"),
     (Reason::ConsentMismatch, "CONSENT_UNKNOWN"),
 ];

@@ -96,7 +96,10 @@ impl Worker {
         };
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
-            Some(asserter) => asserter.assert(&permit, &head, self.clock.now(), self.metrics())?,
+            Some(asserter) => {
+                let organisation = certificate.as_ref().and_then(|one| one.organisation(record.now()));
+                asserter.assert(&permit, (&head, organisation), self.clock.now(), self.metrics())?
+            }
             None => None,
         };
         let about = About {

@@ -110,6 +110,8 @@ pub enum Reason {
     // --- the rule
     /// The client's certificate lacks the role that the route needs.
     RoleMissing,
+    /// The same, where the API's standard calls it a question of who asks.
+    RoleInvalid,
     /// The route needs a scope that the token lacks.
     ScopeMissing,
     /// The route needs a token obtained by another grant.
@@ -163,7 +165,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 65] = [
+    pub const ALL: [Self; 66] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::PathAmbiguous,
@@ -211,6 +213,7 @@ impl Reason {
         Self::CertificateExpired,
         Self::CertificateInvalid,
         Self::RoleMissing,
+        Self::RoleInvalid,
         Self::ScopeMissing,
         Self::GrantWrong,
         Self::HeaderRequired,
@@ -315,6 +318,7 @@ impl Reason {
             Self::CertificateExpired => refuse(StatusCode::UNAUTHORIZED, "certificate_expired", "The client certificate is not valid at this time"),
             Self::CertificateInvalid => refuse(StatusCode::UNAUTHORIZED, "certificate_invalid", "The client certificate is not accepted here"),
             Self::RoleMissing => refuse(StatusCode::FORBIDDEN, "role_missing", "The client certificate lacks the role that this resource needs"),
+            Self::RoleInvalid => refuse(StatusCode::UNAUTHORIZED, "role_invalid", "The client certificate lacks the role that this resource needs"),
             Self::ScopeMissing => refuse(StatusCode::FORBIDDEN, "scope_missing", "The access token does not cover this resource").code(ErrorCode::InsufficientScope),
             Self::GrantWrong => refuse(StatusCode::FORBIDDEN, "grant_wrong", "The access token was obtained by a grant that this resource does not accept"),
             Self::HeaderRequired => refuse(StatusCode::BAD_REQUEST, "header_required", "A header that this resource requires is missing or not in its form"),

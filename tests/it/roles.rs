@@ -1,5 +1,6 @@
 //! Roles of payment service providers by their certificates (PSD2, TS 119 495): QC-1 to QC-5, E19.
 
+use crate::support::assertions;
 use crate::support::client::Request;
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World, route};
@@ -8,6 +9,7 @@ use crate::support::statements::{der, extension, kind, provider, seal, website};
 use crate::support::tls::{Authority, Caller, Identity};
 use crate::support::tokens::{NOW, Token};
 use rcgen::{CertificateParams, CustomExtension, DnType, date_time_ymd};
+use serde_json::json;
 use std::time::Duration;
 
 /// A certificate as an authority makes them for providers.
@@ -105,13 +107,14 @@ fn refusals_for_want_of_a_role_have_the_codes_of_their_regime() {
     let world = Setup::routes(&routes).with_tls(tls, &[("ca.pem", authority.pem())]);
     let other = authority.issue(qualified(website(&["PSP_PI"])));
     let sealed = authority.issue(qualified(seal(&["PSP_AI"])));
-    for (shown, path, code) in [
-        (None, "/berlin", "CERTIFICATE_MISSING"),
-        (Some(&sealed), "/berlin", "CERTIFICATE_INVALID"),
-        (Some(&other), "/berlin", "ROLE_INVALID"),
-        (Some(&other), "/ohvps", "TR.OHVPS.Connection.InvalidTPPRole"),
+    for (shown, path, status, code) in [
+        (None, "/berlin", 401, "CERTIFICATE_MISSING"),
+        (Some(&sealed), "/berlin", 401, "CERTIFICATE_INVALID"),
+        (Some(&other), "/berlin", 401, "ROLE_INVALID"),
+        (Some(&other), "/ohvps", 403, "TR.OHVPS.Connection.InvalidTPPRole"),
     ] {
         let answer = Caller::new(shown).send(&world, &with("GET", path, &Token::good()));
+        assert_eq!((answer.status(), answer.get("www-authenticate").is_some()), (status, status == 401), "{code}");
         let body = answer.json();
         let said = body["tppMessages"][0]["code"].as_str().or(body["errorCode"].as_str());
         assert_eq!(said, Some(code), "{body}");
@@ -254,4 +257,28 @@ fn a_reload_brings_a_new_list_of_what_was_revoked() {
     eventually("the new list", || caller.is_turned_away(&world).then_some(()));
     let fault = world.reload(&Setup::default().tls_terms(", client_certificate: optional")).unwrap_err().to_string();
     assert!(fault.starts_with("what server.tls asks of clients changed"), "{fault}");
+}
+
+/// The organisation is the certificate's: the same token shown by another is another request.
+#[test]
+fn an_organisation_is_asserted_where_its_certificate_is_vouched_for() {
+    let authority = Authority::new("ours");
+    let organised = |name: &'static str| {
+        authority.issue(|params| params.distinguished_name.push(DnType::CustomDnType(vec![2, 5, 4, 97]), name))
+    };
+    let tls = ", client_certificate: optional, client_ca: ca.pem";
+    let world = assertions::setup("{}").with_tls(tls, &[("ca.pem", authority.pem())]);
+    let (one, other, plain) = (organised("PSDDE-BAFIN-1"), organised("PSDDE-BAFIN-2"), authority.issue(|_| {}));
+    let request = Request::get("/accounts").token(&Token::good().mint());
+    for (shown, expected) in [
+        (Some(&one), json!("PSDDE-BAFIN-1")),
+        (Some(&other), json!("PSDDE-BAFIN-2")),
+        (Some(&plain), json!(null)),
+        (None, json!(null)),
+        (Some(&one), json!("PSDDE-BAFIN-1")),
+    ] {
+        assert_eq!(Caller::new(shown).send(&world, &request).status(), 200);
+        assert_eq!(assertions::last(&world).claims["organisation_id"], expected);
+    }
+    assert!((world.metric("scopegate_assertions_signed_total") - 3.0).abs() < 0.5, "one for each, and one for none");
 }

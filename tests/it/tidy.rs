@@ -18,7 +18,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 31] = [
+const KNOW_SETTINGS: [&str; 32] = [
     "src/gateway/assertion/keys.rs",
     "src/gateway/assertion/mod.rs",
     "src/gateway/authorize/audience.rs",
@@ -29,6 +29,7 @@ const KNOW_SETTINGS: [&str; 31] = [
     "src/gateway/authorize/issuer.rs",
     "src/gateway/authorize/mod.rs",
     "src/gateway/authorize/proof.rs",
+    "src/gateway/authorize/role.rs",
     "src/gateway/authorize/sender.rs",
     "src/gateway/authorize/step_up.rs",
     "src/gateway/certificate.rs",

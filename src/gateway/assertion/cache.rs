@@ -22,6 +22,8 @@ pub(super) struct Request<'a> {
     pub(super) host: &'a [u8],
     pub(super) method: &'a Method,
     pub(super) path: &'a str,
+    /// The client's, by its certificate: a token may be shown by several.
+    pub(super) organisation: Option<&'a str>,
 }
 
 /// A line, and how long it is used.
@@ -43,6 +45,7 @@ struct Owned {
     host: Box<[u8]>,
     method: Method,
     path: Box<str>,
+    organisation: Option<Box<str>>,
 }
 
 #[derive(Clone)]
@@ -63,8 +66,9 @@ impl Remembered {
     }
 
     pub(super) fn keep(&self, request: &Request<'_>, signed: Signed) {
-        let Request { verdict, upstream, host, method, path } = *request;
-        let owned = Owned { verdict, upstream, host: host.into(), method: method.clone(), path: path.into() };
+        let Request { verdict, upstream, host, method, path, organisation } = *request;
+        let (host, path, organisation) = (host.into(), path.into(), organisation.map(Into::into));
+        let owned = Owned { verdict, upstream, host, method: method.clone(), path, organisation };
         self.0.borrow_mut().insert(owned, signed);
     }
 }
@@ -76,6 +80,7 @@ impl Equivalent<Owned> for Request<'_> {
             && *self.host == *owned.host
             && *self.method == owned.method
             && *self.path == *owned.path
+            && self.organisation == owned.organisation.as_deref()
     }
 }
 
@@ -98,7 +103,7 @@ mod tests {
     const NOW: UnixSeconds = UnixSeconds(1_000);
 
     fn request(verdict: u64, path: &str) -> Request<'_> {
-        Request { verdict, upstream: 0, host: b"a", method: &Method::GET, path }
+        Request { verdict, upstream: 0, host: b"a", method: &Method::GET, path, organisation: None }
     }
 
     fn signed(line: &str) -> Signed {
@@ -117,6 +122,7 @@ mod tests {
             ("method", Request { method: &Method::HEAD, ..request(1, "/a") }),
             ("host", Request { host: b"b", ..request(1, "/a") }),
             ("upstream", Request { upstream: 1, ..request(1, "/a") }),
+            ("organisation", Request { organisation: Some(""), ..request(1, "/a") }),
         ] {
             assert!(remembered.find(&other, 1, NOW).is_none(), "{what}");
         }

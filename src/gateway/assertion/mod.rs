@@ -57,12 +57,12 @@ impl Asserter {
         Self { assertions, remembered: Remembered::new() }
     }
 
-    /// Vouches for a permitted request, if its upstream wants that. On an open route there is nobody to speak of. Where it
+    /// Vouches for a permitted request of this organisation, if its upstream wants that. On an open route there is nobody to speak of. Where it
     /// cannot be signed the request must not go on: an upstream could take it for one that needs none.
     pub fn assert(
         &self,
         permit: &Permit<'_>,
-        head: &Head,
+        (head, organisation): (&Head, Option<&str>),
         now: UnixSeconds,
         counters: &WorkerMetrics,
     ) -> Result<Option<Assertion>, Refusal> {
@@ -74,11 +74,11 @@ impl Asserter {
         };
         let key = self.assertions.keys.current();
         let (host, method, path) = (head.host(), head.method(), head.path());
-        let request = Request { verdict: token.verdict(), upstream, host, method, path };
+        let request = Request { verdict: token.verdict(), upstream, host, method, path, organisation };
         if let Some(line) = self.remembered.find(&request, key.number, now) {
             return Ok(Some(Assertion(line)));
         }
-        let (claims, ends) = self.assertions.claims(head, audience, token, now)?;
+        let (claims, ends) = self.assertions.claims((head, organisation), audience, token, now)?;
         let jwt = key.sign(&claims).ok_or(Reason::Internal)?;
         counters.assertions_signed.add(1);
         let line: Rc<[u8]> = [self.assertions.settings.header.as_str(), ": ", &jwt, "\r\n"].concat().as_bytes().into();
@@ -99,7 +99,7 @@ impl Assertions {
     /// What is asserted, and until when: never longer than the token is accepted.
     fn claims(
         &self,
-        head: &Head,
+        (head, organisation): (&Head, Option<&str>),
         audience: &str,
         token: &VerifiedToken,
         now: UnixSeconds,
@@ -113,6 +113,8 @@ impl Assertions {
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (claim(name), value.into()))
             .collect();
+        // The certificate's and no token's: it stands beside the block.
+        claims.extend(organisation.map(|name| (claim(identity::ORGANISATION_ID), name.into())));
         claims.extend([
             ("iss".to_owned(), Value::from(&*self.settings.issuer)),
             ("aud".to_owned(), audience.into()),

@@ -72,7 +72,7 @@ impl Check {
             config::routes::Access::Open => Vec::new(),
             config::routes::Access::Token(demands) => [
                 client_token::ClientToken::compile(demands.customer_token.as_ref()).map(Self::ClientToken),
-                role::ProviderRole::compile(&demands.roles).map(Self::Role),
+                role::ProviderRole::compile(&demands.roles, route.errors).map(Self::Role),
                 issuer::Issuer::compile(&demands.issuers, settings).map(Self::Issuer),
                 grant::GrantType::compile(&demands.grants).map(Self::Grant),
                 audience::Audience::compile(&demands.audiences, settings).map(Self::Audience),
