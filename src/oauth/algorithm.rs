@@ -60,8 +60,10 @@ impl Algorithm {
 impl FromStr for Algorithm {
     type Err = UnknownAlgorithm;
 
-    /// Names are compared as they are: `rs256` and `None` are unknown (RFC 8725 §3.1).
+    /// Names are compared as they are: `rs256` and `None` are unknown (RFC 8725 §3.1). RFC 9864 has a name of its own for
+    /// the one kind of `EdDSA` there is here.
     fn from_str(text: &str) -> Result<Self, UnknownAlgorithm> {
+        let text = if text == "Ed25519" { Self::EdDsa.as_str() } else { text };
         Self::ALL.into_iter().find(|algorithm| algorithm.as_str() == text).ok_or(UnknownAlgorithm)
     }
 }

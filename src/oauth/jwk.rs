@@ -101,7 +101,7 @@ impl Key {
             .ok_or(LeftOut::Unreadable)?;
         jwk.check_use()?;
         let (family, public) = jwk.public()?;
-        let is_named = jwk.alg.as_deref().is_none_or(|name| name == algorithm.as_str());
+        let is_named = jwk.alg.as_deref().is_none_or(|name| name.parse() == Ok(algorithm));
         if !is_named || !family.contains(&algorithm) {
             return Err(LeftOut::Unsupported);
         }
@@ -121,8 +121,6 @@ impl Key {
         let (family, public) = jwk.public()?;
         let algorithms = match jwk.alg.as_deref() {
             None => family.to_vec(),
-            // RFC 9864 names the curve; it is the same key and the same signature.
-            Some("Ed25519") if family == ED25519 => family.to_vec(),
             Some(name) => match name.parse() {
                 Ok(algorithm) if family.contains(&algorithm) => vec![algorithm],
                 Ok(_) | Err(UnknownAlgorithm) => return Err(LeftOut::Unsupported),

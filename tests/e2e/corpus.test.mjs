@@ -117,7 +117,8 @@ const authorizationServer = { issuer: ISSUER, jwks_uri: `${ISSUER}/jwks` };
 const options = {
   [oauth.clockTolerance]: LEEWAY,
   [oauth.customFetch]: async () => Response.json(parties.set),
-  signingAlgorithms: ALGORITHMS,
+  // RFC 9864 has another name for the one kind of EdDSA there is here.
+  signingAlgorithms: [...ALGORITHMS, 'Ed25519'],
 };
 
 /** What oauth4webapi says: `accepts`, or why not. */

@@ -66,7 +66,8 @@ fn none_is_no_algorithm_in_any_spelling() {
         "RSA1_5",
         "dir",
         "PBES2-HS256+A128KW",
-        "Ed25519",
+        "ED25519",
+        "Ed448",
         "RS1",
         "EDDSA",
     ];
@@ -79,6 +80,18 @@ fn none_is_no_algorithm_in_any_spelling() {
         ("number", other(json!(256)), "token_unreadable"),
         ("array", other(json!(["ES256"])), "token_unreadable"),
         ("object", other(json!({"alg": "ES256"})), "token_unreadable"),
+    ]);
+}
+
+/// JWT-3, RFC 9864: the name that says which curve is another name of the same algorithm.
+#[test]
+fn ed25519_is_a_name_of_eddsa() {
+    let world = World::start();
+    let named = good().by(&keys::ed()).header("alg", "Ed25519");
+    world.accepts(&[("Ed25519", named.mint_with(|part| keys::ed().sign("EdDSA", part)))]);
+    world.refuses(&[
+        ("with another key", good().header("alg", "Ed25519").mint_with(|_| b"x".to_vec()), "signature_wrong"),
+        ("forged", named.mint_with(|_| vec![0; 64]), "signature_wrong"),
     ]);
 }
 

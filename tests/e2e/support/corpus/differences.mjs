@@ -30,6 +30,7 @@ export const DIFFERENCES = {
   'the URI as browsers read it': [WE, 'RFC 9449 §4.3, RFC 3986 §6.2.2', 'the library reads `htu` as WHATWG URL: backslashes, dot segments, missing slashes, wide letters, tabs'],
   'the URI in normal form': [IT, 'RFC 9449 §4.3, RFC 3986 §6.2.2.2', 'needless escapes are undone, which WHATWG URL does not'],
   'a needless proof': [IT, 'RFC 9449 §7.1', 'a token bound to nothing is a bearer token, whatever header comes along'],
+  'another name of EdDSA': [IT, 'RFC 9864 §2.2', '`Ed25519` is what our one kind of `EdDSA` is; the library wants the same name in the key'],
   'no key id': [IT, 'RFC 7515 §4.1.4', '`kid` is optional: all keys that fit are tried; the library wants exactly one'],
 };
 

@@ -107,7 +107,7 @@ export function headers() {
     make('alg of another key', 20, (draft) => {
       draft.token.header.alg = draft.random.pick(['RS256', 'PS256', 'ES256', 'EdDSA'].filter((name) => name !== draft.token.key.algorithm));
     }),
-    make('alg Ed25519', 6, header('alg', 'Ed25519'), { options: { algorithm: 'EdDSA' } }),
+    make('alg Ed25519', 6, header('alg', 'Ed25519'), { options: { algorithm: 'EdDSA' }, differs: 'another name of EdDSA' }),
     make('HMAC by what everybody knows', 20, (draft) => {
       const { key } = draft.token;
       draft.token.header.alg = 'HS256';
