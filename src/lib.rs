@@ -42,7 +42,8 @@
 //! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/routes.rs` |
 //! | a reason to refuse | a variant of `Reason` in `gateway/reason.rs` | the table beside it: the compiler lists them |
 //! | a metric | a field in `gateway/observe/metrics.rs` | `admin/exposition.rs` |
-//! | a configuration key | a checked field in `config/mod.rs` | its section's file, and `config/scopegate.yaml` |
+//! | a configuration key | a checked field in its section's file below `config/` | the list of keys there, and `config/scopegate.yaml` |
+//! | a rule of a standard | a row in `docs/standards.md` | the test that holds it |
 //! | a subcommand | `commands/<name>.rs` | `cli.rs`, `commands/mod.rs` |
 //!
 //! # Who may import whom

@@ -48,6 +48,7 @@ mod reload;
 mod revocation;
 mod roles;
 mod route;
+mod standards;
 mod status_list;
 mod status_list_age;
 mod tidy;
