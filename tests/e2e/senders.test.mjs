@@ -195,7 +195,7 @@ test('E14, DPOP-19: a client learns the nonce that is wanted, and is let in', as
 
   const without = await ask(bare, { authorization: `DPoP ${token}`, dpop: await proof(keys, token) });
   const wanted = `DPoP realm="scopegate", error="use_dpop_nonce", error_description="Resource server requires nonce in DPoP proof", ${ALGS}`;
-  assert.equal(without.headers.get('www-authenticate'), wanted);
+  assert.equal(without.headers.get('www-authenticate'), located(wanted));
   assert.equal(without.headers.get('cache-control'), 'no-store');
   const nonce = without.headers.get('dpop-nonce');
   assert.ok(nonce);
@@ -234,11 +234,17 @@ function ask(party, headers, target = url) {
   return party.fetch(target, { headers });
 }
 
+/** The challenge as it is sent: META-4, it also says where the resource's metadata is. */
+function located(challenge) {
+  const metadata = `https://127.0.0.1:${gateway.port}/.well-known/oauth-protected-resource`;
+  return challenge.replace(realm, `${realm}, resource_metadata="${metadata}"`);
+}
+
 /** Each row is 401 with exactly this challenge, a problem document, and nothing for a cache to keep. */
 async function refused(rows) {
   for (const [name, party, headers, challenge] of rows) {
     const answer = await ask(party, headers, `${url}?refused`);
-    assert.equal(answer.headers.get('www-authenticate'), challenge, name);
+    assert.equal(answer.headers.get('www-authenticate'), located(challenge), name);
     assert.equal(answer.status, 401, name);
     assert.equal(answer.headers.get('cache-control'), 'no-store', name);
     if (headers.authorization) assert.equal((await answer.json()).status, 401, name);
