@@ -24,10 +24,10 @@ fn quoted(cell: &str) -> impl Iterator<Item = &str> {
 
 /// Whether there is such a test: `module::test` below `tests/it`, `path::test` in any source, or a file.
 fn is_there(proof: &str) -> bool {
-    let Some((place, test)) = proof.split_once("::") else { return root().join(proof).is_file() };
-    let file = if place.ends_with(".rs") { place.to_owned() } else { format!("tests/it/{place}.rs") };
+    let Some((place, name)) = proof.split_once("::") else { return root().join(proof).is_file() };
+    let file = if place.starts_with("src/") { place.to_owned() } else { format!("tests/it/{place}.rs") };
     let Ok(text) = std::fs::read_to_string(root().join(file)) else { return false };
-    text.match_indices(&format!("fn {test}(")).any(|(at, _)| {
+    text.match_indices(&format!("fn {name}(")).any(|(at, _)| {
         let before = text[..at].trim_end();
         before.ends_with("#[test]") || before.ends_with("#[tokio::test]")
     })
