@@ -6,7 +6,7 @@ use crate::config;
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls;
 use crate::sandbox::story::{self, Places, StoryFault};
-use crate::sandbox::{Options, Sandbox, TokenLifetimes};
+use crate::sandbox::{Location, Options, Sandbox, TokenLifetimes};
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -55,6 +55,9 @@ impl Scene {
         let options = Options {
             portal,
             gateway: format!("http://{address}"),
+            admin: String::new(),
+            access_log: None,
+            store: Location::Memory,
             lifetimes: TokenLifetimes::default(),
             clock: Clock::System,
         };

@@ -1,5 +1,5 @@
 //! A small bank around the door: a portal for developers, an authorization server, two banking APIs.
-//! It talks to the gateway over HTTP only, as any bank would, and keeps everything in memory.
+//! It talks to the gateway over HTTP only, as any bank would, and keeps everything in a database.
 //! For loopback and for trying things out: it refuses to be a production authorization server.
 
 pub mod story;
@@ -16,6 +16,8 @@ mod scopes;
 mod secret;
 mod store;
 
+pub use store::Location;
+
 use crate::clock::Clock;
 use crate::net::serve::Serving;
 use attempts::Attempts;
@@ -24,6 +26,7 @@ use axum::Router;
 use hyper_util::service::TowerToHyperService;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 use store::Store;
@@ -36,6 +39,12 @@ pub struct Options {
     pub portal: SocketAddr,
     /// The gateway as third parties reach it, `http://127.0.0.1:8080`: the audience of every token.
     pub gateway: String,
+    /// The gateway's admin listener, `http://127.0.0.1:9090`: where a bank's own servers tell it what is revoked.
+    pub admin: String,
+    /// The gateway's access log, which developers read their applications' calls from.
+    pub access_log: Option<PathBuf>,
+    /// Where everything is kept.
+    pub store: Location,
     /// How long what is given out lives.
     pub lifetimes: TokenLifetimes,
     /// Where time comes from.
@@ -60,6 +69,7 @@ pub struct TokenLifetimes {
 pub struct Sandbox {
     apis: Serving,
     portal: Serving,
+    site: Arc<Site>,
 }
 
 /// What every page and endpoint shares.
@@ -87,11 +97,12 @@ impl Sandbox {
             lifetimes: options.lifetimes,
             clock: options.clock,
             key: SigningKey::generate(),
-            store: Store::default(),
+            store: Store::open(&options.store).await?,
             attempts: Attempts::default(),
         };
-        let portal = serve(listener, desk(Arc::new(site)))?;
-        Ok(Self { apis, portal })
+        let site = Arc::new(site);
+        let portal = serve(listener, desk(Arc::clone(&site)))?;
+        Ok(Self { apis, portal, site })
     }
 
     /// The banking APIs: the gateway's upstream, which third parties never reach themselves.
@@ -108,6 +119,7 @@ impl Sandbox {
     pub async fn stop(self) {
         self.portal.stop().await;
         self.apis.stop().await;
+        self.site.store.close().await;
     }
 }
 

@@ -1,6 +1,7 @@
 //! What all pages have in common: rendering, the headers that keep them safe, the page for a fault.
 
 use super::Site;
+use super::store::StoreFault;
 use askama::Template;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
@@ -30,6 +31,13 @@ pub(super) fn show(status: StatusCode, page: &impl Template) -> Response {
 /// A page that says what is wrong and what to do.
 pub(super) fn fault(status: StatusCode, title: &str, text: &str) -> Response {
     show(status, &FaultPage { title, text })
+}
+
+impl IntoResponse for StoreFault {
+    fn into_response(self) -> Response {
+        let text = "The sandbox could not look something up. Nothing was changed. Try again in a moment.";
+        fault(StatusCode::SERVICE_UNAVAILABLE, "This did not work now", text)
+    }
 }
 
 /// The answer to an address that is none of ours.

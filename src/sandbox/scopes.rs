@@ -1,4 +1,4 @@
-//! The two banking APIs and the scopes that open them. A scope that names neither cannot be held.
+//! The banking APIs and the scopes that open them. A scope that names neither cannot be held.
 
 use crate::oauth::scope::ScopeSet;
 use std::collections::BTreeSet;
@@ -11,6 +11,8 @@ pub(super) enum Api {
     AccountInformation,
     /// Payments out of an account.
     PaymentInitiation,
+    /// Whether an account holds enough for a purchase.
+    FundsConfirmation,
 }
 
 /// Some of the APIs; its text is the scope string of RFC 6749 §3.3.
@@ -23,13 +25,14 @@ pub(super) struct UnknownScope;
 
 impl Api {
     /// Every API, in the order in which pages list them.
-    pub(super) const ALL: [Self; 2] = [Self::AccountInformation, Self::PaymentInitiation];
+    pub(super) const ALL: [Self; 3] = [Self::AccountInformation, Self::PaymentInitiation, Self::FundsConfirmation];
 
     /// Its scope.
     pub(super) fn scope(self) -> &'static str {
         match self {
             Self::AccountInformation => "accounts",
             Self::PaymentInitiation => "payments",
+            Self::FundsConfirmation => "fundsconfirmations",
         }
     }
 
@@ -38,6 +41,7 @@ impl Api {
         match self {
             Self::AccountInformation => "Account Information",
             Self::PaymentInitiation => "Payment Initiation",
+            Self::FundsConfirmation => "Confirmation of Funds",
         }
     }
 
@@ -46,7 +50,22 @@ impl Api {
         match self {
             Self::AccountInformation => "Read accounts, balances and transactions.",
             Self::PaymentInitiation => "Start a payment and follow it.",
+            Self::FundsConfirmation => "Ask whether an account holds enough for a purchase.",
         }
+    }
+
+    /// Where it stands behind the gateway.
+    pub(super) fn path(self) -> &'static str {
+        match self {
+            Self::AccountInformation => "/open-banking/v4.0/aisp",
+            Self::PaymentInitiation => "/open-banking/v4.0/pisp",
+            Self::FundsConfirmation => "/open-banking/v4.0/cbpii",
+        }
+    }
+
+    /// Its address at the gateway `origin`, and so the audience of its tokens (RFC 9068 §3).
+    pub(super) fn audience(self, origin: &str) -> String {
+        format!("{origin}{}", self.path())
     }
 
     /// The API that `scope` opens.

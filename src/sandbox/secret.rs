@@ -17,9 +17,14 @@ impl Digest {
         Self(bytes)
     }
 
-    /// Whether `secret` is the one, in time that does not depend on it.
-    pub(super) fn matches(&self, secret: &str) -> bool {
-        equal(&self.0, &Self::of(secret).0)
+    /// Whether both are of the same secret, in time that does not depend on them.
+    pub(super) fn equals(&self, other: &Self) -> bool {
+        equal(&self.0, &other.0)
+    }
+
+    /// Reads what `base64url` wrote.
+    pub(super) fn parse(text: &str) -> Option<Self> {
+        URL_SAFE_NO_PAD.decode(text).ok()?.try_into().ok().map(Self)
     }
 
     /// base64url without padding, as PKCE and JWK thumbprints write it.

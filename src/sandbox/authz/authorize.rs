@@ -8,7 +8,7 @@ use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
 use crate::sandbox::page;
 use crate::sandbox::scopes::Scopes;
-use crate::sandbox::store::{Application, Ask};
+use crate::sandbox::store::{Application, Ask, StoreFault};
 use axum::extract::{RawQuery, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::{HeaderMap, StatusCode};
@@ -17,8 +17,9 @@ use std::sync::Arc;
 /// Takes the customer in.
 pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
-    let (params, application, redirect_uri) = match identify(&site, &query) {
+    let (params, application, redirect_uri) = match identify(&site, &query).await {
         Ok(identified) => identified,
+        Err(PageFault::Store(fault)) => return fault.into_response(),
         Err(fault) => return page::fault(StatusCode::BAD_REQUEST, "This link does not work", fault.text()),
     };
     let back = Back { redirect_uri: &redirect_uri, state: params.get("state"), issuer: &site.issuer };
@@ -34,13 +35,14 @@ pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 }
 
 /// Whom the answer may go to at all.
-fn identify(site: &Site, query: &str) -> Result<(Params, Arc<Application>, String), PageFault> {
+async fn identify(site: &Site, query: &str) -> Result<(Params, Arc<Application>, String), PageFault> {
     let params = Params::parse(query.as_bytes()).map_err(|_| PageFault::NotAForm)?;
     if params.repeats("client_id") || params.repeats("redirect_uri") {
         return Err(PageFault::Repeated);
     }
     let client_id = params.get("client_id").ok_or(PageFault::ClientMissing)?;
-    let application = site.store.application(client_id).ok_or(PageFault::ClientUnknown)?;
+    let application =
+        site.store.application(client_id).await.map_err(PageFault::Store)?.ok_or(PageFault::ClientUnknown)?;
     let asked = params.get("redirect_uri").ok_or(PageFault::RedirectMissing)?.to_owned();
     if !application.redirect_uris.iter().any(|registered| registered.matches(&asked)) {
         return Err(PageFault::RedirectUnknown);
@@ -104,6 +106,8 @@ enum PageFault {
     ClientUnknown,
     RedirectMissing,
     RedirectUnknown,
+    /// Nobody's here but ours.
+    Store(StoreFault),
 }
 
 impl PageFault {
@@ -114,6 +118,7 @@ impl PageFault {
             Self::ClientMissing => "The address names no application: client_id is missing.",
             Self::ClientUnknown => "No application with this client_id is registered here.",
             Self::RedirectMissing => "The address names no return address: redirect_uri is missing.",
+            Self::Store(_) => "The sandbox cannot look this up now.",
             Self::RedirectUnknown => {
                 "The return address is not one that the application registered. You were not sent there, for your safety."
             }

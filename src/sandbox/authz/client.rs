@@ -5,7 +5,7 @@ use super::token_fault::{Scheme, TokenFault};
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
 use crate::sandbox::secret::Digest;
-use crate::sandbox::store::Application;
+use crate::sandbox::store::{Application, Authentication};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
@@ -21,7 +21,7 @@ struct Claimed {
 }
 
 /// The application that sent the request.
-pub(super) fn authenticate(
+pub(super) async fn authenticate(
     site: &Site,
     headers: &HeaderMap,
     params: &Params,
@@ -31,17 +31,20 @@ pub(super) fn authenticate(
     site.attempts
         .spend(&claimed.client_id, peer, site.clock.now())
         .map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
-    let application = site.store.application(&claimed.client_id);
-    let held = application.as_ref().and_then(|application| application.secret);
-    // Compared also for unknown clients: how long the answer takes must not tell which ids exist.
-    let shown = claimed.secret.as_deref().unwrap_or_default();
-    let is_right = held.unwrap_or(Digest::of("")).matches(shown);
-    let may_pass = match (held, &claimed.secret) {
-        (Some(_), Some(_)) => is_right,
-        (None, None) => true,
-        (Some(_), None) | (None, Some(_)) => false,
+    let application = site.store.application(&claimed.client_id).await?;
+    // Asked and compared also for unknown clients: how long the answer takes must not tell which ids exist.
+    let secrets = site.store.secrets(&claimed.client_id).await?;
+    let shown = claimed.secret.as_deref().map(Digest::of);
+    let right = secrets.iter().find(|held| shown.is_some_and(|shown| shown.equals(&held.digest)));
+    let may_pass = match application.as_ref().map(|application| application.authentication) {
+        Some(Authentication::Secret) => right.is_some(),
+        Some(Authentication::None) => claimed.secret.is_none(),
+        Some(Authentication::PrivateKey) | None => false,
     };
     let application = application.filter(|_| may_pass).ok_or(TokenFault::ClientUnknown(claimed.scheme))?;
+    if let Some(secret) = right {
+        site.store.note_use(secret, site.clock.now()).await?;
+    }
     site.attempts.forgive(&claimed.client_id, peer);
     Ok(application)
 }

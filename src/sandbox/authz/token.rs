@@ -40,7 +40,7 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let answer = match trade(&site, &headers, &query.unwrap_or_default(), &body, peer) {
+    let answer = match trade(&site, &headers, &query.unwrap_or_default(), &body, peer).await {
         Ok(tokens) => Json(tokens).into_response(),
         Err(fault) => fault.answer(),
     };
@@ -48,9 +48,9 @@ pub(super) async fn post(
     ([(header::CACHE_CONTROL, "no-store"), (header::PRAGMA, "no-cache")], answer).into_response()
 }
 
-fn trade(site: &Site, headers: &HeaderMap, query: &str, body: &[u8], peer: IpAddr) -> Result<Tokens, TokenFault> {
+async fn trade(site: &Site, headers: &HeaderMap, query: &str, body: &[u8], peer: IpAddr) -> Result<Tokens, TokenFault> {
     let params = read(headers, query, body)?;
-    let application = client::authenticate(site, headers, &params, peer)?;
+    let application = client::authenticate(site, headers, &params, peer).await?;
     match params.get("grant_type") {
         Some("client_credentials") => own_token(site, &application, &params),
         Some("authorization_code") => redeem(site, &application, &params),
@@ -77,7 +77,7 @@ fn read(headers: &HeaderMap, query: &str, body: &[u8]) -> Result<Params, TokenFa
 
 /// RFC 6749 §4.4: the application's own token, without a customer and without a refresh token.
 fn own_token(site: &Site, application: &Application, params: &Params) -> Result<Tokens, TokenFault> {
-    if application.secret.is_none() {
+    if !application.is_confidential() {
         return Err(TokenFault::ClientNotAllowed);
     }
     let scopes = asked(params)?.unwrap_or_else(|| application.scopes.clone());

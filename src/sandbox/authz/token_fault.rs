@@ -1,6 +1,6 @@
 //! Why the token endpoint gives no token, in the words of RFC 6749 §5.2.
 
-use crate::sandbox::store::{CodeFault, RefreshFault};
+use crate::sandbox::store::{CodeFault, RefreshFault, StoreFault};
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -35,6 +35,8 @@ pub(super) enum TokenFault {
     Code(CodeFault),
     /// The refresh token is at fault.
     Refresh(RefreshFault),
+    /// Ours: the store did not answer.
+    Store(StoreFault),
 }
 
 /// How the client tried to authenticate: Basic is answered with a challenge.
@@ -44,6 +46,12 @@ pub(super) enum Scheme {
     Basic,
     /// In the form, or not at all.
     Form,
+}
+
+impl From<StoreFault> for TokenFault {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
+    }
 }
 
 impl TokenFault {
@@ -65,6 +73,7 @@ impl TokenFault {
         match self {
             Self::ClientUnknown(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
+            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAForm
             | Self::Repeated
             | Self::Missing(_)
@@ -87,6 +96,7 @@ impl TokenFault {
             // RFC 6749 has no word for it; the status says what to do.
             Self::ClientUnknown(_) | Self::TooManyAttempts(_) => "invalid_client",
             Self::ClientNotAllowed => "unauthorized_client",
+            Self::Store(_) => "temporarily_unavailable",
             Self::GrantUnsupported => "unsupported_grant_type",
             Self::ScopeUnknown | Self::ScopeNotRegistered | Self::Refresh(RefreshFault::ScopeWider) => "invalid_scope",
             Self::Code(_)
@@ -111,6 +121,7 @@ impl TokenFault {
             Self::ScopeNotRegistered => "scope goes beyond the APIs that the application was registered for",
             Self::Code(fault) => code_text(fault),
             Self::Refresh(fault) => refresh_text(fault),
+            Self::Store(_) => "The sandbox cannot look this up now: try again",
         }
     }
 }

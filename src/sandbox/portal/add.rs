@@ -5,12 +5,14 @@ use crate::sandbox::form::Params;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::{Api, Scopes};
 use crate::sandbox::secret::{self, Digest};
-use crate::sandbox::store::{Application, Kind};
+use crate::sandbox::store::{
+    Application, Authentication, ClientSecret, Kind, Refresh, Sender, StoreFault, TokenFormat,
+};
 use crate::sandbox::{Site, page};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::State;
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use std::sync::Arc;
 
@@ -48,8 +50,8 @@ struct Faults {
 struct AddPage {
     draft: Draft,
     faults: Faults,
-    kinds: [Kind; 3],
-    apis: [Api; 2],
+    kinds: &'static [Kind],
+    apis: [Api; 3],
     access_seconds: u64,
     short_seconds: u64,
     callback: String,
@@ -76,29 +78,41 @@ pub(super) async fn post(State(site): State<Arc<Site>>, body: Bytes) -> Response
         Ok(checked) => checked,
         Err(faults) => return show(&site, StatusCode::UNPROCESSABLE_ENTITY, draft, faults),
     };
-    let secret = checked.kind.keeps_secret().then(|| secret::fresh("secret_"));
-    let client_id = secret::fresh("app_");
-    let added = site.store.add_application(register(&site, draft, checked, &client_id, secret.as_deref()));
-    match added.ok().and_then(|()| site.store.application(&client_id)) {
-        Some(added) => application::show(&site, StatusCode::CREATED, &added, secret.as_deref()),
-        None => page::fault(
-            StatusCode::INSUFFICIENT_STORAGE,
-            "There are too many applications",
-            "The sandbox keeps a limited number in memory. Start it again to begin afresh.",
-        ),
+    let application = register(&site, draft, checked);
+    let secret = application.kind.keeps_secret().then(|| secret::fresh("secret_"));
+    match save(&site, &application, secret.as_deref()).await {
+        Ok(()) => application::show(&site, StatusCode::CREATED, &application, secret.as_deref()),
+        Err(fault) => fault.into_response(),
     }
 }
 
-fn register(site: &Site, draft: Draft, checked: Checked, client_id: &str, secret: Option<&str>) -> Application {
+async fn save(site: &Site, application: &Application, secret: Option<&str>) -> Result<(), StoreFault> {
+    site.store.add_application(application).await?;
+    if let Some(secret) = secret {
+        let (id, created) = (secret::fresh(""), site.clock.now());
+        let secret = ClientSecret { id, digest: Digest::of(secret), created, last_used: None };
+        site.store.add_secret(&application.client_id, &secret).await?;
+    }
+    Ok(())
+}
+
+fn register(site: &Site, draft: Draft, checked: Checked) -> Application {
     let lifetimes = site.lifetimes;
     Application {
-        client_id: client_id.to_owned(),
+        client_id: secret::fresh("app_"),
+        developer_id: String::new(),
         name: draft.name,
         description: draft.description,
         kind: checked.kind,
         redirect_uris: checked.redirect_uris,
         scopes: checked.scopes,
-        secret: secret.map(Digest::of),
+        authentication: if checked.kind.keeps_secret() { Authentication::Secret } else { Authentication::None },
+        keys: None,
+        token_format: TokenFormat::Jwt,
+        sender: Sender::Bearer,
+        refresh: Refresh::Rotate,
+        requires_pushed: false,
+        created: site.clock.now(),
         access_lifetime: if draft.is_short { lifetimes.access_short } else { lifetimes.access },
     }
 }
@@ -143,7 +157,7 @@ impl Draft {
         if self.description.chars().count() > DESCRIPTION_CHARS_MAX {
             faults.description = Some(format!("Keep it to {DESCRIPTION_CHARS_MAX} characters."));
         }
-        let kind = Kind::ALL.into_iter().find(|kind| kind.as_str() == self.kind);
+        let kind = Kind::of(&self.kind);
         if kind.is_none() {
             faults.kind = Some("Choose where the application runs.".to_owned());
         }

@@ -5,14 +5,14 @@ use crate::sandbox::store::Application;
 use crate::sandbox::{Site, page};
 use askama::Template;
 use axum::extract::{Path, State};
-use axum::response::Response;
+use axum::response::{IntoResponse, Response};
 use http::StatusCode;
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "applications.html", config = "src/sandbox/askama.toml")]
 struct ListPage {
-    applications: Vec<Arc<Application>>,
+    applications: Vec<Application>,
 }
 
 #[derive(Template)]
@@ -25,18 +25,22 @@ struct ApplicationPage<'a> {
 
 /// Lists every application.
 pub(super) async fn list(State(site): State<Arc<Site>>) -> Response {
-    page::show(StatusCode::OK, &ListPage { applications: site.store.applications() })
+    match site.store.applications_of("").await {
+        Ok(applications) => page::show(StatusCode::OK, &ListPage { applications }),
+        Err(fault) => fault.into_response(),
+    }
 }
 
 /// Shows one application; its secret is not known any more.
 pub(super) async fn get(State(site): State<Arc<Site>>, Path(client_id): Path<String>) -> Response {
-    match site.store.application(&client_id) {
-        Some(application) => show(&site, StatusCode::OK, &application, None),
-        None => page::fault(
+    match site.store.application(&client_id).await {
+        Ok(Some(application)) => show(&site, StatusCode::OK, &application, None),
+        Ok(None) => page::fault(
             StatusCode::NOT_FOUND,
             "There is no such application",
             "The sandbox forgets its applications when it ends. Add the application again.",
         ),
+        Err(fault) => fault.into_response(),
     }
 }
 

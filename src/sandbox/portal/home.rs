@@ -11,7 +11,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "home.html", config = "src/sandbox/askama.toml")]
 struct HomePage<'a> {
-    apis: [Api; 2],
+    apis: [Api; 3],
     gateway: &'a str,
     issuer: &'a str,
     access_seconds: u64,

@@ -23,7 +23,7 @@ pub(super) struct Snippet {
 pub(super) fn fill(site: &Site, application: &Application, secret: Option<&str>) -> Vec<Snippet> {
     let verifier = secret::fresh("");
     let mut steps = vec![variables(application, secret, &verifier)];
-    if application.secret.is_some() {
+    if application.is_confidential() {
         steps.push(own_token(site, application));
     }
     steps.extend([consent(site, application, &verifier), redeem(site, application), refresh(site, application)]);
@@ -33,7 +33,7 @@ pub(super) fn fill(site: &Site, application: &Application, secret: Option<&str>)
 
 fn variables(application: &Application, secret: Option<&str>, verifier: &str) -> Snippet {
     let mut lines = vec![format!("CLIENT_ID={}", application.client_id)];
-    if application.secret.is_some() {
+    if application.is_confidential() {
         lines.push(format!("CLIENT_SECRET={}", secret.unwrap_or("'the secret that was shown once'")));
     }
     lines.push(format!("VERIFIER={verifier}"));
@@ -111,13 +111,19 @@ fn call(site: &Site, api: Api) -> Snippet {
             ),
             is_link: false,
         },
+        Api::FundsConfirmation => Snippet {
+            title: "Confirm funds",
+            note: "Through the gateway, with the token in the header.",
+            text: format!("curl -i -H \"Authorization: Bearer $TOKEN\" {gateway}{}", api.path()),
+            is_link: false,
+        },
     }
 }
 
 /// `curl` to the token endpoint, authenticated as this application does.
 fn token_call(site: &Site, application: &Application) -> String {
     let who =
-        if application.secret.is_some() { "-u \"$CLIENT_ID:$CLIENT_SECRET\"" } else { "-d \"client_id=$CLIENT_ID\"" };
+        if application.is_confidential() { "-u \"$CLIENT_ID:$CLIENT_SECRET\"" } else { "-d \"client_id=$CLIENT_ID\"" };
     format!("curl -s {}/token {who}", site.issuer)
 }
 

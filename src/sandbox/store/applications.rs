@@ -1,17 +1,21 @@
-//! Applications that third parties registered.
+//! Applications that developers registered: OAuth clients.
 
 use super::Store;
+use super::sql::{Row, StoreFault};
+use super::statement::sql;
+use crate::clock::UnixSeconds;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::Scopes;
-use crate::sandbox::secret::Digest;
 use std::sync::Arc;
 use std::time::Duration;
 
-/// A registered application: an OAuth client.
-#[derive(Debug)]
+/// A registered application.
+#[derive(Clone, Debug)]
 pub(in crate::sandbox) struct Application {
     /// Chosen by us, so that it cannot be mistaken for a customer's `sub` (RFC 9700 §4.15).
     pub(in crate::sandbox) client_id: String,
+    /// Whose it is.
+    pub(in crate::sandbox) developer_id: String,
     /// As the developer wrote it: hostile until escaped.
     pub(in crate::sandbox) name: String,
     /// Likewise; may be empty.
@@ -22,40 +26,105 @@ pub(in crate::sandbox) struct Application {
     pub(in crate::sandbox) redirect_uris: Vec<RedirectUri>,
     /// What it may ask for at most.
     pub(in crate::sandbox) scopes: Scopes,
-    /// Of its secret; applications that cannot keep one have none.
-    pub(in crate::sandbox) secret: Option<Digest>,
+    /// How it proves who it is.
+    pub(in crate::sandbox) authentication: Authentication,
+    /// The JWK set with which its assertions are checked; only with `private_key_jwt`.
+    pub(in crate::sandbox) keys: Option<String>,
+    /// What its access tokens look like.
+    pub(in crate::sandbox) token_format: TokenFormat,
+    /// What its tokens are bound to.
+    pub(in crate::sandbox) sender: Sender,
+    /// What becomes of a refresh token that was used.
+    pub(in crate::sandbox) refresh: Refresh,
+    /// Whether it must push its authorization requests (RFC 9126 §6).
+    pub(in crate::sandbox) requires_pushed: bool,
     /// How long its access tokens live.
     pub(in crate::sandbox) access_lifetime: Duration,
+    /// When it was added.
+    pub(in crate::sandbox) created: UnixSeconds,
 }
 
-/// Where an application runs, which decides whether it can keep a secret (RFC 6749 §2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum Kind {
-    /// On a server of the third party.
-    Web,
-    /// In the customer's browser.
-    SinglePage,
-    /// On the customer's device.
-    Mobile,
+/// A closed set of words, as forms and columns spell them.
+macro_rules! words {
+    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(in crate::sandbox) enum $name { $($(#[$doc])* $variant,)* }
+
+        impl $name {
+            /// Every one, in the order in which pages list them.
+            pub(in crate::sandbox) const ALL: &[Self] = &[$(Self::$variant,)*];
+
+            /// Its word in forms and in the store.
+            pub(in crate::sandbox) fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $word,)* }
+            }
+
+            /// The one with this word.
+            pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
+                Self::ALL.iter().copied().find(|one| one.as_str() == word)
+            }
+        }
+    };
 }
 
-/// There are as many applications as there may be.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) struct Full;
+words! {
+    /// Where an application runs, which decides whether it can keep a secret (RFC 6749 §2.1).
+    Kind {
+        /// On a server of the third party.
+        Web = "web",
+        /// In the customer's browser.
+        SinglePage = "single-page",
+        /// On the customer's device.
+        Mobile = "mobile",
+    }
+}
+
+words! {
+    /// How an application proves who it is at the token endpoint.
+    Authentication {
+        /// A secret, by Basic or in the form (RFC 6749 §2.3.1).
+        Secret = "secret",
+        /// An assertion signed with its own key (RFC 7523 §2.2).
+        PrivateKey = "private_key_jwt",
+        /// Not at all: it cannot keep anything secret.
+        None = "none",
+    }
+}
+
+words! {
+    /// What an access token looks like.
+    TokenFormat {
+        /// Signed claims that the gateway reads itself (RFC 9068).
+        Jwt = "jwt",
+        /// A random word that the gateway asks about (RFC 7662).
+        Opaque = "opaque",
+    }
+}
+
+words! {
+    /// What a token is bound to.
+    Sender {
+        /// To nothing: whoever bears it may use it (RFC 6750).
+        Bearer = "bearer",
+        /// To a key that signs each request (RFC 9449).
+        Dpop = "dpop",
+        /// To a client certificate (RFC 8705 §3).
+        Certificate = "certificate",
+    }
+}
+
+words! {
+    /// What becomes of a refresh token that was used.
+    Refresh {
+        /// It gives a new one and is worthless; when it returns, all are revoked (RFC 9700 §4.14.2).
+        Rotate = "rotate",
+        /// It stays: FAPI 2.0 §5.3.2.1-9 forbids rotation where the sender is constrained anyway.
+        Keep = "keep",
+    }
+}
 
 impl Kind {
-    /// Every kind, in the order in which pages list them.
-    pub(in crate::sandbox) const ALL: [Self; 3] = [Self::Web, Self::SinglePage, Self::Mobile];
-
-    /// Its value in forms.
-    pub(in crate::sandbox) fn as_str(self) -> &'static str {
-        match self {
-            Self::Web => "web",
-            Self::SinglePage => "single-page",
-            Self::Mobile => "mobile",
-        }
-    }
-
     /// Its name on pages.
     pub(in crate::sandbox) fn title(self) -> &'static str {
         match self {
@@ -83,27 +152,85 @@ impl Kind {
     }
 }
 
-impl Store {
-    /// Adds an application. None leaves to make room: somebody's client id would stop working.
-    pub(in crate::sandbox) fn add_application(&self, application: Application) -> Result<(), Full> {
-        let mut tables = self.tables();
-        if tables.applications.len() >= APPLICATIONS_MAX {
-            return Err(Full);
-        }
-        tables.applications.push(Arc::new(application));
-        Ok(())
+impl Application {
+    /// Whether it can authenticate (RFC 6749 §2.1): others may not act for themselves.
+    pub(in crate::sandbox) fn is_confidential(&self) -> bool {
+        self.authentication != Authentication::None
     }
 
-    /// The application with this client id.
-    pub(in crate::sandbox) fn application(&self, client_id: &str) -> Option<Arc<Application>> {
-        self.tables().applications.iter().find(|application| application.client_id == client_id).cloned()
+    fn read(row: &Row) -> Result<Self, StoreFault> {
+        let word = |column| row.text(column);
+        let uris = row.text("redirect_uris")?;
+        let redirect_uris = uris.lines().map(RedirectUri::parse).collect::<Result<_, _>>().map_err(|_| StoreFault)?;
+        Ok(Self {
+            client_id: row.text("client_id")?,
+            developer_id: row.text("developer_id")?,
+            name: row.text("name")?,
+            description: row.text("description")?,
+            kind: Kind::of(&word("kind")?).ok_or(StoreFault)?,
+            redirect_uris,
+            scopes: Scopes::parse(&row.text("scopes")?).map_err(|_| StoreFault)?,
+            authentication: Authentication::of(&word("authentication")?).ok_or(StoreFault)?,
+            keys: row.optional_text("keys")?,
+            token_format: TokenFormat::of(&word("token_format")?).ok_or(StoreFault)?,
+            sender: Sender::of(&word("sender")?).ok_or(StoreFault)?,
+            refresh: Refresh::of(&word("refresh")?).ok_or(StoreFault)?,
+            requires_pushed: row.flag("requires_pushed")?,
+            access_lifetime: Duration::from_secs(row.integer("lifetime_seconds")?.unsigned_abs()),
+            created: row.time("created")?,
+        })
     }
 
-    /// Every application, newest first.
-    pub(in crate::sandbox) fn applications(&self) -> Vec<Arc<Application>> {
-        self.tables().applications.iter().rev().cloned().collect()
+    fn uris(&self) -> String {
+        let uris: Vec<_> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
+        uris.join("\n")
     }
 }
 
-/// More than a person adds by hand.
-const APPLICATIONS_MAX: usize = 200;
+impl Store {
+    /// Adds an application.
+    pub(in crate::sandbox) async fn add_application(&self, application: &Application) -> Result<(), StoreFault> {
+        let statement =
+            sql("INSERT INTO applications (client_id, developer_id, name, description, kind, redirect_uris, \
+             scopes, authentication, keys, token_format, sender, refresh, requires_pushed, lifetime_seconds, created) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
+            .bind(application.client_id.as_str())
+            .bind(application.developer_id.as_str())
+            .bind(application.name.as_str())
+            .bind(application.description.as_str())
+            .bind(application.kind.as_str())
+            .bind(application.uris())
+            .bind(application.scopes.to_string())
+            .bind(application.authentication.as_str())
+            .bind(application.keys.clone())
+            .bind(application.token_format.as_str())
+            .bind(application.sender.as_str())
+            .bind(application.refresh.as_str())
+            .bind(application.requires_pushed)
+            .bind(i64::try_from(application.access_lifetime.as_secs()).unwrap_or(i64::MAX))
+            .bind(application.created);
+        self.database.run(statement).await.map(drop)
+    }
+
+    /// The application with this client id.
+    pub(in crate::sandbox) async fn application(
+        &self,
+        client_id: &str,
+    ) -> Result<Option<Arc<Application>>, StoreFault> {
+        let statement = sql("SELECT * FROM applications WHERE client_id = $1").bind(client_id);
+        let row = self.database.row(statement).await?;
+        row.map(|row| Application::read(&row).map(Arc::new)).transpose()
+    }
+
+    /// The applications of one developer, newest first.
+    pub(in crate::sandbox) async fn applications_of(&self, developer_id: &str) -> Result<Vec<Application>, StoreFault> {
+        let statement = sql("SELECT * FROM applications WHERE developer_id = $1 \
+             ORDER BY created DESC, client_id LIMIT $2")
+        .bind(developer_id)
+        .bind(APPLICATIONS_LISTED_MAX);
+        self.database.rows(statement).await?.iter().map(Application::read).collect()
+    }
+}
+
+/// What one page shows.
+const APPLICATIONS_LISTED_MAX: i64 = 500;

@@ -1,25 +1,37 @@
-//! What the sandbox remembers, behind one type: applications, browser sessions, codes, refresh tokens.
-//! In memory and bounded. Every method is one step under one lock: no caller sees half a change.
+//! What the sandbox remembers, behind one type. Reads are methods of `Store`; writes that belong together are methods
+//! of `Transaction`. What may happen once is decided by one conditional statement, never by a read and then a write.
 
 mod applications;
 mod bounded;
 mod codes;
+mod location;
 mod refresh;
+mod secrets;
 mod sessions;
+mod sql;
+mod statement;
 
-pub(super) use applications::{Application, Kind};
+pub(super) use applications::{Application, Authentication, Kind, Refresh, Sender, TokenFormat};
 pub(super) use bounded::Bounded;
 pub(super) use codes::{CodeClaim, CodeFault, NewCode};
+pub use location::Location;
 pub(super) use refresh::{RefreshClaim, RefreshFault};
+pub(super) use secrets::ClientSecret;
 pub(super) use sessions::{Ask, Session};
+pub(super) use sql::StoreFault;
 
 use super::scopes::Scopes;
 use super::secret::Digest;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use sql::Database;
+use std::io;
+use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The sandbox's memory.
-#[derive(Debug, Default)]
-pub(super) struct Store(Mutex<Tables>);
+#[derive(Debug)]
+pub(super) struct Store {
+    database: Database,
+    tables: Mutex<Tables>,
+}
 
 /// What a customer granted to an application: the content of a code and of the tokens that follow.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,7 +48,6 @@ pub(super) struct Consent {
 
 #[derive(Debug, Default)]
 struct Tables {
-    applications: Vec<Arc<Application>>,
     sessions: Bounded<Digest, Session>,
     asks: Bounded<String, Ask>,
     codes: Bounded<Digest, codes::Code>,
@@ -45,8 +56,40 @@ struct Tables {
 }
 
 impl Store {
+    /// Opens what is kept at `location`.
+    pub(super) async fn open(location: &Location) -> io::Result<Self> {
+        Ok(Self { database: Database::open(location).await?, tables: Mutex::default() })
+    }
+
+    /// Lets what is under way finish.
+    pub(super) async fn close(&self) {
+        self.database.close().await;
+    }
+
     fn tables(&self) -> MutexGuard<'_, Tables> {
         // A panic elsewhere must not end the sandbox: each step leaves the tables whole.
-        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Where tests keep things: in memory, or in a PostgreSQL database when one is named, each test in a schema of its own.
+#[cfg(test)]
+pub(super) mod testing {
+    use super::Location;
+    use super::sql::Database;
+    use super::statement::sql;
+    use crate::sandbox::secret;
+
+    /// An empty store.
+    pub(in crate::sandbox) async fn location() -> Location {
+        #[expect(clippy::disallowed_methods, reason = "whoever runs the tests says where the database is")]
+        let Ok(server) = std::env::var("SCOPEGATE_TEST_POSTGRES") else { return Location::Memory };
+        let schema = format!("test_{}", secret::fresh("").replace('-', "_").to_lowercase());
+        let text: &'static str = format!("CREATE SCHEMA {schema}").leak();
+        let database = Database::connect(&Location::Server(server.clone())).await.unwrap();
+        database.run(sql(text)).await.unwrap();
+        database.close().await;
+        let separator = if server.contains('?') { '&' } else { '?' };
+        Location::Server(format!("{server}{separator}options=-csearch_path%3D{schema}"))
     }
 }

@@ -40,13 +40,7 @@ struct App {
 impl Stage {
     async fn start() -> Self {
         let clock = Clock::manual(1_772_366_405);
-        let options = Options {
-            portal: "127.0.0.1:0".parse().unwrap(),
-            gateway: "https://api.bank.example".to_owned(),
-            lifetimes: TokenLifetimes::default(),
-            clock: clock.clone(),
-        };
-        let sandbox = Sandbox::start(options).await.unwrap();
+        let sandbox = Sandbox::start(options(clock.clone()).await).await.unwrap();
         let portal = format!("http://{}", sandbox.portal());
         let tls = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
         Self { sandbox, clock, portal, fetcher: Fetcher::new(Arc::new(tls)) }
@@ -119,6 +113,19 @@ impl Stage {
     async fn token(&self, fields: &[(&str, &str)]) -> (StatusCode, Value) {
         let request = Request::post(self.url("/token")).header("content-type", FORM);
         read(&self.send(request, &form::join(fields)).await)
+    }
+}
+
+/// A sandbox on free ports, with an empty store of its own.
+async fn options(clock: Clock) -> Options {
+    Options {
+        portal: "127.0.0.1:0".parse().unwrap(),
+        gateway: "https://api.bank.example".to_owned(),
+        admin: String::new(),
+        access_log: None,
+        store: super::store::testing::location().await,
+        lifetimes: TokenLifetimes::default(),
+        clock,
     }
 }
 

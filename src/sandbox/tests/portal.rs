@@ -56,8 +56,7 @@ async fn every_page_is_guarded() {
 async fn a_busy_port_is_replaced_by_a_free_one() {
     let stage = Stage::start().await;
     let taken = stage.sandbox.portal();
-    let options =
-        Options { portal: taken, gateway: String::new(), lifetimes: TokenLifetimes::default(), clock: Clock::System };
+    let options = Options { portal: taken, ..options(Clock::System).await };
     let other = Sandbox::start(options).await.unwrap();
     assert_ne!(other.portal(), taken);
     other.stop().await;
