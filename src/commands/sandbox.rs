@@ -57,6 +57,7 @@ impl Scene {
             gateway: format!("http://{address}"),
             admin: String::new(),
             access_log: None,
+            tls: None,
             store: Location::Memory,
             lifetimes: TokenLifetimes::default(),
             clock: Clock::System,

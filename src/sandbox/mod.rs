@@ -24,6 +24,7 @@ use attempts::Attempts;
 use authz::SigningKey;
 use axum::Router;
 use hyper_util::service::TowerToHyperService;
+use rustls::ServerConfig;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -43,6 +44,8 @@ pub struct Options {
     pub admin: String,
     /// The gateway's access log, which developers read their applications' calls from.
     pub access_log: Option<PathBuf>,
+    /// With which the portal serves; without it, it speaks plain http.
+    pub tls: Option<Arc<ServerConfig>>,
     /// Where everything is kept.
     pub store: Location,
     /// How long what is given out lives.
@@ -89,10 +92,11 @@ impl Sandbox {
     /// Starts everything on the runtime that polls this call.
     pub async fn start(options: Options) -> io::Result<Self> {
         let apis = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
-        let apis = serve(apis, bank::router(options.clock.clone()))?;
+        let apis = serve(apis, None, bank::router(options.clock.clone()))?;
         let listener = bind(options.portal).await?;
+        let scheme = if options.tls.is_some() { "https" } else { "http" };
         let site = Site {
-            issuer: format!("http://{}", listener.local_addr()?),
+            issuer: format!("{scheme}://{}", listener.local_addr()?),
             gateway: options.gateway,
             lifetimes: options.lifetimes,
             clock: options.clock,
@@ -101,7 +105,7 @@ impl Sandbox {
             attempts: Attempts::default(),
         };
         let site = Arc::new(site);
-        let portal = serve(listener, desk(Arc::clone(&site)))?;
+        let portal = serve(listener, options.tls, desk(Arc::clone(&site)))?;
         Ok(Self { apis, portal, site })
     }
 
@@ -140,8 +144,8 @@ fn desk(site: Arc<Site>) -> Router {
     page::guard(pages).merge(authz::endpoints()).with_state(site)
 }
 
-fn serve(listener: TcpListener, router: Router) -> io::Result<Serving> {
-    Serving::start(listener, TowerToHyperService::new(router))
+fn serve(listener: TcpListener, tls: Option<Arc<ServerConfig>>, router: Router) -> io::Result<Serving> {
+    Serving::start(listener, tls, TowerToHyperService::new(router))
 }
 
 /// The wished address, or a free port beside it.

@@ -123,6 +123,7 @@ async fn options(clock: Clock) -> Options {
         gateway: "https://api.bank.example".to_owned(),
         admin: String::new(),
         access_log: None,
+        tls: None,
         store: super::store::testing::location().await,
         lifetimes: TokenLifetimes::default(),
         clock,
