@@ -6,7 +6,7 @@ use crate::config;
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls;
 use crate::sandbox::story::{self, Places, StoryFault};
-use crate::sandbox::{Location, Options, Sandbox, TokenLifetimes};
+use crate::sandbox::{Location, Options, ResourceServer, Sandbox, TokenLifetimes};
 use anyhow::Context as _;
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -56,6 +56,8 @@ impl Scene {
             portal,
             gateway: format!("http://{address}"),
             admin: String::new(),
+            resource_server: ResourceServer { client_id: "gateway".to_owned(), secret: String::new() },
+            fetcher: Fetcher::new(tls::client(None)?),
             access_log: None,
             tls: None,
             store: Location::Memory,

@@ -19,17 +19,18 @@ mod store;
 pub use store::Location;
 
 use crate::clock::Clock;
+use crate::net::fetch::Fetcher;
 use crate::net::serve::Serving;
 use attempts::Attempts;
 use authz::SigningKey;
 use axum::Router;
 use hyper_util::service::TowerToHyperService;
 use rustls::ServerConfig;
-use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
+use std::{fmt, io};
 use store::Store;
 use tokio::net::TcpListener;
 
@@ -42,6 +43,10 @@ pub struct Options {
     pub gateway: String,
     /// The gateway's admin listener, `http://127.0.0.1:9090`: where a bank's own servers tell it what is revoked.
     pub admin: String,
+    /// Who the gateway is when it asks about opaque tokens.
+    pub resource_server: ResourceServer,
+    /// Calls the gateway, on a developer's behalf and on the bank's.
+    pub fetcher: Fetcher,
     /// The gateway's access log, which developers read their applications' calls from.
     pub access_log: Option<PathBuf>,
     /// With which the portal serves; without it, it speaks plain http.
@@ -52,6 +57,15 @@ pub struct Options {
     pub lifetimes: TokenLifetimes,
     /// Where time comes from.
     pub clock: Clock,
+}
+
+/// A server of the bank that may ask the authorization server about tokens (RFC 7662 §2.1).
+#[derive(Clone)]
+pub struct ResourceServer {
+    /// Its client id.
+    pub client_id: String,
+    /// Its secret.
+    pub secret: String,
 }
 
 /// How long what the authorization server gives out lives.
@@ -81,6 +95,10 @@ struct Site {
     /// The authorization server's name (RFC 8414 §2) and the portal's address.
     issuer: String,
     gateway: String,
+    admin: String,
+    resource_server: ResourceServer,
+    fetcher: Fetcher,
+    access_log: Option<PathBuf>,
     lifetimes: TokenLifetimes,
     clock: Clock,
     key: SigningKey,
@@ -98,6 +116,10 @@ impl Sandbox {
         let site = Site {
             issuer: format!("{scheme}://{}", listener.local_addr()?),
             gateway: options.gateway,
+            admin: options.admin,
+            resource_server: options.resource_server,
+            fetcher: options.fetcher,
+            access_log: options.access_log,
             lifetimes: options.lifetimes,
             clock: options.clock,
             key: SigningKey::generate(),
@@ -124,6 +146,12 @@ impl Sandbox {
         self.portal.stop().await;
         self.apis.stop().await;
         self.site.store.close().await;
+    }
+}
+
+impl fmt::Debug for ResourceServer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ResourceServer({})", self.client_id)
     }
 }
 

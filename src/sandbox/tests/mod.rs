@@ -9,7 +9,7 @@ use super::authz::Challenge;
 use super::customer::DEMO;
 use super::form::{self, Params};
 use super::story::agent::{self, Agent, Answer};
-use super::{Options, Sandbox, TokenLifetimes};
+use super::{Options, ResourceServer, Sandbox, TokenLifetimes};
 use crate::clock::Clock;
 use crate::net::fetch::{Bounds, Fetcher};
 use bytes::Bytes;
@@ -42,8 +42,7 @@ impl Stage {
         let clock = Clock::manual(1_772_366_405);
         let sandbox = Sandbox::start(options(clock.clone()).await).await.unwrap();
         let portal = format!("http://{}", sandbox.portal());
-        let tls = ClientConfig::builder().with_root_certificates(RootCertStore::empty()).with_no_client_auth();
-        Self { sandbox, clock, portal, fetcher: Fetcher::new(Arc::new(tls)) }
+        Self { sandbox, clock, portal, fetcher: plain_fetcher() }
     }
 
     fn browser(&self) -> Agent {
@@ -116,12 +115,21 @@ impl Stage {
     }
 }
 
+/// Nothing here is fetched over TLS.
+fn plain_fetcher() -> Fetcher {
+    let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
+    let tls = ClientConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+    Fetcher::new(Arc::new(tls.with_root_certificates(RootCertStore::empty()).with_no_client_auth()))
+}
+
 /// A sandbox on free ports, with an empty store of its own.
 async fn options(clock: Clock) -> Options {
     Options {
         portal: "127.0.0.1:0".parse().unwrap(),
         gateway: "https://api.bank.example".to_owned(),
         admin: String::new(),
+        resource_server: ResourceServer { client_id: "gateway".to_owned(), secret: "of-the-gateway".to_owned() },
+        fetcher: plain_fetcher(),
         access_log: None,
         tls: None,
         store: super::store::testing::location().await,
