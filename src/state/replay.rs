@@ -93,6 +93,8 @@ impl Shard {
     }
 
     fn turn(&mut self, now: i64, keep: i64) {
+        // A clock that was set back begins anew: else nothing would be forgotten until it is there again.
+        self.begun = self.begun.min(now);
         let age = now.saturating_sub(self.begun);
         if age < keep {
             return;
@@ -145,6 +147,16 @@ mod tests {
             [Use::First, Use::First, Use::Full, Use::Again]
         );
         assert_eq!(spend(3, 1000), Use::First);
+    }
+
+    /// A machine that began with its clock a day ahead must not stop taking proofs when that is mended.
+    #[test]
+    fn a_clock_that_was_set_back_does_not_keep_what_was_used_for_ever() {
+        let replays = Replays::new(SHARDS * 2, Duration::from_secs(70));
+        let spend = |n, now| replays.spend(&digest(n), UnixSeconds(now));
+        assert_eq!(spend(1, 90_000), Use::First);
+        assert_eq!((spend(1, 1000), spend(2, 1000), spend(3, 1000)), (Use::Again, Use::First, Use::Full));
+        assert_eq!((spend(3, 1142), spend(2, 1142)), (Use::First, Use::First));
     }
 
     #[test]
