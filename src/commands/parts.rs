@@ -18,6 +18,7 @@ use crate::net::tls::{self, AskClients, TlsFault};
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
 use rustls::ServerConfig;
+use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
 
@@ -68,7 +69,13 @@ fn revocations(settings: &config::revocations::Revocations, clock: &Clock) -> an
     Ok(match file {
         None => Revocations::new(*entries_max, *keep),
         Some(path) => Revocations::open(path, *entries_max, *keep, clock.now()).map_err(|fault| {
-            let hint = "mend the line, or move the file away if nothing in it matters any more";
+            let hint = if fault.kind() == ErrorKind::ResourceBusy {
+                "wait until the other one has ended, or give each a file of its own"
+            } else if fault.kind() == ErrorKind::InvalidData {
+                "mend the line, or move the file away if nothing in it matters any more"
+            } else {
+                "the gateway must be able to read and write the file, and to make others beside it"
+            };
             CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display()))
         })?,
     })

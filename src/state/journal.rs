@@ -7,23 +7,27 @@
 use super::entries::{Digest, Entry};
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions};
+use std::fs::{self, File, OpenOptions, TryLockError};
 use std::io::{self, Write as _};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 pub(super) struct Journal {
     file: File,
+    /// Of a file beside it, since it is replaced itself. The system lets go of it with the process.
+    _lock: File,
 }
 
 impl Journal {
     /// Reads what is there, drops what has expired by `now`, and writes the rest anew: so the file is no longer than the
-    /// list. A file that is not there is made.
+    /// list. A file that is not there is made. A second writer is refused: it would replace the file that the first one
+    /// writes to, and what that acknowledges from then on would be nowhere.
     pub(super) fn open(path: &Path, now: i64) -> io::Result<(Self, HashMap<Digest, Entry>)> {
+        let lock = lock(path)?;
         let mut entries = HashMap::<Digest, Entry>::new();
         for (digest, entry) in read(path)?.into_iter().filter(|(_, entry)| entry.until > now) {
             entries.entry(digest).and_modify(|known| *known = known.joined(entry)).or_insert(entry);
         }
-        let compact = path.with_extension("compact");
+        let compact = beside(path, ".compact");
         let mut file = File::create(&compact)?;
         let lines: String = entries.iter().map(|(digest, entry)| line(digest, *entry)).collect();
         file.write_all(lines.as_bytes())?;
@@ -32,7 +36,7 @@ impl Journal {
         // The name itself has to reach the disk too.
         File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
             .sync_all()?;
-        Ok((Self { file: OpenOptions::new().append(true).open(path)? }, entries))
+        Ok((Self { file: OpenOptions::new().append(true).open(path)?, _lock: lock }, entries))
     }
 
     /// Returns when the entries are on the disk.
@@ -46,6 +50,24 @@ impl Journal {
         }
         written
     }
+}
+
+fn lock(path: &Path) -> io::Result<File> {
+    let file = OpenOptions::new().create(true).truncate(false).write(true).open(beside(path, ".lock"))?;
+    match file.try_lock() {
+        Ok(()) => Ok(file),
+        Err(TryLockError::WouldBlock) => {
+            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another gateway has it open"))
+        }
+        Err(TryLockError::Error(fault)) => Err(fault),
+    }
+}
+
+/// A file that is no other list's: two of them may differ in their extensions only.
+fn beside(path: &Path, suffix: &str) -> PathBuf {
+    let mut name = path.as_os_str().to_owned();
+    name.push(suffix);
+    name.into()
 }
 
 fn read(path: &Path) -> io::Result<Vec<(Digest, Entry)>> {
@@ -109,11 +131,24 @@ mod tests {
         let (mut journal, entries) = Journal::open(&path, 0).unwrap();
         assert_eq!(entries, HashMap::from([([1; 32], ONE), ([2; 32], TWO)]));
         journal.append(&[([1; 32], TWO)]).unwrap();
+        drop(journal);
         let (_, entries) = Journal::open(&path, 0).unwrap();
         assert_eq!(entries[&[1; 32]], Entry { issued_before: None, until: 200 });
         let (_, entries) = Journal::open(&path, 200).unwrap();
         assert!(entries.is_empty());
         assert_eq!(fs::read(&path).unwrap(), b"");
+    }
+
+    /// A second gateway that fails to start, or one that still drains, must not take the file from under the first.
+    #[test]
+    fn a_file_has_one_writer_at_a_time() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        let (mut journal, _) = Journal::open(&path, 0).unwrap();
+        assert_eq!(Journal::open(&path, 0).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
+        journal.append(&[([1; 32], ONE)]).unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&path, 0).unwrap().1, HashMap::from([([1; 32], ONE)]));
     }
 
     #[test]

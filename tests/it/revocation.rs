@@ -5,6 +5,9 @@ use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::introspection::{Introspection, ask};
 use crate::support::tokens::{ISSUER, NOW, Token};
+use scopegate::commands::CannotServe;
+use scopegate::commands::gateway::Gateway;
+use scopegate::config;
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -110,6 +113,26 @@ fn a_restart_forgets_nothing_that_has_a_file() {
     world.refuses(&[("after a restart", Token::good().mint(), "token_revoked")]);
     let kept = std::fs::read_to_string(world.path("revocations")).unwrap();
     assert!(!kept.contains("tpp-1") && kept.lines().count() == 1, "{kept}");
+}
+
+/// It would put another file in the place of the one that the first gateway writes to.
+#[test]
+fn a_second_gateway_with_the_same_file_does_not_start_and_takes_nothing_from_the_first() {
+    let setup = || with("{ file: revocations }");
+    let mut world = setup().start();
+    let settings = config::parse(&setup().yaml(world.upstream.address()), &world.path("scopegate.yaml")).unwrap();
+    let fault = Gateway::start(settings, world.clock.clone()).err().unwrap();
+    assert!(fault.is::<CannotServe>(), "{fault}");
+    let fault = fault.to_string();
+    let path = world.path("revocations");
+    let expected = format!(
+        "revocations: {}: another gateway has it open\n  hint: wait until the other one has ended, or give each a file of its own",
+        path.display()
+    );
+    assert_eq!(fault, expected);
+    assert_eq!(revoke(&world, &json!({"issuer": ISSUER, "client_id": "tpp-1"})), 204);
+    world.restart(&setup());
+    world.refuses(&[("after a restart", Token::good().mint(), "token_revoked")]);
 }
 
 #[test]
