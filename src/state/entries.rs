@@ -15,11 +15,13 @@ pub(super) struct List {
 /// SHA-256 over issuer, kind and name.
 pub(super) type Digest = [u8; 32];
 
-/// What is remembered of a revocation.
+/// What is remembered of revocations: one of all tokens and one of those issued before a date. Each has its own end, since
+/// neither may borrow the other's. One that is not there ended before all time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) struct Entry {
-    pub(super) issued_before: Option<i64>,
-    pub(super) until: i64,
+    all_until: i64,
+    issued_before: i64,
+    before_until: i64,
 }
 
 impl List {
@@ -35,35 +37,59 @@ impl List {
             new == 0 || list.entries.len() + new <= entries_max
         };
         if !fits(self) {
-            self.entries.retain(|_, entry| entry.until > now.0);
+            self.entries.retain(|_, entry| entry.lasts(now));
         }
         if fits(self) { Ok(()) } else { Err(Refused::Full) }
     }
 
-    pub(super) fn joined(&self, digest: &Digest, entry: Entry) -> Entry {
-        self.entries.get(digest).map_or(entry, |known| known.joined(entry))
+    /// With what is known of it.
+    pub(super) fn joined(&self, digest: &Digest, entry: Entry, now: UnixSeconds) -> Entry {
+        self.entries.get(digest).map_or(entry, |known| known.joined(entry, now))
     }
 
     /// Adds it to what is known.
-    pub(super) fn put(&mut self, digest: Digest, entry: Entry) {
-        let entry = self.joined(&digest, entry);
+    pub(super) fn put(&mut self, digest: Digest, entry: Entry, now: UnixSeconds) {
+        let entry = self.joined(&digest, entry, now);
         self.entries.insert(digest, entry);
     }
 }
 
 impl Entry {
-    /// A token that does not say when it was issued may have been issued before.
-    pub(super) fn covers(self, issued: Option<UnixSeconds>) -> bool {
-        match (self.issued_before, issued) {
-            (Some(before), Some(issued)) => issued.0 < before,
-            (None, _) | (Some(_), None) => true,
-        }
+    /// Of one revocation.
+    pub(super) fn new(issued_before: Option<i64>, until: i64) -> Self {
+        NOTHING.with((issued_before, until))
     }
 
-    /// Both at once: nothing that either revokes is let go.
-    pub(super) fn joined(self, other: Self) -> Self {
-        let issued_before = self.issued_before.zip(other.issued_before).map(|(one, two)| one.max(two));
-        Self { issued_before, until: self.until.max(other.until) }
+    /// The revocations it is of, each as `new` takes it.
+    pub(super) fn parts(self) -> impl Iterator<Item = (Option<i64>, i64)> {
+        let parts = [(None, self.all_until), (Some(self.issued_before), self.before_until)];
+        parts.into_iter().filter(|(_, until)| *until > i64::MIN)
+    }
+
+    /// Whether it revokes anything as of `now`.
+    pub(super) fn lasts(self, now: UnixSeconds) -> bool {
+        self.parts().any(|(_, until)| until > now.0)
+    }
+
+    /// A token that does not say when it was issued may have been issued before.
+    pub(super) fn covers(self, issued: Option<UnixSeconds>, now: UnixSeconds) -> bool {
+        let is_before = issued.is_none_or(|issued| issued.0 < self.issued_before);
+        self.all_until > now.0 || (self.before_until > now.0 && is_before)
+    }
+
+    /// Both at once: nothing that either revokes is let go, and what has expired does not widen what has not.
+    pub(super) fn joined(self, other: Self, now: UnixSeconds) -> Self {
+        let parts = self.parts().chain(other.parts()).filter(|(_, until)| *until > now.0);
+        parts.fold(NOTHING, Self::with)
+    }
+
+    fn with(self, part: (Option<i64>, i64)) -> Self {
+        match part {
+            (None, until) => Self { all_until: self.all_until.max(until), ..self },
+            (Some(date), until) => {
+                Self { issued_before: self.issued_before.max(date), before_until: self.before_until.max(until), ..self }
+            }
+        }
     }
 }
 
@@ -87,3 +113,5 @@ pub(super) fn digest(issuer: &str, whose: Whose<'_>) -> Digest {
     digest.copy_from_slice(context.finish().as_ref());
     digest
 }
+
+const NOTHING: Entry = Entry { all_until: i64::MIN, issued_before: i64::MIN, before_until: i64::MIN };

@@ -1,10 +1,11 @@
 //! The deny-list's file: a line an entry, added and brought to the disk before the revocation is acknowledged.
 //!
-//! A line is `digest until issued_before`, the digest in hexadecimal, `-` for no date. The last line may be torn, by a
+//! A line is `digest until issued_before`, the digest in hexadecimal, `-` for no date; all lines of a digest count. The last line may be torn, by a
 //! machine that stopped while it was written: it was never acknowledged. Any other fault is refused, since a list that
 //! is read in part lets revoked tokens in.
 
 use super::entries::{Digest, Entry};
+use crate::clock::UnixSeconds;
 use std::collections::HashMap;
 use std::fmt::Write as _;
 use std::fs::{self, File, OpenOptions, TryLockError};
@@ -21,15 +22,15 @@ impl Journal {
     /// Reads what is there, drops what has expired by `now`, and writes the rest anew: so the file is no longer than the
     /// list. A file that is not there is made. A second writer is refused: it would replace the file that the first one
     /// writes to, and what that acknowledges from then on would be nowhere.
-    pub(super) fn open(path: &Path, now: i64) -> io::Result<(Self, HashMap<Digest, Entry>)> {
+    pub(super) fn open(path: &Path, now: UnixSeconds) -> io::Result<(Self, HashMap<Digest, Entry>)> {
         let lock = lock(path)?;
         let mut entries = HashMap::<Digest, Entry>::new();
-        for (digest, entry) in read(path)?.into_iter().filter(|(_, entry)| entry.until > now) {
-            entries.entry(digest).and_modify(|known| *known = known.joined(entry)).or_insert(entry);
+        for (digest, entry) in read(path)?.into_iter().filter(|(_, entry)| entry.lasts(now)) {
+            entries.entry(digest).and_modify(|known| *known = known.joined(entry, now)).or_insert(entry);
         }
         let compact = beside(path, ".compact");
         let mut file = File::create(&compact)?;
-        let lines: String = entries.iter().map(|(digest, entry)| line(digest, *entry)).collect();
+        let lines: String = entries.iter().map(|(digest, entry)| lines(digest, *entry)).collect();
         file.write_all(lines.as_bytes())?;
         file.sync_all()?;
         fs::rename(&compact, path)?;
@@ -42,7 +43,7 @@ impl Journal {
     /// Returns when the entries are on the disk.
     pub(super) fn append(&mut self, entries: &[(Digest, Entry)]) -> io::Result<()> {
         let length = self.file.metadata()?.len();
-        let lines: String = entries.iter().map(|(digest, entry)| line(digest, *entry)).collect();
+        let lines: String = entries.iter().map(|(digest, entry)| lines(digest, *entry)).collect();
         let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
         if written.is_err() {
             // Half a line in the middle would make the whole file unreadable.
@@ -85,14 +86,16 @@ fn read(path: &Path) -> io::Result<Vec<(Digest, Entry)>> {
     entries.collect()
 }
 
-fn line(digest: &Digest, entry: Entry) -> String {
-    let mut line = String::new();
-    for octet in digest {
-        write!(line, "{octet:02x}").expect("writing to a String does not fail");
+fn lines(digest: &Digest, entry: Entry) -> String {
+    let mut lines = String::new();
+    for (issued_before, until) in entry.parts() {
+        for octet in digest {
+            write!(lines, "{octet:02x}").expect("writing to a String does not fail");
+        }
+        let before = issued_before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+        writeln!(lines, " {until} {before}").expect("writing to a String does not fail");
     }
-    let before = entry.issued_before.map_or_else(|| "-".to_owned(), |before| before.to_string());
-    writeln!(line, " {} {before}", entry.until).expect("writing to a String does not fail");
-    line
+    lines
 }
 
 fn parse(line: &str) -> Option<(Digest, Entry)> {
@@ -106,21 +109,28 @@ fn parse(line: &str) -> Option<(Digest, Entry)> {
         *octet = u8::from_str_radix(digest.get(place * 2..place * 2 + 2)?, 16).ok()?;
     }
     let issued_before = if before == "-" { None } else { Some(before.parse().ok()?) };
-    Some((octets, Entry { issued_before, until: until.parse().ok()? }))
+    Some((octets, Entry::new(issued_before, until.parse().ok()?)))
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    const ONE: Entry = Entry { issued_before: Some(5), until: 100 };
-    const TWO: Entry = Entry { issued_before: None, until: 200 };
+    const BEGIN: UnixSeconds = UnixSeconds(0);
+
+    fn one() -> Entry {
+        Entry::new(Some(5), 100)
+    }
+
+    fn two() -> Entry {
+        Entry::new(None, 200)
+    }
 
     fn filled(path: &Path) {
-        let (mut journal, entries) = Journal::open(path, 0).unwrap();
+        let (mut journal, entries) = Journal::open(path, BEGIN).unwrap();
         assert!(entries.is_empty());
-        journal.append(&[([1; 32], ONE)]).unwrap();
-        journal.append(&[([2; 32], TWO)]).unwrap();
+        journal.append(&[([1; 32], one())]).unwrap();
+        journal.append(&[([2; 32], two())]).unwrap();
     }
 
     #[test]
@@ -128,13 +138,15 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("revocations");
         filled(&path);
-        let (mut journal, entries) = Journal::open(&path, 0).unwrap();
-        assert_eq!(entries, HashMap::from([([1; 32], ONE), ([2; 32], TWO)]));
-        journal.append(&[([1; 32], TWO)]).unwrap();
+        let (mut journal, entries) = Journal::open(&path, BEGIN).unwrap();
+        assert_eq!(entries, HashMap::from([([1; 32], one()), ([2; 32], two())]));
+        journal.append(&[([1; 32], two())]).unwrap();
         drop(journal);
-        let (_, entries) = Journal::open(&path, 0).unwrap();
-        assert_eq!(entries[&[1; 32]], Entry { issued_before: None, until: 200 });
-        let (_, entries) = Journal::open(&path, 200).unwrap();
+        let (_, entries) = Journal::open(&path, BEGIN).unwrap();
+        assert_eq!(entries[&[1; 32]], one().joined(two(), BEGIN), "each with its own end");
+        let (_, entries) = Journal::open(&path, UnixSeconds(100)).unwrap();
+        assert_eq!(entries[&[1; 32]], two());
+        let (_, entries) = Journal::open(&path, UnixSeconds(200)).unwrap();
         assert!(entries.is_empty());
         assert_eq!(fs::read(&path).unwrap(), b"");
     }
@@ -144,11 +156,11 @@ mod tests {
     fn a_file_has_one_writer_at_a_time() {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("revocations");
-        let (mut journal, _) = Journal::open(&path, 0).unwrap();
-        assert_eq!(Journal::open(&path, 0).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
-        journal.append(&[([1; 32], ONE)]).unwrap();
+        let (mut journal, _) = Journal::open(&path, BEGIN).unwrap();
+        assert_eq!(Journal::open(&path, BEGIN).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
+        journal.append(&[([1; 32], one())]).unwrap();
         drop(journal);
-        assert_eq!(Journal::open(&path, 0).unwrap().1, HashMap::from([([1; 32], ONE)]));
+        assert_eq!(Journal::open(&path, BEGIN).unwrap().1, HashMap::from([([1; 32], one())]));
     }
 
     #[test]
@@ -158,7 +170,7 @@ mod tests {
         filled(&path);
         let good = fs::read_to_string(&path).unwrap();
         fs::write(&path, format!("{good}{}", &good[..40])).unwrap();
-        assert_eq!(Journal::open(&path, 0).unwrap().1.len(), 2);
+        assert_eq!(Journal::open(&path, BEGIN).unwrap().1.len(), 2);
         for bad in [
             format!("{}\n{good}", &good[..40]),
             format!("{good}\n{good}"),
@@ -167,7 +179,7 @@ mod tests {
             good.replacen(" 5", " 5 5", 1),
         ] {
             fs::write(&path, bad).unwrap();
-            let fault = Journal::open(&path, 0).err().unwrap();
+            let fault = Journal::open(&path, BEGIN).err().unwrap();
             assert!(
                 fault.to_string().starts_with("line ") && fault.to_string().ends_with(" is no revocation"),
                 "{fault}"

@@ -95,7 +95,7 @@ impl Revocations {
 
     /// The same with a file that it survives a restart in. What stands there is read, less what has expired by `now`.
     pub fn open(path: &Path, entries_max: usize, keep: Duration, now: UnixSeconds) -> io::Result<Self> {
-        let (journal, entries) = Journal::open(path, now.0)?;
+        let (journal, entries) = Journal::open(path, now)?;
         Ok(Self::with(Some(journal), entries, entries_max, keep))
     }
 
@@ -139,7 +139,7 @@ impl Revocations {
         let mut list = self.list();
         list.make_room(&entries, self.entries_max, now)?;
         for (digest, entry) in &mut entries {
-            *entry = list.joined(digest, *entry);
+            *entry = list.joined(digest, *entry, now);
         }
         drop(list);
         if let Some(journal) = &mut *journal {
@@ -147,7 +147,7 @@ impl Revocations {
         }
         let mut list = self.list();
         for (digest, entry) in entries {
-            list.put(digest, entry);
+            list.put(digest, entry, now);
         }
         drop(list);
         self.epoch.fetch_add(1, Ordering::Release);
@@ -160,7 +160,7 @@ impl Revocations {
         let (digest, entry) = self.entry(revocation, now);
         let mut list = self.list();
         list.make_room(&[(digest, entry)], self.entries_max, now)?;
-        list.put(digest, entry);
+        list.put(digest, entry, now);
         if self.has_journal {
             list.unwritten.insert(digest);
         }
@@ -208,14 +208,14 @@ impl Revocations {
         }
         names.into_iter().flatten().any(|whose| {
             let entry = list.entries.get(&digest(bearer.issuer, whose));
-            entry.is_some_and(|entry| entry.until > now.0 && entry.covers(bearer.issued))
+            entry.is_some_and(|entry| entry.covers(bearer.issued, now))
         })
     }
 
     fn entry(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> (Digest, Entry) {
         let keep = i64::try_from(self.keep.as_secs()).unwrap_or(i64::MAX);
         let until = revocation.until.map_or(now.0.saturating_add(keep), |until| until.0);
-        let entry = Entry { issued_before: revocation.issued_before.map(|before| before.0), until };
+        let entry = Entry::new(revocation.issued_before.map(|before| before.0), until);
         (digest(revocation.issuer, revocation.whose), entry)
     }
 
@@ -270,6 +270,40 @@ mod tests {
             client_id: Some("c"),
             consent: Some("o"),
             issued: Some(UnixSeconds(900)),
+        }
+    }
+
+    /// What is revoked until then is not revoked for longer because something else is: the holders of new tokens would be
+    /// turned away whom nobody meant.
+    #[test]
+    fn a_revocation_of_all_tokens_ends_at_its_own_time() {
+        let all = Revocation { until: Some(UnixSeconds(1010)), ..of(Whose::Customer("s")) };
+        let before = |date, until| Revocation {
+            issued_before: Some(UnixSeconds(date)),
+            until: Some(UnixSeconds(until)),
+            ..of(Whose::Customer("s"))
+        };
+        let issued = |at| Bearer { issued: Some(UnixSeconds(at)), ..bearer() };
+        let at_once = |list: &Revocations, one: &Revocation<'_>, now: UnixSeconds| list.revoke_at_once(one, now);
+        for (name, add) in [("operator", revoke as fn(&_, &_, _) -> _), ("worker", at_once)] {
+            for second in [NOW.0, 1009, 1010] {
+                for swapped in [false, true] {
+                    let list = Revocations::new(10, KEEP);
+                    let (first, then) = if swapped { (before(950, 1100), all) } else { (all, before(950, 1100)) };
+                    add(&list, &first, NOW).unwrap();
+                    add(&list, &then, UnixSeconds(second)).unwrap();
+                    let case = format!("{name}, second at {second}, swapped: {swapped}");
+                    assert_eq!(list.has(&issued(1005), UnixSeconds(second)), second < 1010, "{case}");
+                    assert!(!list.has(&issued(1005), UnixSeconds(1010)), "{case}: issued later");
+                    assert!(list.has(&issued(949), UnixSeconds(1099)), "{case}: issued before");
+                    assert!(!list.has(&issued(949), UnixSeconds(1100)), "{case}: at the end of both");
+                }
+            }
+            let list = Revocations::new(10, KEEP);
+            add(&list, &before(980, 1010), NOW).unwrap();
+            add(&list, &before(950, 1100), UnixSeconds(1010)).unwrap();
+            assert!(!list.has(&issued(960), UnixSeconds(1010)), "{name}: the first one has ended");
+            assert!(list.has(&issued(949), UnixSeconds(1010)), "{name}");
         }
     }
 
