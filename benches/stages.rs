@@ -321,7 +321,7 @@ impl Bank {
             known.sites = vec![Site::around(origin).unwrap()];
         }
         let known = &settings.issuers[0];
-        let store = KeyStore::new(&known.keys);
+        let store = KeyStore::default();
         store.take_over(key_source::read_file(&keys).unwrap(), Clock::System.instant());
         let issuers = vec![Arc::new(Issuer::new(known.clone(), Arc::new(store), &Clock::System))];
         let verifier = Arc::new(Verifier::new(

@@ -2,9 +2,11 @@
 
 use super::gateway::Stage;
 use crate::admin::Admin;
+use crate::config::key_source::KeySource;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::introspect::call::Client;
 use crate::gateway::verify::key_source::FetchPlan;
+use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::status;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
@@ -76,24 +78,32 @@ async fn keep_written(control: &Control) {
     }
 }
 
-/// One task per issuer whose keys are fetched; a reload ends those that are no longer needed.
+/// The task that fetches an issuer's keys, and what it was begun with. It holds the keys and not the issuer, which ends
+/// with the last policy that has it.
+struct Fetching {
+    name: Arc<str>,
+    keys: Arc<KeyStore>,
+    source: KeySource,
+    task: JoinHandle<()>,
+}
+
+/// One task per issuer whose keys are fetched; a reload ends those that are no longer needed, or fetch in another way than
+/// they should now.
 async fn keep_keys(control: &Control) {
-    let mut kept: Vec<(Arc<Issuer>, JoinHandle<()>)> = Vec::new();
+    let mut kept: Vec<Fetching> = Vec::new();
     loop {
         let policy = control.admin.shared.policy.load_full();
         let wanted = policy.verifier.issuers();
-        kept.retain(|(issuer, task)| {
-            let stays = wanted.iter().any(|wanted| Arc::ptr_eq(&wanted.keys, &issuer.keys));
+        kept.retain(|fetching| {
+            let stays = wanted.iter().any(|issuer| fetching.is_for(issuer));
             if !stays {
-                task.abort();
+                fetching.task.abort();
             }
             stays
         });
         for issuer in wanted {
-            if !kept.iter().any(|(kept, _)| Arc::ptr_eq(&kept.keys, &issuer.keys))
-                && let Some(task) = keep_fresh(control, issuer)
-            {
-                kept.push((Arc::clone(issuer), task));
+            if !kept.iter().any(|fetching| fetching.is_for(issuer)) {
+                kept.extend(keep_fresh(control, issuer));
             }
             ask(control, issuer);
             watch(control, issuer);
@@ -167,9 +177,15 @@ fn watch(control: &Control, issuer: &Arc<Issuer>) {
     });
 }
 
-fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>> {
-    let fetching = issuer.settings.keys.fetching()?;
-    let fetcher = match tls::client(fetching.ca_file.as_deref()) {
+impl Fetching {
+    fn is_for(&self, issuer: &Issuer) -> bool {
+        let settings = &issuer.settings;
+        Arc::ptr_eq(&self.keys, &issuer.keys) && self.source == settings.keys && self.name == settings.name
+    }
+}
+
+fn keep_fresh(control: &Control, issuer: &Issuer) -> Option<Fetching> {
+    let fetcher = match tls::client(issuer.settings.keys.fetching()?.authorities.as_deref()) {
         Ok(client) => Fetcher::new(client),
         Err(fault) => {
             tracing::error!(issuer = &*issuer.settings.name, %fault, "cannot fetch the issuer's keys");
@@ -177,10 +193,11 @@ fn keep_fresh(control: &Control, issuer: &Arc<Issuer>) -> Option<JoinHandle<()>>
         }
     };
     let plan = FetchPlan::new(&issuer.settings, fetcher)?;
-    let (issuer, clock) = (Arc::clone(issuer), control.admin.shared.clock.clone());
-    Some(thread::beside(async move {
-        issuer.keys.keep_fresh(&issuer.settings.name, &plan, &clock).await;
-    }))
+    let (name, keys) = (Arc::clone(&issuer.settings.name), Arc::clone(&issuer.keys));
+    let (source, clock) = (issuer.settings.keys.clone(), control.admin.shared.clock.clone());
+    let (issuer, store) = (Arc::clone(&name), Arc::clone(&keys));
+    let task = thread::beside(async move { store.keep_fresh(&issuer, &plan, &clock).await });
+    Some(Fetching { name, keys, source, task })
 }
 
 async fn until_end(mut stages: watch::Receiver<Stage>) {

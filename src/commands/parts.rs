@@ -149,10 +149,12 @@ impl AssertionKeys {
 /// The issuer as it was, or a new one, with the keys of its predecessor where they come from the same place: another
 /// audience is no reason to be without keys.
 fn issuer(wanted: &config::issuers::Issuer, old: Option<&Arc<Verifier>>, clock: &Clock) -> Arc<Issuer> {
-    let same_keys = |known: &&Arc<Issuer>| known.settings.issuer == wanted.issuer && known.settings.keys == wanted.keys;
+    let same_keys = |known: &&Arc<Issuer>| {
+        known.settings.issuer == wanted.issuer && known.settings.keys.is_same_place(&wanted.keys)
+    };
     match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
         Some(known) if known.settings == *wanted => Arc::clone(known),
         Some(known) => Arc::new(Issuer::new(wanted.clone(), Arc::clone(&known.keys), clock)),
-        None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::new(&wanted.keys)), clock)),
+        None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::default()), clock)),
     }
 }

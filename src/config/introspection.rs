@@ -9,7 +9,7 @@ use super::{limits, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::origin;
 use http::Uri;
-use std::path::PathBuf;
+use rustls::pki_types::CertificateDer;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ pub struct Introspection {
     /// How we prove to be that client.
     pub authentication: Authentication,
     /// Roots trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     /// Which form of answer is accepted.
     pub answers: Answers,
     /// How long an answer holds, and so how long a revocation may go unnoticed. Zero: every request asks.
@@ -53,7 +53,7 @@ pub enum Authentication {
     /// `tls_client_auth` or `self_signed_tls_client_auth` (RFC 8705 §2).
     Certificate {
         /// The chain in PEM form, leaf first.
-        chain: Vec<rustls::pki_types::CertificateDer<'static>>,
+        chain: Vec<CertificateDer<'static>>,
         /// Its key in DER form with its kind.
         key: SecretKey,
     },
@@ -84,7 +84,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
     let endpoint = section.need("endpoint").and_then(|value| value.parse(endpoint));
     let client_id = section.need("client_id").and_then(|value| Some(Arc::from(&*value.text()?.value)));
     let authentication = authentication(&section);
-    let ca_file = section.read_or("ca_file", None, |value| tls::authorities_file(&value).map(Some));
+    let authorities = section.read_or("ca_file", None, |value| tls::authorities(&value).map(Some));
     let answers = section
         .read_or("signed", Answers::Plain, |value| Some(if value.truth()? { Answers::Signed } else { Answers::Plain }));
     let bounded = |key, default, least, most| {
@@ -101,7 +101,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
         endpoint: endpoint?,
         client_id: client_id?,
         authentication: authentication?,
-        ca_file: ca_file?,
+        authorities: authorities?,
         answers: answers?,
         cache: cache?,
         negative_cache: negative_cache?,

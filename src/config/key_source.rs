@@ -7,6 +7,7 @@ use super::{file, limits, quantity, tls};
 use crate::oauth::metadata::Places;
 use crate::oauth::origin;
 use http::Uri;
+use rustls::pki_types::CertificateDer;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -24,6 +25,17 @@ pub enum KeySource {
 }
 
 impl KeySource {
+    /// Whether the same keys are there, however they are fetched.
+    pub fn is_same_place(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::None, Self::None) => true,
+            (Self::File(one), Self::File(two)) => one == two,
+            (Self::Uri(one, _), Self::Uri(two, _)) => one == two,
+            (Self::Discovered(one, _), Self::Discovered(two, _)) => one == two,
+            (Self::None | Self::File(_) | Self::Uri(..) | Self::Discovered(..), _) => false,
+        }
+    }
+
     /// How keys are fetched that are not here.
     pub fn fetching(&self) -> Option<&Fetching> {
         match self {
@@ -37,7 +49,7 @@ impl KeySource {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fetching {
     /// Roots trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     /// Time between two fetches: a key that was withdrawn is refused after this at the latest.
     pub refresh: Duration,
     /// The shortest time between two fetches that unknown key ids cause.
@@ -48,7 +60,7 @@ pub struct Fetching {
 
 impl Default for Fetching {
     fn default() -> Self {
-        Self { ca_file: None, refresh: REFRESH_DEFAULT, refetch: REFETCH_DEFAULT, stale_max: STALE_MAX_DEFAULT }
+        Self { authorities: None, refresh: REFRESH_DEFAULT, refetch: REFETCH_DEFAULT, stale_max: STALE_MAX_DEFAULT }
     }
 }
 
@@ -109,7 +121,7 @@ fn discovered(value: &Value<'_>, issuer: Option<&str>) -> Option<Places> {
 
 fn fetching(section: &Section<'_>) -> Option<Fetching> {
     let default = Fetching::default();
-    let ca_file = section.read_or("ca_file", None, |value| tls::authorities_file(&value).map(Some));
+    let authorities = section.read_or("ca_file", None, |value| tls::authorities(&value).map(Some));
     let interval = |key, default| {
         let within =
             |text: &str| limits::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX);
@@ -117,7 +129,7 @@ fn fetching(section: &Section<'_>) -> Option<Fetching> {
     };
     let (refresh, refetch) = (interval("refresh", default.refresh), interval("refetch", default.refetch));
     let stale_max = interval("stale_max", default.stale_max);
-    Some(Fetching { ca_file: ca_file?, refresh: refresh?, refetch: refetch?, stale_max: stale_max? })
+    Some(Fetching { authorities: authorities?, refresh: refresh?, refetch: refetch?, stale_max: stale_max? })
 }
 
 /// Only whether this is a key set at all; which keys are fit is decided where they are compiled.

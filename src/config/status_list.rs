@@ -7,7 +7,7 @@ use super::key_source::KeySource;
 use super::reader::{Section, Value, distinct};
 use super::{limits, quantity, tls};
 use crate::oauth::origin::{self, Site};
-use std::path::PathBuf;
+use rustls::pki_types::CertificateDer;
 use std::time::Duration;
 
 /// How an issuer's status lists are read.
@@ -16,7 +16,7 @@ pub struct StatusLists {
     /// Where lists may be fetched, whatever tokens say. Empty: nowhere, and no token that names a list can be judged.
     pub sites: Vec<Site>,
     /// Roots trusted instead of the system's.
-    pub ca_file: Option<PathBuf>,
+    pub authorities: Option<Vec<CertificateDer<'static>>>,
     /// After this a list is fetched anew, or sooner where it says so.
     pub refresh: Duration,
     /// How long a list is used that cannot be fetched anew.
@@ -39,7 +39,7 @@ pub(super) fn of_issuer(
             _ => Err(Problem::new("is neither `off` nor a mapping")),
         });
     }
-    let ca_file = match keys? {
+    let authorities = match keys? {
         KeySource::None => {
             let Some(value) = value else { return Some(None) };
             let hint = "lists are signed by the issuer's keys; about opaque tokens it is asked";
@@ -47,11 +47,11 @@ pub(super) fn of_issuer(
             return None;
         }
         KeySource::File(_) => None,
-        KeySource::Uri(_, fetching) | KeySource::Discovered(_, fetching) => fetching.ca_file.clone(),
+        KeySource::Uri(_, fetching) | KeySource::Discovered(_, fetching) => fetching.authorities.clone(),
     };
     let default = StatusLists {
         sites: identifier.and_then(own_site).into_iter().collect(),
-        ca_file,
+        authorities,
         refresh: REFRESH_DEFAULT,
         stale_max: STALE_MAX_DEFAULT,
         is_required: false,
@@ -65,7 +65,7 @@ pub(super) fn of_issuer(
 fn read(value: &Value<'_>, is_identified: bool, default: StatusLists) -> Option<StatusLists> {
     let section = value.section(&["uris", "ca_file", "refresh", "stale_max", "required"])?;
     let sites = section.read_or("uris", default.sites, |value| distinct(value.list()?, |item| item.parse(site)));
-    let ca_file = section.read_or("ca_file", default.ca_file, |value| tls::authorities_file(&value).map(Some));
+    let authorities = section.read_or("ca_file", default.authorities, |value| tls::authorities(&value).map(Some));
     let bounded = |key, default, most| {
         let within = |text: &str| limits::within(quantity::duration(text)?, limits::STATUS_LIST_REFRESH_MIN, most);
         section.read_or(key, default, |value| value.parse(within))
@@ -88,7 +88,7 @@ fn read(value: &Value<'_>, is_identified: bool, default: StatusLists) -> Option<
     }
     Some(StatusLists {
         sites: sites?,
-        ca_file: ca_file?,
+        authorities: authorities?,
         refresh: refresh?,
         stale_max: stale_max?,
         is_required: is_required?,

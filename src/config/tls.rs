@@ -9,7 +9,6 @@ use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
-use std::path::PathBuf;
 
 /// A certificate chain and its key, and what is asked of clients.
 #[derive(Debug)]
@@ -64,7 +63,8 @@ fn client_certificates(section: &Section<'_>) -> Option<ClientCertificates> {
                 .did_you_mean(text, ["none", "optional", "required"].into_iter())),
         })
     })?;
-    let trust = section.read_or("client_ca", ClientTrust::Thumbprint, |value| authorities(&value))?;
+    let trust = section
+        .read_or("client_ca", ClientTrust::Thumbprint, |value| authorities(&value).map(ClientTrust::Authorities))?;
     match (make, section.find("client_ca")) {
         (Some(make), _) => Some(make(trust)),
         (None, None) => Some(ClientCertificates::None),
@@ -102,12 +102,6 @@ pub(super) fn certificate_and_key(
     }
 }
 
-/// `ca_file:`, the path of a PEM file that holds certificates. They are read where they are used.
-pub(super) fn authorities_file(value: &Value<'_>) -> Option<PathBuf> {
-    certificates(value)?;
-    Some(value.resolve(&value.text()?.value))
-}
-
 /// Every certificate of the PEM file that `value` names; at least one.
 pub(super) fn certificates(value: &Value<'_>) -> Option<Vec<CertificateDer<'static>>> {
     let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
@@ -124,14 +118,15 @@ pub(super) fn certificates(value: &Value<'_>) -> Option<Vec<CertificateDer<'stat
     }
 }
 
-/// The same that rustls does with them on start, done here so that `check` says what `serve` would.
-fn authorities(value: &Value<'_>) -> Option<ClientTrust> {
+/// The certificates of a PEM file as authorities. They are read here, so that a reload sees that the file is another, and
+/// tried as rustls does it on start, so that `check` says what `serve` would.
+pub(super) fn authorities(value: &Value<'_>) -> Option<Vec<CertificateDer<'static>>> {
     let authorities = certificates(value)?;
     if let Err(fault) = authorities.iter().try_for_each(|one| RootCertStore::empty().add(one.clone())) {
         value.refuse(Problem::new(format!("a certificate in it cannot be an authority: {fault}")));
         return None;
     }
-    Some(ClientTrust::Authorities(authorities))
+    Some(authorities)
 }
 
 /// The lists of what these authorities have revoked, each the last that an authority made.

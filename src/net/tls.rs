@@ -3,7 +3,6 @@
 use rustls::client::WantsClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
-use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
 use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
@@ -11,7 +10,6 @@ use rustls::{
     ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig, SignatureScheme,
 };
 use std::fmt;
-use std::path::Path;
 use std::sync::Arc;
 
 /// TLS cannot be set up as the configuration asks.
@@ -52,10 +50,7 @@ pub fn server(
         AskClients::Nothing => WebPkiClientVerifier::no_client_auth(),
         AskClients::Certificate { authorities: [], is_required, .. } => AnyCertificate::verifier(is_required),
         AskClients::Certificate { authorities, revoked, is_required } => {
-            let mut roots = RootCertStore::empty();
-            for authority in authorities {
-                roots.add(authority.clone()).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
-            }
+            let roots = roots(authorities).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
             let provider = Arc::new(aws_lc_rs::default_provider());
             // A certificate of which no list says anything, and a list past its next update, are refused: what was
             // revoked meanwhile cannot be known. The whole chain is asked about, up to the authority itself.
@@ -130,24 +125,26 @@ impl ClientCertVerifier for AnyCertificate {
     }
 }
 
-/// Our side as a client: the roots in `ca_file`, or the system's.
-pub fn client(ca_file: Option<&Path>) -> Result<Arc<ClientConfig>, TlsFault> {
-    Ok(Arc::new(trusting(ca_file)?.with_no_client_auth()))
+/// Our side as a client, which trusts these authorities, or the system's.
+pub fn client(authorities: Option<&[CertificateDer<'static>]>) -> Result<Arc<ClientConfig>, TlsFault> {
+    Ok(Arc::new(trusting(authorities)?.with_no_client_auth()))
 }
 
 /// Like `client`, and who asks for our certificate gets this one.
 pub fn client_as(
-    ca_file: Option<&Path>,
+    authorities: Option<&[CertificateDer<'static>]>,
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
 ) -> Result<Arc<ClientConfig>, TlsFault> {
-    let config = trusting(ca_file)?.with_client_auth_cert(chain, key);
+    let config = trusting(authorities)?.with_client_auth_cert(chain, key);
     config.map(Arc::new).map_err(|fault| TlsFault(fault.to_string()))
 }
 
-fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
-    let roots = match ca_file {
-        Some(path) => roots_in(path)?,
+fn trusting(
+    authorities: Option<&[CertificateDer<'static>]>,
+) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
+    let roots = match authorities {
+        Some(authorities) => roots(authorities).map_err(|fault| TlsFault(format!("ca_file: {fault}")))?,
         None => system_roots(),
     };
     Ok(ClientConfig::builder_with_provider(Arc::new(aws_lc_rs::default_provider()))
@@ -156,14 +153,10 @@ fn trusting(ca_file: Option<&Path>) -> Result<ConfigBuilder<ClientConfig, WantsC
         .with_root_certificates(roots))
 }
 
-fn roots_in(path: &Path) -> Result<RootCertStore, TlsFault> {
-    let bad = |fault: &dyn fmt::Display| TlsFault(format!("{}: {fault}", path.display()));
+fn roots(authorities: &[CertificateDer<'static>]) -> Result<RootCertStore, rustls::Error> {
     let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|fault| bad(&fault))? {
-        let certificate = certificate.map_err(|fault| bad(&fault))?;
-        roots.add(certificate).map_err(|fault| bad(&fault))?;
-    }
-    if roots.is_empty() { Err(bad(&"no certificate in it")) } else { Ok(roots) }
+    authorities.iter().try_for_each(|authority| roots.add(authority.clone()))?;
+    Ok(roots)
 }
 
 fn system_roots() -> RootCertStore {

@@ -52,6 +52,7 @@ mod standards;
 mod status_list;
 mod status_list_age;
 mod tidy;
+mod trust;
 mod two_tokens;
 mod upstream;
 mod verify;

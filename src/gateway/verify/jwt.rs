@@ -157,6 +157,7 @@ fn check_signature(
     if named && !keys.is_empty() {
         Err(Reason::SignatureWrong.into())
     } else {
-        Err(issuer.keys.unknown(header.kid.as_deref(), now))
+        let refetch = issuer.settings.keys.fetching().map(|fetching| fetching.refetch);
+        Err(issuer.keys.unknown(header.kid.as_deref(), refetch, now))
     }
 }

@@ -4,7 +4,6 @@
 
 use super::key_source::{DiscoveryCounts, FetchPlan, KeyFault};
 use crate::clock::Clock;
-use crate::config::key_source::KeySource;
 use crate::config::limits::JWKS_RETRY_INTERVAL;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -18,15 +17,15 @@ use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 use tokio::sync::Notify;
 
-/// The keys of one issuer and the memory of what was asked for in vain.
+/// The keys of one issuer and the memory of what was asked for in vain. A new one is empty: one that reads a file is filled
+/// at once by `take_over`, one that is fetched by `keep_fresh`.
+#[derive(Default)]
 pub struct KeyStore {
     current: ArcSwap<Keys>,
     /// Of `current`, readable without touching it.
     generation: AtomicU64,
     asked: Mutex<Asked>,
     wanted: Notify,
-    /// The shortest time between two fetches that unknown key ids cause; `None`: nothing is fetched.
-    refetch: Option<Duration>,
     /// Answers that brought a usable set, and those that did not.
     pub fetches: FetchCounts,
     /// Of the metadata that names the set's address, where it is looked for.
@@ -34,7 +33,7 @@ pub struct KeyStore {
 }
 
 /// One state of an issuer's keys.
-#[derive(Debug)]
+#[derive(Debug, Default)]
 pub struct Keys {
     /// Changes when a key was removed or replaced, not when one was added: verdicts by kept keys stay good.
     pub generation: u64,
@@ -60,19 +59,6 @@ struct Asked {
 }
 
 impl KeyStore {
-    /// An empty store. One that reads a file is filled at once by `take_over`, one that is fetched by `keep_fresh`.
-    pub fn new(source: &KeySource) -> Self {
-        Self {
-            current: ArcSwap::from_pointee(Keys { generation: 0, keys: Vec::new() }),
-            generation: AtomicU64::new(0),
-            asked: Mutex::default(),
-            wanted: Notify::new(),
-            refetch: source.fetching().map(|fetching| fetching.refetch),
-            fetches: FetchCounts::default(),
-            discoveries: DiscoveryCounts::default(),
-        }
-    }
-
     /// The keys as they are now.
     pub fn current(&self) -> arc_swap::Guard<Arc<Keys>> {
         self.current.load()
@@ -104,9 +90,9 @@ impl KeyStore {
     }
 
     /// The answer for a key that is not in the set: 503 until the set was fetched after the key was first asked
-    /// for, then 401. Asks for that fetch.
-    pub(super) fn unknown(&self, kid: Option<&str>, now: Instant) -> Refusal {
-        let Some(refetch) = self.refetch else {
+    /// for, then 401. Asks for that fetch, `refetch` after the last one at the soonest; `None`: nothing is fetched.
+    pub(super) fn unknown(&self, kid: Option<&str>, refetch: Option<Duration>, now: Instant) -> Refusal {
+        let Some(refetch) = refetch else {
             return Reason::KeyUnknown.into();
         };
         let mut asked = self.asked();

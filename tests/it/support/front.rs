@@ -1,10 +1,12 @@
-//! TLS in front of a plain server of the tests, which asks for the client's certificate and keeps it.
+//! TLS in front of a plain server of the tests. It may ask for the client's certificate, which it keeps.
 
 use super::WAIT;
 use super::wire::Reader;
 use rcgen::{BasicConstraints, Certificate, CertificateParams, IsCa, Issuer, KeyPair, PKCS_ECDSA_P256_SHA256};
+use rustls::crypto::aws_lc_rs::default_provider;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::server::WebPkiClientVerifier;
+use rustls::server::danger::ClientCertVerifier;
 use rustls::{RootCertStore, ServerConfig, ServerConnection, StreamOwned};
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
@@ -45,7 +47,7 @@ impl Authority {
     }
 }
 
-/// The TLS side of a server. Who shows no certificate of `clients` is turned away in the handshake.
+/// The TLS side of a server.
 pub struct Front {
     address: SocketAddr,
     /// What the clients showed, one for each connection that came about.
@@ -53,13 +55,23 @@ pub struct Front {
 }
 
 impl Front {
-    /// In front of `server`, as `authority` vouches for it.
+    /// In front of `server`, as `authority` vouches for it. Who shows no certificate of `clients` is turned away in the
+    /// handshake.
     pub fn before(server: SocketAddr, authority: &Authority, clients: &Authority) -> Self {
         let mut roots = RootCertStore::empty();
         roots.add(clients.certificate.der().clone()).unwrap();
-        let provider = Arc::new(rustls::crypto::aws_lc_rs::default_provider());
-        let verifier =
-            WebPkiClientVerifier::builder_with_provider(Arc::new(roots), Arc::clone(&provider)).build().unwrap();
+        let provider = Arc::new(default_provider());
+        let verifier = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider).build().unwrap();
+        Self::with(server, authority, verifier)
+    }
+
+    /// The same for anybody.
+    pub fn open(server: SocketAddr, authority: &Authority) -> Self {
+        Self::with(server, authority, WebPkiClientVerifier::no_client_auth())
+    }
+
+    fn with(server: SocketAddr, authority: &Authority, verifier: Arc<dyn ClientCertVerifier>) -> Self {
+        let provider = Arc::new(default_provider());
         let identity = authority.issue("127.0.0.1");
         let key = PrivateKeyDer::try_from(identity.key.serialize_der()).unwrap();
         let config = ServerConfig::builder_with_provider(provider)
@@ -84,6 +96,11 @@ impl Front {
     pub fn address(&self) -> SocketAddr {
         self.address
     }
+
+    /// Where it listens, as the beginning of an address.
+    pub fn origin(&self) -> String {
+        format!("https://{}", self.address)
+    }
 }
 
 /// One request after the other, each with the length of its body.
@@ -98,8 +115,8 @@ fn relay(stream: TcpStream, config: Arc<ServerConfig>, server: SocketAddr, seen:
         // Whatever ends the connection ends this.
         let Ok(count @ 1..) = client.read(&mut block) else { return };
         if !std::mem::replace(&mut is_known, true) {
-            let shown = client.conn.peer_certificates().unwrap()[0].clone().into_owned();
-            seen.lock().unwrap().push(shown);
+            let shown = client.conn.peer_certificates().and_then(|chain| chain.first());
+            seen.lock().unwrap().extend(shown.map(|certificate| certificate.clone().into_owned()));
         }
         text.extend_from_slice(&block[..count]);
         if !is_complete(&text) {

@@ -58,7 +58,7 @@ impl Client {
     /// Nothing is connected yet. `None` for an issuer that is not asked.
     pub fn new(issuer: &Arc<Issuer>, clock: Clock) -> Result<Option<Self>, CannotAsk> {
         let Some(settings) = issuer.settings.introspection.clone() else { return Ok(None) };
-        let roots = settings.ca_file.as_deref();
+        let roots = settings.authorities.as_deref();
         let (tls, credentials) = match &settings.authentication {
             Authentication::Secret(secret) => {
                 (tls::client(roots)?, Credentials::Basic(basic(&settings.client_id, secret.expose())?))

@@ -266,7 +266,6 @@ const GRACE: Duration = Duration::from_millis(200);
 mod tests {
     use super::*;
     use crate::config;
-    use crate::config::key_source::KeySource;
     use crate::gateway::verify::cache;
     use crate::gateway::verify::keys::KeyStore;
     use std::pin::pin;
@@ -287,7 +286,7 @@ routes: [{ path: /, methods: [GET], scopes: [a], upstream: api }]
 ";
         let settings = config::parse(yaml, &folder.path().join("gate.yaml")).unwrap();
         let issuer = settings.issuers.into_iter().next().unwrap();
-        Arc::new(Issuer::new(issuer, Arc::new(KeyStore::new(&KeySource::None)), &Clock::manual(0)))
+        Arc::new(Issuer::new(issuer, Arc::new(KeyStore::default()), &Clock::manual(0)))
     }
 
     /// What a request knows when it is looked at once.

@@ -36,7 +36,7 @@ impl Client {
     /// Nothing is fetched yet. `None` for an issuer whose tokens' status nobody asks for.
     pub fn new(issuer: &Arc<Issuer>, clock: Clock) -> Result<Option<Self>, TlsFault> {
         let Some(lists) = &issuer.status_lists else { return Ok(None) };
-        let fetcher = Fetcher::new(tls::client(lists.settings.ca_file.as_deref())?);
+        let fetcher = Fetcher::new(tls::client(lists.settings.authorities.as_deref())?);
         Ok(Some(Self { issuer: Arc::downgrade(issuer), fetcher, clock }))
     }
 

@@ -257,7 +257,7 @@ mod tests {
     pub(super) fn lists() -> StatusLists {
         let settings = config::status_list::StatusLists {
             sites: Vec::new(),
-            ca_file: None,
+            authorities: None,
             refresh: Duration::from_mins(5),
             stale_max: Duration::from_hours(1),
             is_required: false,
