@@ -154,7 +154,7 @@ fn issuer(wanted: &config::issuers::Issuer, old: Option<&Arc<Verifier>>, clock: 
     };
     match old.into_iter().flat_map(|old| old.issuers()).find(same_keys) {
         Some(known) if known.settings == *wanted => Arc::clone(known),
-        Some(known) => Arc::new(Issuer::new(wanted.clone(), Arc::clone(&known.keys), clock)),
+        Some(known) => Arc::new(known.changed(wanted.clone(), clock)),
         None => Arc::new(Issuer::new(wanted.clone(), Arc::new(KeyStore::default()), clock)),
     }
 }

@@ -196,6 +196,39 @@ fn a_server_that_says_nothing_holds_up_the_first_requests_only() {
     drop(release);
 }
 
+/// Another rule is no reason to forget what was revoked: the lists' server may be away at that moment, or have only an
+/// older list. They are kept fresh as before.
+#[test]
+fn lists_survive_a_change_of_the_issuers_other_rules() {
+    let lists = Lists::of(&[0, 1]);
+    let changed = |from: &str, to: &str| {
+        let setup = lists.setup("");
+        Setup { issuers: setup.issuers.replace(from, to), ..setup }
+    };
+    let world = lists.gateway();
+    let (good, revoked) = (|| ask(&world, &lists.token(1, 0)), || lists.token(1, 1).mint());
+    assert_eq!(good().status(), 200);
+    lists.says(1, "HTTP/1.1 500 No\r\ncontent-length: 0\r\n\r\n");
+    world.reload(&changed("    claims:", "    typ: legacy\n    claims:")).unwrap();
+    assert_eq!((good().status(), lists.fetches()), (200, 1));
+    world.refuses(&[("what it said holds", revoked(), "token_status")]);
+
+    lists.serves(1, &lists.list_with(1, &packed(&[0, 0]), &json!({"iat": NOW - 1})));
+    world.clock.advance(seconds(60));
+    world.refuses(&[("by an older list it was not", revoked(), "token_status")]);
+    assert_eq!((good().status(), fetches(&world, "absurd")), (200, 1));
+    lists.serves(1, &lists.list_with(1, &packed(&[1, 0]), &json!({"iat": NOW + 30})));
+    eventually("the next list", || (good().status() == 401).then_some(()));
+    assert_eq!(ask(&world, &lists.token(1, 1)).status(), 200);
+
+    // What a list is judged by is another: it must be judged anew.
+    for (from, to) in [("    claims:", "    leeway: 7s\n    claims:"), ("RS256, PS256, ", "")] {
+        let before = lists.fetches();
+        world.reload(&changed(from, to)).unwrap();
+        assert_eq!((good().status(), lists.fetches()), (401, before + 1), "{to}");
+    }
+}
+
 /// A reload that leaves the issuer as it is keeps its lists; other settings fetch them anew.
 #[test]
 fn a_reload_with_other_settings_fetches_again() {

@@ -1,9 +1,11 @@
 //! Verifies a JWT access token (RFC 7515, 7519, 8725, 9068). The mathematics is aws-lc's; what JWT libraries forgive
 //! (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
 
+use super::keys::KeyStore;
 use super::token::{Verdict, is_early};
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
+use crate::config;
 use crate::config::issuers::TokenType;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -27,7 +29,7 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     check_type(header.typ.as_deref(), issuer.settings.typ)?;
     let claims = read_claims(&payload, issuer)?;
     check_claims(&claims, issuer, now)?;
-    let key_generation = check_signature(&jws, &header, algorithm, issuer, verifier.clock.instant())?;
+    let key_generation = check_signature(&jws, &header, algorithm, issuer.signatory(), verifier.clock.instant())?;
     Verdict::signed(Arc::clone(issuer), key_generation, claims)
 }
 
@@ -67,12 +69,19 @@ pub(super) fn named_issuer(token: &[u8]) -> Option<String> {
     claimed_issuer(&Jws::split(token).ok()?.payload().ok()?).ok()
 }
 
-/// The payload of another JWT than an access token: of this type, signed by this issuer.
-pub(super) fn signed_by_issuer(jwt: &[u8], typ: &str, issuer: &Issuer, now: Instant) -> Result<String, Refusal> {
+/// Whose signatures count: an issuer's, by the keys that it has now.
+#[derive(Clone, Copy)]
+pub(super) struct Signatory<'i> {
+    pub(super) settings: &'i config::issuers::Issuer,
+    pub(super) keys: &'i KeyStore,
+}
+
+/// The payload of another JWT than an access token: of this type, by this signatory.
+pub(super) fn signed(jwt: &[u8], typ: &str, signatory: Signatory<'_>, now: Instant) -> Result<String, Refusal> {
     let jws = Jws::split(jwt)?;
     let header = jws.header()?;
     let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
-    if !issuer.settings.algorithms.contains(&algorithm) {
+    if !signatory.settings.algorithms.contains(&algorithm) {
         return Err(Reason::AlgorithmRefused.into());
     }
     let is_typ = |text: &str| {
@@ -82,7 +91,7 @@ pub(super) fn signed_by_issuer(jwt: &[u8], typ: &str, issuer: &Issuer, now: Inst
     if !header.typ.as_deref().is_some_and(is_typ) {
         return Err(Reason::TypeWrong.into());
     }
-    check_signature(&jws, &header, algorithm, issuer, now)?;
+    check_signature(&jws, &header, algorithm, signatory, now)?;
     Ok(jws.payload()?)
 }
 
@@ -137,15 +146,15 @@ fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), R
     Ok(())
 }
 
-/// Tries every key of the issuer that the header can mean, and says by which generation of keys it was verified.
+/// Tries every key of the signatory that the header can mean, and says by which generation of keys it was verified.
 fn check_signature(
     jws: &Jws<'_>,
     header: &Header,
     algorithm: Algorithm,
-    issuer: &Issuer,
+    signatory: Signatory<'_>,
     now: Instant,
 ) -> Result<u64, Refusal> {
-    let keys = issuer.keys.current();
+    let keys = signatory.keys.current();
     let mut named = false;
     for key in keys.named(header.kid.as_deref()) {
         named = true;
@@ -157,7 +166,7 @@ fn check_signature(
     if named && !keys.is_empty() {
         Err(Reason::SignatureWrong.into())
     } else {
-        let refetch = issuer.settings.keys.fetching().map(|fetching| fetching.refetch);
-        Err(issuer.keys.unknown(header.kid.as_deref(), refetch, now))
+        let refetch = signatory.settings.keys.fetching().map(|fetching| fetching.refetch);
+        Err(signatory.keys.unknown(header.kid.as_deref(), refetch, now))
     }
 }

@@ -23,6 +23,7 @@ use crate::config::key_source::KeySource;
 use crate::state::revocations::Revocations;
 use cache::{CacheUse, VerdictCache};
 use introspect::Introspector;
+use jwt::Signatory;
 use keys::KeyStore;
 use memo::Memo;
 use opaque::{Asks, Inquiry};
@@ -77,6 +78,28 @@ impl Issuer {
         let status_lists =
             listed.map(|listed| Arc::new(StatusLists::new(Arc::clone(&settings.name), listed, clock.clone())));
         Self { settings, keys, introspector, status_lists, outliving: AtomicU64::new(0) }
+    }
+
+    /// The same issuer with other settings, by the keys that it has. Its status lists stay where they would be judged as
+    /// they were: what they revoked is not forgotten for another audience.
+    #[must_use]
+    pub fn changed(&self, settings: config::issuers::Issuer, clock: &Clock) -> Self {
+        let (one, two) = (&self.settings, &settings);
+        let is_alike = one.name == two.name
+            && one.issuer == two.issuer
+            && one.keys == two.keys
+            && one.algorithms == two.algorithms
+            && one.leeway == two.leeway
+            && one.status_list == two.status_list;
+        let mut changed = Self::new(settings, Arc::clone(&self.keys), clock);
+        if is_alike {
+            changed.status_lists.clone_from(&self.status_lists);
+        }
+        changed
+    }
+
+    fn signatory(&self) -> Signatory<'_> {
+        Signatory { settings: &self.settings, keys: &self.keys }
     }
 
     /// Counts a token that a revocation may not last for, and tells the operator of the first.

@@ -117,7 +117,7 @@ impl Reception {
         let named = |issuer: &&Arc<Issuer>| *issuer.settings.issuer == *claimed;
         let issuer = self.issuers.iter().find(named).ok_or(STRANGER)?;
         let payload =
-            jwt::signed_by_issuer(token, TYPE, issuer, clock.instant()).map_err(|refusal| unsigned(&refusal))?;
+            jwt::signed(token, TYPE, issuer.signatory(), clock.instant()).map_err(|refusal| unsigned(&refusal))?;
         let set = security_event::parse(&payload).map_err(|why| NotTaken::Bad(Code::InvalidRequest, why.0))?;
         // The same text was read by two readers.
         if *set.issuer != *issuer.settings.issuer {

@@ -175,7 +175,7 @@ impl Client {
     /// The signature, type, issuer, audience and date of the JWT around the answer.
     fn read_signed(&self, issuer: &Issuer, jwt: &[u8], now: UnixSeconds) -> Option<Introspected> {
         let settings = &issuer.settings;
-        let payload = jwt::signed_by_issuer(jwt.trim_ascii(), ANSWER_TYPE, issuer, self.clock.instant()).ok()?;
+        let payload = jwt::signed(jwt.trim_ascii(), ANSWER_TYPE, issuer.signatory(), self.clock.instant()).ok()?;
         let envelope = introspection::parse_signed(&payload, jwt::names(issuer)).ok()?;
         let date = envelope.claims.issued?;
         let oldest = now.0.saturating_sub(i64::try_from((INTROSPECTION_AGE_MAX + settings.leeway).as_secs()).ok()?);
