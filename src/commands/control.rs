@@ -87,6 +87,13 @@ struct Fetching {
     task: JoinHandle<()>,
 }
 
+impl Fetching {
+    fn is_for(&self, issuer: &Issuer) -> bool {
+        let settings = &issuer.settings;
+        Arc::ptr_eq(&self.keys, &issuer.keys) && self.source == settings.keys && self.name == settings.name
+    }
+}
+
 /// One task per issuer whose keys are fetched; a reload ends those that are no longer needed, or fetch in another way than
 /// they should now.
 async fn keep_keys(control: &Control) {
@@ -131,9 +138,7 @@ async fn tend_keys(control: &Control) {
 
 /// Makes the calls about an issuer's opaque tokens, until no policy asks any more.
 fn ask(control: &Control, issuer: &Arc<Issuer>) {
-    let Some(mut calls) = issuer.introspector.as_ref().and_then(|introspector| introspector.take_calls()) else {
-        return;
-    };
+    let Some(introspector) = issuer.introspector.as_ref().filter(|introspector| introspector.is_idle()) else { return };
     let client = match Client::new(issuer, control.admin.shared.clock.clone()) {
         Ok(Some(client)) => Rc::new(client),
         Ok(None) => return,
@@ -142,6 +147,8 @@ fn ask(control: &Control, issuer: &Arc<Issuer>) {
             return;
         }
     };
+    // Taken by whoever works on them, and by nobody else: the next reload tries again what failed here.
+    let Some(mut calls) = introspector.take_calls() else { return };
     thread::beside(async move {
         let slots = Arc::new(Semaphore::new(client.calls_max()));
         while let Some(call) = calls.recv().await {
@@ -157,7 +164,7 @@ fn ask(control: &Control, issuer: &Arc<Issuer>) {
 
 /// Fetches an issuer's status lists, until no policy looks at them any more.
 fn watch(control: &Control, issuer: &Arc<Issuer>) {
-    let Some(mut added) = issuer.status_lists.as_ref().and_then(|lists| lists.take_added()) else { return };
+    let Some(lists) = issuer.status_lists.as_ref().filter(|lists| lists.is_idle()) else { return };
     let client = match status::fetch::Client::new(issuer, control.admin.shared.clock.clone()) {
         Ok(Some(client)) => Rc::new(client),
         Ok(None) => return,
@@ -166,6 +173,7 @@ fn watch(control: &Control, issuer: &Arc<Issuer>) {
             return;
         }
     };
+    let Some(mut added) = lists.take_added() else { return };
     thread::beside(async move {
         let mut kept: Vec<JoinHandle<()>> = Vec::new();
         while let Some(list) = added.recv().await {
@@ -175,13 +183,6 @@ fn watch(control: &Control, issuer: &Arc<Issuer>) {
         }
         kept.iter().for_each(JoinHandle::abort);
     });
-}
-
-impl Fetching {
-    fn is_for(&self, issuer: &Issuer) -> bool {
-        let settings = &issuer.settings;
-        Arc::ptr_eq(&self.keys, &issuer.keys) && self.source == settings.keys && self.name == settings.name
-    }
 }
 
 fn keep_fresh(control: &Control, issuer: &Issuer) -> Option<Fetching> {

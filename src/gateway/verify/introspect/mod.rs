@@ -91,6 +91,11 @@ impl Introspector {
         }
     }
 
+    /// Whether nobody works on its questions yet.
+    pub fn is_idle(&self) -> bool {
+        self.calls.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The questions to come, once. They end when the last policy that can ask has gone.
     pub fn take_calls(&self) -> Option<mpsc::Receiver<Call>> {
         self.calls.lock().unwrap_or_else(PoisonError::into_inner).take()

@@ -82,6 +82,11 @@ impl StatusLists {
         }
     }
 
+    /// Whether nobody fetches its lists yet.
+    pub fn is_idle(&self) -> bool {
+        self.added.lock().unwrap_or_else(PoisonError::into_inner).is_some()
+    }
+
     /// The lists to be fetched, once. They end when the last policy that can ask for one has gone.
     pub fn take_added(&self) -> Option<mpsc::Receiver<Arc<List>>> {
         self.added.lock().unwrap_or_else(PoisonError::into_inner).take()
