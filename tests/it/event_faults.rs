@@ -4,6 +4,7 @@ use crate::support::client::Request;
 use crate::support::events::{
     OAUTH, RECEIVER, SESSION_REVOKED, configured, push, send, session_revoked, set, signed, with, without,
 };
+use crate::support::eventually;
 use crate::support::gateway::{Setup, issuer};
 use crate::support::issuer::Issuer;
 use crate::support::keys::{self, Key};
@@ -187,4 +188,28 @@ fn an_event_token_is_no_access_token() {
         ("a good one", signed(&session_revoked()).mint(), "type_wrong"),
         ("one with every claim", rich.mint(), "type_wrong"),
     ]);
+}
+
+/// SSF-2: the issuer drops an event that is refused for good. A key that was replaced under its id is asked for first; what
+/// no key has signed then is refused, and asks no more.
+#[test]
+fn a_signature_by_none_of_the_keys_is_no_fault_before_they_were_fetched() {
+    let (old, new) = (Key::new("k"), Key::new("k"));
+    let bank = Issuer::serving(std::slice::from_ref(&old));
+    let setup = configured("");
+    let issuers = setup.issuers.replace("{ file: jwks.json }", &bank.jwks().replace("5s", "1s"));
+    let world = Setup { issuers, ..setup }.start();
+    world.wait_ready();
+    bank.has(std::slice::from_ref(&new));
+    let bring = |key: &Key| world.ask_admin(&push(signed(&session_revoked()).by(key).mint()));
+    let answer = bring(&new);
+    assert_eq!(answer.status(), 503);
+    assert!(answer.one("retry-after").parse::<u32>().unwrap() <= 2);
+    eventually("the new key", || (bring(&new).status() == 202).then_some(()));
+    world.refuses(&[("revoked", Token::good().by(&new).mint(), "token_revoked")]);
+    for _ in 0..100 {
+        expect_fault("a key that is gone", &bring(&old), (400, "invalid_key"));
+    }
+    // One more where somebody asked while the keys were on their way.
+    assert!(bank.calls() <= 3, "{}", bank.calls());
 }

@@ -147,6 +147,32 @@ fn a_second_fetch_rotates_removes_and_never_empties() {
     assert_eq!((world.admin("/readyz").status(), canary.hits()), (200, 0));
 }
 
+/// JWT-12: a signature under no key id may be by a key that is younger than ours; under one it is right or wrong. Forgeries
+/// are no more fetches than unknown ids.
+#[test]
+fn a_signature_under_no_key_id_is_503_until_the_keys_were_fetched() {
+    let (old, new) = (Key::new("old"), Key::new("new"));
+    let bank = Issuer::serving(std::slice::from_ref(&old));
+    let world = Setup::issuers(&[issuer("bank", &iss("bank"), &bank.jwks().replace("5s", "1s"))]).start();
+    world.wait_ready();
+    let unnamed = |key: &Key| token("bank", key).without_header("kid");
+    assert_eq!(ask(&world, &unnamed(&old)).status(), 200);
+    bank.has(std::slice::from_ref(&new));
+    assert_eq!((ask(&world, &token("bank", &new).header("kid", "old")).status(), bank.calls()), (401, 1));
+    let answer = ask(&world, &unnamed(&new));
+    assert_eq!((answer.status(), answer.get("www-authenticate")), (503, None));
+    assert!(answer.one("retry-after").parse::<u32>().unwrap() <= 2);
+    eventually("the new key", || (ask(&world, &unnamed(&new)).status() == 200).then_some(()));
+    assert_eq!(ask(&world, &unnamed(&old)).status(), 401, "the old one is gone");
+    let mut client = world.client();
+    for n in 0..1000_u32 {
+        let forged = unnamed(&new).mint_with(|_| n.to_be_bytes().repeat(16));
+        assert_eq!(client.send(&Request::get("/accounts").token(&forged)).status(), 401);
+    }
+    // One more where somebody asked while the keys were on their way.
+    assert!(bank.calls() <= 3, "a thousand forgeries and {} fetches", bank.calls());
+}
+
 /// A key file that is bad keeps the old keys and refuses the reload.
 #[test]
 fn a_bad_key_file_refuses_the_reload() {

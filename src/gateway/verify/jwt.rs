@@ -1,7 +1,7 @@
 //! Verifies a JWT access token (RFC 7515, 7519, 8725, 9068). The mathematics is aws-lc's; what JWT libraries forgive
 //! (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
 
-use super::keys::KeyStore;
+use super::keys::{KeyStore, Keys};
 use super::token::{Verdict, is_early};
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
@@ -29,7 +29,12 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     check_type(header.typ.as_deref(), issuer.settings.typ)?;
     let claims = read_claims(&payload, issuer)?;
     check_claims(&claims, issuer, now)?;
-    let key_generation = check_signature(&jws, &header, algorithm, issuer.signatory(), verifier.clock.instant())?;
+    let signed = check_signature(&jws, &header, algorithm, &issuer.keys.current());
+    let key_generation = signed.map_err(|reason| match (reason, &header.kid) {
+        // The key that is named did not make it. Anybody can send as many of these as they like.
+        (Reason::SignatureWrong, Some(_)) => reason.into(),
+        (_, _) => issuer.signatory().doubt(&header, reason, verifier.clock.instant()),
+    })?;
     Verdict::signed(Arc::clone(issuer), key_generation, claims)
 }
 
@@ -76,7 +81,16 @@ pub(super) struct Signatory<'i> {
     pub(super) keys: &'i KeyStore,
 }
 
-/// The payload of another JWT than an access token: of this type, by this signatory.
+impl Signatory<'_> {
+    /// The answer for a signature by none of the keys, where one that we do not have yet may have made it.
+    fn doubt(self, header: &Header, reason: Reason, now: Instant) -> Refusal {
+        let refetch = self.settings.keys.fetching().map(|fetching| fetching.refetch);
+        self.keys.doubt((header.kid.as_deref(), reason), refetch, now)
+    }
+}
+
+/// The payload of another JWT than an access token: of this type, by this signatory. It does not come from just anybody,
+/// and may not come again: a key that was replaced under its id is asked for, too.
 pub(super) fn signed(jwt: &[u8], typ: &str, signatory: Signatory<'_>, now: Instant) -> Result<String, Refusal> {
     let jws = Jws::split(jwt)?;
     let header = jws.header()?;
@@ -91,7 +105,8 @@ pub(super) fn signed(jwt: &[u8], typ: &str, signatory: Signatory<'_>, now: Insta
     if !header.typ.as_deref().is_some_and(is_typ) {
         return Err(Reason::TypeWrong.into());
     }
-    check_signature(&jws, &header, algorithm, signatory, now)?;
+    check_signature(&jws, &header, algorithm, &signatory.keys.current())
+        .map_err(|reason| signatory.doubt(&header, reason, now))?;
     Ok(jws.payload()?)
 }
 
@@ -147,14 +162,7 @@ fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), R
 }
 
 /// Tries every key of the signatory that the header can mean, and says by which generation of keys it was verified.
-fn check_signature(
-    jws: &Jws<'_>,
-    header: &Header,
-    algorithm: Algorithm,
-    signatory: Signatory<'_>,
-    now: Instant,
-) -> Result<u64, Refusal> {
-    let keys = signatory.keys.current();
+fn check_signature(jws: &Jws<'_>, header: &Header, algorithm: Algorithm, keys: &Keys) -> Result<u64, Reason> {
     let mut named = false;
     for key in keys.named(header.kid.as_deref()) {
         named = true;
@@ -163,10 +171,5 @@ fn check_signature(
             return Ok(keys.generation);
         }
     }
-    if named && !keys.is_empty() {
-        Err(Reason::SignatureWrong.into())
-    } else {
-        let refetch = signatory.settings.keys.fetching().map(|fetching| fetching.refetch);
-        Err(signatory.keys.unknown(header.kid.as_deref(), refetch, now))
-    }
+    Err(if named { Reason::SignatureWrong } else { Reason::KeyUnknown })
 }

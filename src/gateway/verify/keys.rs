@@ -49,7 +49,7 @@ pub struct FetchCounts {
     pub failed: AtomicU64,
 }
 
-/// Key ids that no key had, by the time they were first asked for, and when the set was last fetched.
+/// Key ids under which no key fitted, by the time they were first asked for, and when the set was last fetched.
 #[derive(Debug, Default)]
 struct Asked {
     since: HashMap<u64, Instant>,
@@ -89,15 +89,19 @@ impl KeyStore {
         self.asked().last_good
     }
 
-    /// The answer for a key that is not in the set: 503 until the set was fetched after the key was first asked
-    /// for, then 401. Asks for that fetch, `refetch` after the last one at the soonest; `None`: nothing is fetched.
-    pub(super) fn unknown(&self, kid: Option<&str>, refetch: Option<Duration>, now: Instant) -> Refusal {
-        let Some(refetch) = refetch else {
-            return Reason::KeyUnknown.into();
-        };
+    /// The answer for a signature under this key id by none of the keys: 503 until the set was fetched after the id was
+    /// first asked for, then 401 for this reason. Asks for that fetch, `refetch` after the last one at the soonest; `None`:
+    /// nothing is fetched.
+    pub(super) fn doubt(
+        &self,
+        (kid, reason): (Option<&str>, Reason),
+        refetch: Option<Duration>,
+        now: Instant,
+    ) -> Refusal {
+        let Some(refetch) = refetch else { return reason.into() };
         let mut asked = self.asked();
         if let Answer::Absent = asked.ask(kid, now) {
-            return Reason::KeyUnknown.into();
+            return reason.into();
         }
         let wait = asked.next_try(refetch, now);
         drop(asked);
