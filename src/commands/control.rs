@@ -56,18 +56,20 @@ pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Recei
         () = until_end(stages) => {}
     }
     // The workers have ended: nothing more comes.
-    if let Err(fault) = control.admin.shared.revocations.write() {
+    let shared = &control.admin.shared;
+    if let Err(fault) = shared.revocations.write(shared.clock.now()) {
         tracing::error!(%fault, "the last revocations could not be written down and are forgotten");
     }
 }
 
 /// Writes down what workers have revoked, so that none of them waits for the disk.
 async fn keep_written(control: &Control) {
-    let list = &control.admin.shared.revocations;
+    let shared = &control.admin.shared;
+    let list = &shared.revocations;
     let mut was_good = true;
     loop {
         list.unwritten().await;
-        let written = list.write();
+        let written = list.write(shared.clock.now());
         if let Err(fault) = &written {
             if was_good {
                 tracing::error!(%fault, "revocations cannot be written down; they are in force, and are tried again");

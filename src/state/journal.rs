@@ -13,7 +13,17 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 pub(super) struct Journal {
+    path: PathBuf,
     file: File,
+    /// Of what is whole, in octets.
+    length: u64,
+    lines: usize,
+    /// Lines that there were when it was written anew the last time.
+    lines_kept: usize,
+    /// Whether something may follow what is whole.
+    is_torn: bool,
+    /// Whether the file's name is on the disk.
+    is_named: bool,
     /// Of a file beside it, since it is replaced itself. The system lets go of it with the process.
     _lock: File,
 }
@@ -24,33 +34,81 @@ impl Journal {
     /// writes to, and what that acknowledges from then on would be nowhere.
     pub(super) fn open(path: &Path, now: UnixSeconds) -> io::Result<(Self, HashMap<Digest, Entry>)> {
         let lock = lock(path)?;
-        let mut entries = HashMap::<Digest, Entry>::new();
-        for (digest, entry) in read(path)?.into_iter().filter(|(_, entry)| entry.lasts(now)) {
-            entries.entry(digest).and_modify(|known| *known = known.joined(entry, now)).or_insert(entry);
-        }
-        let compact = beside(path, ".compact");
-        let mut file = File::create(&compact)?;
-        let lines: String = entries.iter().map(|(digest, entry)| lines(digest, *entry)).collect();
-        file.write_all(lines.as_bytes())?;
-        file.sync_all()?;
-        fs::rename(&compact, path)?;
-        // The name itself has to reach the disk too.
-        File::open(path.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new(".")))?
-            .sync_all()?;
-        Ok((Self { file: OpenOptions::new().append(true).open(path)?, _lock: lock }, entries))
+        let entries = read(path, now)?;
+        let text = text(&entries);
+        let mut journal = Self {
+            path: path.to_owned(),
+            file: replace(path, &text)?,
+            length: text.len() as u64,
+            lines: text.lines().count(),
+            lines_kept: text.lines().count(),
+            is_torn: false,
+            is_named: false,
+            _lock: lock,
+        };
+        journal.mend()?;
+        Ok((journal, entries))
     }
 
     /// Returns when the entries are on the disk.
-    pub(super) fn append(&mut self, entries: &[(Digest, Entry)]) -> io::Result<()> {
-        let length = self.file.metadata()?.len();
-        let lines: String = entries.iter().map(|(digest, entry)| lines(digest, *entry)).collect();
-        let written = self.file.write_all(lines.as_bytes()).and_then(|()| self.file.sync_data());
+    pub(super) fn append(&mut self, entries: &[(Digest, Entry)], now: UnixSeconds) -> io::Result<()> {
+        self.mend()?;
+        let text = text(entries.iter().map(|(digest, entry)| (digest, entry)));
+        self.is_torn = true;
+        let written = self.file.write_all(text.as_bytes()).and_then(|()| self.file.sync_data());
         if written.is_err() {
-            // Half a line in the middle would make the whole file unreadable.
-            self.file.set_len(length)?;
+            // Half a line in the middle would make the whole file unreadable. If it cannot be taken back now, it is before
+            // anything else is written.
+            self.mend().ok();
+            return written;
         }
-        written
+        self.is_torn = false;
+        self.length += text.len() as u64;
+        self.lines += text.lines().count();
+        if self.lines > 2 * self.lines_kept.max(LINES_MIN)
+            && let Err(fault) = self.compact(now)
+        {
+            tracing::warn!(%fault, "the file of revocations could not be made shorter; it goes on growing");
+            self.lines_kept = self.lines;
+        }
+        Ok(())
     }
+
+    /// Makes good what the call before could not.
+    fn mend(&mut self) -> io::Result<()> {
+        if self.is_torn {
+            self.file.set_len(self.length)?;
+            self.is_torn = false;
+        }
+        if !self.is_named {
+            let folder = self.path.parent().filter(|folder| !folder.as_os_str().is_empty());
+            File::open(folder.unwrap_or(Path::new(".")))?.sync_all()?;
+            self.is_named = true;
+        }
+        Ok(())
+    }
+
+    /// Writes it anew without what has expired or is said twice. What was acknowledged is on the disk before and after.
+    fn compact(&mut self, now: UnixSeconds) -> io::Result<()> {
+        let text = text(&read(&self.path, now)?);
+        self.file = replace(&self.path, &text)?;
+        self.length = text.len() as u64;
+        self.lines = text.lines().count();
+        self.lines_kept = self.lines;
+        self.is_named = false;
+        self.mend()
+    }
+}
+
+/// Puts a file with this text in the place of that at `path`. It is to be appended to; its name is not on the disk yet.
+fn replace(path: &Path, text: &str) -> io::Result<File> {
+    let compact = beside(path, ".compact");
+    drop(File::create(&compact)?);
+    let mut file = OpenOptions::new().append(true).open(&compact)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()?;
+    fs::rename(&compact, path)?;
+    Ok(file)
 }
 
 fn lock(path: &Path) -> io::Result<File> {
@@ -71,31 +129,38 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-fn read(path: &Path) -> io::Result<Vec<(Digest, Entry)>> {
+/// What is there, less what has expired by `now`.
+fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
-        Err(fault) if fault.kind() == io::ErrorKind::NotFound => return Ok(Vec::new()),
+        Err(fault) if fault.kind() == io::ErrorKind::NotFound => String::new(),
         Err(fault) => return Err(fault),
     };
     // What follows the last line's end is torn, or nothing.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _torn)| whole);
-    let entries = whole.lines().enumerate().map(|(place, line)| {
+    let mut entries = HashMap::<Digest, Entry>::new();
+    for (place, line) in whole.lines().enumerate() {
         let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("line {} is no revocation", place + 1));
-        parse(line).ok_or_else(bad)
-    });
-    entries.collect()
+        let (digest, entry) = parse(line).ok_or_else(bad)?;
+        if entry.lasts(now) {
+            entries.entry(digest).and_modify(|known| *known = known.joined(entry, now)).or_insert(entry);
+        }
+    }
+    Ok(entries)
 }
 
-fn lines(digest: &Digest, entry: Entry) -> String {
-    let mut lines = String::new();
-    for (issued_before, until) in entry.parts() {
-        for octet in digest {
-            write!(lines, "{octet:02x}").expect("writing to a String does not fail");
+fn text<'e>(entries: impl IntoIterator<Item = (&'e Digest, &'e Entry)>) -> String {
+    let mut text = String::new();
+    for (digest, entry) in entries {
+        for (issued_before, until) in entry.parts() {
+            for octet in digest {
+                write!(text, "{octet:02x}").expect("writing to a String does not fail");
+            }
+            let before = issued_before.map_or_else(|| "-".to_owned(), |before| before.to_string());
+            writeln!(text, " {until} {before}").expect("writing to a String does not fail");
         }
-        let before = issued_before.map_or_else(|| "-".to_owned(), |before| before.to_string());
-        writeln!(lines, " {until} {before}").expect("writing to a String does not fail");
     }
-    lines
+    text
 }
 
 fn parse(line: &str) -> Option<(Digest, Entry)> {
@@ -111,6 +176,9 @@ fn parse(line: &str) -> Option<(Digest, Entry)> {
     let issued_before = if before == "-" { None } else { Some(before.parse().ok()?) };
     Some((octets, Entry::new(issued_before, until.parse().ok()?)))
 }
+
+/// A file of fewer lines is not worth the trouble: it has 100 KiB.
+const LINES_MIN: usize = 1024;
 
 #[cfg(test)]
 mod tests {
@@ -129,8 +197,8 @@ mod tests {
     fn filled(path: &Path) {
         let (mut journal, entries) = Journal::open(path, BEGIN).unwrap();
         assert!(entries.is_empty());
-        journal.append(&[([1; 32], one())]).unwrap();
-        journal.append(&[([2; 32], two())]).unwrap();
+        journal.append(&[([1; 32], one())], BEGIN).unwrap();
+        journal.append(&[([2; 32], two())], BEGIN).unwrap();
     }
 
     #[test]
@@ -140,7 +208,7 @@ mod tests {
         filled(&path);
         let (mut journal, entries) = Journal::open(&path, BEGIN).unwrap();
         assert_eq!(entries, HashMap::from([([1; 32], one()), ([2; 32], two())]));
-        journal.append(&[([1; 32], two())]).unwrap();
+        journal.append(&[([1; 32], two())], BEGIN).unwrap();
         drop(journal);
         let (_, entries) = Journal::open(&path, BEGIN).unwrap();
         assert_eq!(entries[&[1; 32]], one().joined(two(), BEGIN), "each with its own end");
@@ -158,7 +226,7 @@ mod tests {
         let path = folder.path().join("revocations");
         let (mut journal, _) = Journal::open(&path, BEGIN).unwrap();
         assert_eq!(Journal::open(&path, BEGIN).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
-        journal.append(&[([1; 32], one())]).unwrap();
+        journal.append(&[([1; 32], one())], BEGIN).unwrap();
         drop(journal);
         assert_eq!(Journal::open(&path, BEGIN).unwrap().1, HashMap::from([([1; 32], one())]));
     }
@@ -185,5 +253,58 @@ mod tests {
                 "{fault}"
             );
         }
+    }
+
+    /// A disk that takes half a line and then not even takes it back: the half must be gone before the next line.
+    #[test]
+    fn what_could_not_be_taken_back_is_taken_back_before_anything_else_is_written() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        let (mut journal, _) = Journal::open(&path, BEGIN).unwrap();
+        journal.append(&[([1; 32], one())], BEGIN).unwrap();
+        let full = OpenOptions::new().append(true).open("/dev/full").unwrap();
+        let mut good = std::mem::replace(&mut journal.file, full);
+        for _ in 0..2 {
+            journal.append(&[([2; 32], two())], BEGIN).unwrap_err();
+        }
+        good.write_all(&text([(&[2; 32], &two())]).as_bytes()[..40]).unwrap();
+        journal.file = good;
+        journal.append(&[([3; 32], two())], BEGIN).unwrap();
+        drop(journal);
+        assert_eq!(Journal::open(&path, BEGIN).unwrap().1, HashMap::from([([1; 32], one()), ([3; 32], two())]));
+    }
+
+    /// A gateway that runs for a year must not end with a file that no disk can hold.
+    #[test]
+    fn a_file_that_has_grown_is_written_anew() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        let lines = || fs::read_to_string(&path).unwrap().lines().count();
+        let (mut journal, _) = Journal::open(&path, BEGIN).unwrap();
+        let expired = vec![([1; 32], one()); LINES_MIN];
+        journal.append(&expired, BEGIN).unwrap();
+        journal.append(&vec![([2; 32], two()); LINES_MIN], BEGIN).unwrap();
+        assert_eq!(lines(), 2 * LINES_MIN, "at the bound");
+        journal.append(&[([3; 32], two())], UnixSeconds(100)).unwrap();
+        assert_eq!(lines(), 2, "one past it");
+        journal.append(&[([4; 32], two())], UnixSeconds(100)).unwrap();
+        assert_eq!(lines(), 3, "what comes then is in the new file");
+        assert_eq!(Journal::open(&path, BEGIN).err().unwrap().kind(), io::ErrorKind::ResourceBusy);
+        drop(journal);
+        let entries = Journal::open(&path, UnixSeconds(100)).unwrap().1;
+        assert_eq!(entries, HashMap::from([([2; 32], two()), ([3; 32], two()), ([4; 32], two())]));
+    }
+
+    #[test]
+    fn a_file_that_cannot_be_written_anew_goes_on() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("revocations");
+        let (mut journal, _) = Journal::open(&path, BEGIN).unwrap();
+        fs::create_dir(beside(&path, ".compact")).unwrap();
+        journal.append(&vec![([1; 32], one()); 2 * LINES_MIN + 1], BEGIN).unwrap();
+        journal.append(&[([2; 32], two())], BEGIN).unwrap();
+        drop(journal);
+        fs::remove_dir(beside(&path, ".compact")).unwrap();
+        assert_eq!(Journal::open(&path, BEGIN).unwrap().1.len(), 2);
     }
 }

@@ -143,7 +143,7 @@ impl Revocations {
         }
         drop(list);
         if let Some(journal) = &mut *journal {
-            journal.append(&entries).map_err(Refused::Unwritten)?;
+            journal.append(&entries, now).map_err(Refused::Unwritten)?;
         }
         let mut list = self.list();
         for (digest, entry) in entries {
@@ -178,7 +178,7 @@ impl Revocations {
     }
 
     /// Writes down what is in force and was not written yet. Where it fails, it is in force all the same and still waits.
-    pub fn write(&self) -> io::Result<()> {
+    pub fn write(&self, now: UnixSeconds) -> io::Result<()> {
         let mut journal = self.journal();
         let Some(journal) = &mut *journal else { return Ok(()) };
         let mut list = self.list();
@@ -189,7 +189,7 @@ impl Revocations {
         if entries.is_empty() {
             return Ok(());
         }
-        journal.append(&entries).inspect_err(|_| self.list().unwritten.extend(waiting))
+        journal.append(&entries, now).inspect_err(|_| self.list().unwritten.extend(waiting))
     }
 
     /// Whether `bearer`'s token is revoked as of `now`.
@@ -389,14 +389,14 @@ mod tests {
         list.revoke_at_once(&of(Whose::Token("t")), NOW).unwrap();
         assert!(list.has(&bearer(), NOW) && list.epoch() > epoch);
         assert!(std::fs::read(&path).unwrap().is_empty());
-        list.write().unwrap();
-        list.write().unwrap();
+        list.write(NOW).unwrap();
+        list.write(NOW).unwrap();
         assert_eq!(std::fs::read_to_string(&path).unwrap().lines().count(), 1);
         drop(list);
         assert!(Revocations::open(&path, 10, KEEP, NOW).unwrap().has(&bearer(), NOW));
         let short = Revocations::new(1, KEEP);
         short.revoke_at_once(&of(Whose::Token("t")), NOW).unwrap();
         assert!(matches!(short.revoke_at_once(&of(Whose::Token("u")), NOW), Err(Refused::Full)));
-        short.write().unwrap();
+        short.write(NOW).unwrap();
     }
 }
