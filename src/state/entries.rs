@@ -5,11 +5,12 @@ use crate::clock::UnixSeconds;
 use aws_lc_rs::digest::{Context, SHA256};
 use std::collections::{HashMap, HashSet};
 
-#[derive(Default)]
 pub(super) struct List {
     pub(super) entries: HashMap<Digest, Entry>,
     /// Those that are in force and not written down yet; never more than there are entries.
     pub(super) unwritten: HashSet<Digest>,
+    /// Before this none of the entries expires, as far as is known.
+    first_end: i64,
 }
 
 /// SHA-256 over issuer, kind and name.
@@ -25,7 +26,13 @@ pub(super) struct Entry {
 }
 
 impl List {
-    /// What has expired makes room for what is new.
+    /// Nothing of these is to be written down.
+    pub(super) fn new(entries: HashMap<Digest, Entry>) -> Self {
+        Self { entries, unwritten: HashSet::new(), first_end: i64::MIN }
+    }
+
+    /// What has expired makes room for what is new. Workers wait meanwhile: all entries are looked at once a second at most,
+    /// and only where one of them may have expired.
     pub(super) fn make_room(
         &mut self,
         wanted: &[(Digest, Entry)],
@@ -36,8 +43,9 @@ impl List {
             let new = wanted.iter().filter(|(digest, _)| !list.entries.contains_key(digest)).count();
             new == 0 || list.entries.len() + new <= entries_max
         };
-        if !fits(self) {
-            self.entries.retain(|_, entry| entry.lasts(now));
+        if !fits(self) && self.first_end <= now.0 {
+            self.entries.retain(|_, entry| entry.end() > now.0);
+            self.first_end = self.entries.values().map(|entry| entry.end()).min().unwrap_or(i64::MAX);
         }
         if fits(self) { Ok(()) } else { Err(Refused::Full) }
     }
@@ -47,10 +55,11 @@ impl List {
         self.entries.get(digest).map_or(entry, |known| known.joined(entry, now))
     }
 
-    /// Adds it to what is known.
-    pub(super) fn put(&mut self, digest: Digest, entry: Entry, now: UnixSeconds) {
+    /// Adds it to what is known, and says whether that changes anything.
+    pub(super) fn put(&mut self, digest: Digest, entry: Entry, now: UnixSeconds) -> bool {
         let entry = self.joined(&digest, entry, now);
-        self.entries.insert(digest, entry);
+        self.first_end = self.first_end.min(entry.end());
+        self.entries.insert(digest, entry) != Some(entry)
     }
 }
 
@@ -66,9 +75,9 @@ impl Entry {
         parts.into_iter().filter(|(_, until)| *until > i64::MIN)
     }
 
-    /// Whether it revokes anything as of `now`.
-    pub(super) fn lasts(self, now: UnixSeconds) -> bool {
-        self.parts().any(|(_, until)| until > now.0)
+    /// From then on it revokes nothing.
+    pub(super) fn end(self) -> i64 {
+        self.all_until.max(self.before_until)
     }
 
     /// A token that does not say when it was issued may have been issued before.

@@ -142,7 +142,7 @@ fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
     for (place, line) in whole.lines().enumerate() {
         let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("line {} is no revocation", place + 1));
         let (digest, entry) = parse(line).ok_or_else(bad)?;
-        if entry.lasts(now) {
+        if entry.end() > now.0 {
             entries.entry(digest).and_modify(|known| *known = known.joined(entry, now)).or_insert(entry);
         }
     }

@@ -102,7 +102,7 @@ impl Revocations {
     fn with(journal: Option<Journal>, entries: HashMap<Digest, Entry>, entries_max: usize, keep: Duration) -> Self {
         Self {
             epoch: AtomicU64::new(1),
-            list: Mutex::new(List { entries, ..List::default() }),
+            list: Mutex::new(List::new(entries)),
             has_journal: journal.is_some(),
             journal: Mutex::new(journal),
             waiting: Notify::new(),
@@ -147,10 +147,8 @@ impl Revocations {
         }
         let mut list = self.list();
         for (digest, entry) in entries {
-            list.put(digest, entry, now);
+            self.put(&mut list, (digest, entry), now);
         }
-        drop(list);
-        self.epoch.fetch_add(1, Ordering::Release);
         Ok(())
     }
 
@@ -160,12 +158,10 @@ impl Revocations {
         let (digest, entry) = self.entry(revocation, now);
         let mut list = self.list();
         list.make_room(&[(digest, entry)], self.entries_max, now)?;
-        list.put(digest, entry, now);
-        if self.has_journal {
+        if self.put(&mut list, (digest, entry), now) && self.has_journal {
             list.unwritten.insert(digest);
         }
         drop(list);
-        self.epoch.fetch_add(1, Ordering::Release);
         self.waiting.notify_one();
         Ok(())
     }
@@ -202,14 +198,24 @@ impl Revocations {
             bearer.subject.zip(bearer.client_id).map(|(subject, client)| Whose::CustomerAt(subject, client)),
             bearer.consent.map(Whose::Consent),
         ];
-        let list = self.list();
-        if list.entries.is_empty() {
+        if self.is_empty() {
             return false;
         }
-        names.into_iter().flatten().any(|whose| {
-            let entry = list.entries.get(&digest(bearer.issuer, whose));
-            entry.is_some_and(|entry| entry.covers(bearer.issued, now))
-        })
+        // Made before the list is locked: other workers wait for it.
+        let digests = names.map(|whose| whose.map(|whose| digest(bearer.issuer, whose)));
+        let list = self.list();
+        let mut entries = digests.iter().flatten().filter_map(|digest| list.entries.get(digest));
+        entries.any(|entry| entry.covers(bearer.issued, now))
+    }
+
+    /// Whether it changes anything: else no verdict need be held against the list again. The epoch moves while the list is
+    /// locked, so that whoever finds nothing to change knows that it has moved.
+    fn put(&self, list: &mut List, (digest, entry): (Digest, Entry), now: UnixSeconds) -> bool {
+        let is_changed = list.put(digest, entry, now);
+        if is_changed {
+            self.epoch.fetch_add(1, Ordering::Release);
+        }
+        is_changed
     }
 
     fn entry(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> (Digest, Entry) {
@@ -362,11 +368,31 @@ mod tests {
         assert!(matches!(revoke(&list, &of(Whose::Token("v")), NOW), Err(Refused::Full)));
         assert_eq!(list.epoch(), epoch);
         revoke(&list, &of(Whose::Token("t")), NOW).unwrap();
-        assert!(list.epoch() > epoch, "what is on it already needs no room");
+        list.revoke_at_once(&of(Whose::Token("t")), NOW).unwrap();
+        assert_eq!(list.epoch(), epoch, "what is on it already needs no room and changes nothing");
+        revoke(&list, &Revocation { issued_before: Some(NOW), ..of(Whose::Token("t")) }, NOW).unwrap();
+        assert!(list.epoch() > epoch);
         let later = UnixSeconds(NOW.0 + 100);
         assert!(!list.has(&bearer(), later));
         revoke(&list, &of(Whose::Token("v")), later).unwrap();
         assert_eq!(list.len(), 2);
+    }
+
+    /// A full list is not searched in vain, and yet no entry that has expired is missed.
+    #[test]
+    fn an_entry_that_was_made_to_last_longer_makes_room_at_its_new_end() {
+        let list = Revocations::new(2, KEEP);
+        let until = |id, until| Revocation { until: Some(UnixSeconds(until)), ..of(Whose::Token(id)) };
+        let is_full = |now| matches!(revoke(&list, &until("v", 9000), UnixSeconds(now)), Err(Refused::Full));
+        revoke(&list, &until("t", 1100), NOW).unwrap();
+        revoke(&list, &until("u", 1200), NOW).unwrap();
+        assert!(is_full(NOW.0) && is_full(1099));
+        revoke(&list, &until("t", 1300), UnixSeconds(1099)).unwrap();
+        assert!(is_full(1100) && is_full(1100) && is_full(1199));
+        assert!(!is_full(1200));
+        assert!(list.has(&bearer(), UnixSeconds(1299)) && list.len() == 2);
+        revoke(&list, &until("w", 9000), UnixSeconds(1300)).unwrap();
+        assert!(!list.has(&bearer(), UnixSeconds(1300)) && list.len() == 2);
     }
 
     #[test]
