@@ -155,7 +155,7 @@ fn configuration(listen: SocketAddr, portal: SocketAddr, apis: SocketAddr) -> St
          issuers:\n  \
            - name: sandbox\n    \
              issuer: http://{portal}\n    \
-             audiences: [http://{listen}]\n    \
+             audiences: [http://{listen}/open-banking/v4.0/aisp, http://{listen}/open-banking/v4.0/pisp]\n    \
              algorithms: [ES256]\n    \
              jwks: {{ uri: http://{portal}/jwks.json }}\n    \
              claims: {{ grant: gty, consent: consent_id }}\n    \

@@ -35,9 +35,18 @@ impl Digest {
 
 /// A new secret of 256 random bits behind `prefix`, which lets a person and a scanner recognise it.
 pub(super) fn fresh(prefix: &str) -> String {
-    let mut bytes = [0; 32];
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<32>()))
+}
+
+/// A new name of 128 random bits behind `prefix`: nobody guesses it, and no two are the same.
+pub(super) fn name(prefix: &str) -> String {
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(random::<16>()))
+}
+
+fn random<const BYTES: usize>() -> [u8; BYTES] {
+    let mut bytes = [0; BYTES];
     rand::fill(&mut bytes).expect("AWS-LC ends the process rather than return without randomness");
-    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
+    bytes
 }
 
 /// Compares in time that depends on the lengths only.

@@ -9,7 +9,7 @@ use crate::sandbox::customer::Customer;
 use crate::sandbox::page;
 use crate::sandbox::scopes::{Api, Scopes};
 use crate::sandbox::secret;
-use crate::sandbox::store::{Ask, Consent, NewCode};
+use crate::sandbox::store::{Acr, Ask, Authorization, NewCode, StoreFault};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
@@ -49,13 +49,13 @@ pub(super) async fn post(State(site): State<Arc<Site>>, headers: HeaderMap, body
         Ok(visit) => visit,
         Err(fault) => return fault.answer(None),
     };
-    match decide(&site, &visit) {
+    match decide(&site, &visit).await {
         Ok(response) => response,
         Err(fault) => fault.answer(&visit, &site.issuer),
     }
 }
 
-fn decide(site: &Site, visit: &Visit) -> Result<Response, ConsentFault> {
+async fn decide(site: &Site, visit: &Visit) -> Result<Response, ConsentFault> {
     let customer = visit.session.customer.ok_or(ConsentFault::LoggedOut)?;
     let allows = match visit.value("decision") {
         "allow" => true,
@@ -69,18 +69,26 @@ fn decide(site: &Site, visit: &Visit) -> Result<Response, ConsentFault> {
         return Err(ConsentFault::Refused);
     }
     let lifetime = i64::try_from(site.lifetimes.code.as_secs()).unwrap_or(0);
-    let code = site.store.issue_code(code_for(ask, customer, UnixSeconds(now.0 + lifetime)));
+    let mut transaction = site.store.begin().await?;
+    let code = transaction.issue_code(&code_for(ask, customer, now, lifetime)).await?;
+    transaction.commit().await?;
     Ok(Back::of(&visit.ask, &site.issuer).with_code(&code))
 }
 
-fn code_for(ask: Ask, customer: &'static Customer, expires: UnixSeconds) -> NewCode {
-    let consent = Consent {
-        id: secret::fresh("consent_"),
+fn code_for(ask: Ask, customer: &'static Customer, now: UnixSeconds, lifetime: i64) -> NewCode {
+    let authorization = Authorization {
+        id: secret::name("authz_"),
         client_id: ask.application.client_id.clone(),
-        subject: customer.subject,
+        subject: customer.subject.to_owned(),
         scopes: ask.scopes,
+        acr: Acr::Password,
+        authenticated: now,
+        created: now,
+        revoked: None,
+        details: None,
     };
-    NewCode { consent, redirect_uri: ask.redirect_uri, challenge: ask.challenge, expires }
+    let expires = UnixSeconds(now.0 + lifetime);
+    NewCode { authorization, redirect_uri: ask.redirect_uri, challenge: ask.challenge, dpop_jkt: None, expires }
 }
 
 fn show(visit: &Visit, customer: &Customer) -> Response {
@@ -126,6 +134,14 @@ enum ConsentFault {
     Answered,
     /// The customer said no.
     Refused,
+    /// Ours: the store did not answer.
+    Store(StoreFault),
+}
+
+impl From<StoreFault> for ConsentFault {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
+    }
 }
 
 impl ConsentFault {
@@ -134,6 +150,7 @@ impl ConsentFault {
             Self::LoggedOut => visit.go("/login", &visit.cookie),
             Self::Undecided => Redirect::to(&format!("/consent?ask={}", visit.ask_id)).into_response(),
             Self::Answered => LoginFault::Gone.answer(None),
+            Self::Store(fault) => fault.into_response(),
             Self::Refused => Back::of(&visit.ask, issuer).with_error("access_denied", "The customer refused"),
         }
     }

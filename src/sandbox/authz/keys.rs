@@ -22,22 +22,6 @@ pub(in crate::sandbox) struct SigningKey {
     public: Value,
 }
 
-/// The claims of an access token (RFC 9068 §2.2), and two of ours: `gty` and `consent_id`.
-#[derive(Debug, Serialize)]
-pub(super) struct Claims<'a> {
-    pub(super) iss: &'a str,
-    pub(super) aud: &'a str,
-    pub(super) exp: i64,
-    pub(super) iat: i64,
-    pub(super) jti: String,
-    pub(super) sub: &'a str,
-    pub(super) client_id: &'a str,
-    pub(super) scope: String,
-    pub(super) gty: &'static str,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) consent_id: Option<&'a str>,
-}
-
 /// `GET /jwks.json`
 pub(super) async fn get(State(site): State<Arc<Site>>) -> Response {
     let set = json!({ "keys": [site.key.public] });
@@ -59,7 +43,7 @@ impl SigningKey {
     }
 
     /// A signed access token.
-    pub(super) fn sign(&self, claims: &Claims<'_>) -> String {
+    pub(super) fn sign(&self, claims: &impl Serialize) -> String {
         let mut header = Header::new(Algorithm::ES256);
         header.typ = Some("at+jwt".to_owned());
         header.kid = Some(self.id.clone());

@@ -1,17 +1,23 @@
 //! The authorization server: one endpoint, one file, each with its own errors.
 
+mod access_token;
 mod authorize;
 mod back;
 mod client;
+mod code_grant;
 mod consent;
 mod cookie;
+mod gateway;
 mod keys;
 mod login;
 mod metadata;
 mod pkce;
+mod refresh_grant;
+mod request;
 mod token;
 mod token_fault;
 
+pub(super) use gateway::{Told, revoke_at_gateway, revoke_authorization};
 pub(super) use keys::SigningKey;
 pub(super) use pkce::Challenge;
 
@@ -34,12 +40,17 @@ pub(super) fn pages() -> Router<Arc<Site>> {
 
 /// What applications call themselves. Scripts of any origin may: nothing here looks at cookies (RFC 9700 §2.6).
 pub(super) fn endpoints() -> Router<Arc<Site>> {
-    Router::new()
+    let fixed = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
+    let secret = Router::new()
         .route("/token", post(token::post))
-        .route("/jwks.json", get(keys::get))
-        .route("/.well-known/oauth-authorization-server", get(metadata::get))
         .layer(DefaultBodyLimit::max(TOKEN_REQUEST_BYTES_MAX))
-        .layer(SetResponseHeaderLayer::overriding(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*")))
+        // `Pragma` is for what still asks for RFC 6749 §5.1 to the letter.
+        .layer(fixed(header::PRAGMA, "no-cache"))
+        .layer(fixed(header::CACHE_CONTROL, "no-store"));
+    let public = Router::new()
+        .route("/jwks.json", get(keys::get))
+        .route("/.well-known/oauth-authorization-server", get(metadata::get));
+    secret.merge(public).layer(fixed(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
 }
 
 /// The longest token request carries a redirect URI, a code, a verifier and a client's id and secret.

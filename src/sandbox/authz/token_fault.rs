@@ -1,6 +1,8 @@
 //! Why the token endpoint gives no token, in the words of RFC 6749 §5.2.
 
-use crate::sandbox::store::{CodeFault, RefreshFault, StoreFault};
+use super::code_grant::CodeFault;
+use super::refresh_grant::RefreshFault;
+use crate::sandbox::store::StoreFault;
 use axum::Json;
 use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
@@ -54,6 +56,18 @@ impl From<StoreFault> for TokenFault {
     }
 }
 
+impl From<CodeFault> for TokenFault {
+    fn from(fault: CodeFault) -> Self {
+        Self::Code(fault)
+    }
+}
+
+impl From<RefreshFault> for TokenFault {
+    fn from(fault: RefreshFault) -> Self {
+        Self::Refresh(fault)
+    }
+}
+
 impl TokenFault {
     /// The answer.
     pub(super) fn answer(self) -> Response {
@@ -101,7 +115,11 @@ impl TokenFault {
             Self::ScopeUnknown | Self::ScopeNotRegistered | Self::Refresh(RefreshFault::ScopeWider) => "invalid_scope",
             Self::Code(_)
             | Self::Refresh(
-                RefreshFault::Unknown | RefreshFault::Expired | RefreshFault::Revoked | RefreshFault::Reused,
+                RefreshFault::Unknown
+                | RefreshFault::Expired
+                | RefreshFault::Revoked
+                | RefreshFault::Reused
+                | RefreshFault::Raced,
             ) => "invalid_grant",
         }
     }
@@ -133,6 +151,7 @@ fn code_text(fault: CodeFault) -> &'static str {
         CodeFault::RedirectUri => "redirect_uri is not the one of the authorization request",
         CodeFault::VerifierMissing => "code_verifier is missing",
         CodeFault::VerifierWrong => "code_verifier does not belong to the code_challenge",
+        CodeFault::Revoked => "The customer took it back: ask the customer again",
         CodeFault::Used => "The code was used before: its tokens are revoked",
     }
 }
@@ -143,6 +162,9 @@ fn refresh_text(fault: RefreshFault) -> &'static str {
         RefreshFault::Expired => "The refresh token expired: ask the customer again",
         RefreshFault::Revoked => "The refresh token was revoked: ask the customer again",
         RefreshFault::Reused => "The refresh token was used before: all its successors are revoked",
+        RefreshFault::Raced => {
+            "Another request uses this refresh token at this moment: only that one gets its successor"
+        }
         RefreshFault::ScopeWider => "scope goes beyond what the customer granted",
     }
 }

@@ -27,11 +27,6 @@ impl<K: Hash + Eq + Clone, V> Bounded<K, V> {
         self.entries.get(key)
     }
 
-    /// The value under `key`, to change.
-    pub(in crate::sandbox) fn get_mut(&mut self, key: &K) -> Option<&mut V> {
-        self.entries.get_mut(key)
-    }
-
     /// Takes the value under `key` out.
     pub(in crate::sandbox) fn remove(&mut self, key: &K) -> Option<V> {
         let value = self.entries.remove(key)?;

@@ -1,7 +1,10 @@
-//! Authorization codes: short-lived, used once, bound to client, redirect URI and PKCE challenge (RFC 6749 §4.1.2).
+//! Authorization codes: short-lived, used once, bound to client, redirect URI, PKCE challenge and, where the
+//! application wished it, its key (RFC 6749 §4.1.2, RFC 9449 §10).
 
-use super::refresh::Family;
-use super::{Consent, Store};
+use super::authorizations::Authorization;
+use super::sql::{StoreFault, Transaction};
+use super::statement::sql;
+use super::{Store, later};
 use crate::clock::UnixSeconds;
 use crate::sandbox::authz::Challenge;
 use crate::sandbox::secret::{self, Digest};
@@ -10,99 +13,71 @@ use crate::sandbox::secret::{self, Digest};
 #[derive(Debug)]
 pub(in crate::sandbox) struct NewCode {
     /// What it stands for.
-    pub(in crate::sandbox) consent: Consent,
+    pub(in crate::sandbox) authorization: Authorization,
     /// Where it is sent.
     pub(in crate::sandbox) redirect_uri: String,
     /// What its user must prove to know.
     pub(in crate::sandbox) challenge: Challenge,
+    /// The key that its user must prove to hold.
+    pub(in crate::sandbox) dpop_jkt: Option<String>,
     /// When it is worthless.
     pub(in crate::sandbox) expires: UnixSeconds,
 }
 
-/// What a token request says about its code.
-#[derive(Clone, Copy, Debug)]
-pub(in crate::sandbox) struct CodeClaim<'a> {
-    /// The authenticated client.
-    pub(in crate::sandbox) client_id: &'a str,
-    /// The code.
-    pub(in crate::sandbox) code: &'a str,
-    /// As in the authorization request.
-    pub(in crate::sandbox) redirect_uri: Option<&'a str>,
-    /// The PKCE verifier.
-    pub(in crate::sandbox) verifier: Option<&'a str>,
-}
-
-/// Why a code gives no token.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum CodeFault {
-    /// Never given out, or long ago, or to another client: a stranger learns nothing more.
-    Unknown,
-    /// Its minute is over.
-    Expired,
-    /// Sent from another redirect URI, or from none.
-    RedirectUri,
-    /// No PKCE verifier.
-    VerifierMissing,
-    /// The verifier does not belong to the challenge.
-    VerifierWrong,
-    /// It gave a token before; everything that came of it is revoked.
-    Used,
-}
-
+/// A code that was given out.
 #[derive(Debug)]
-pub(super) struct Code {
-    content: NewCode,
-    /// The refresh tokens that came of it, once it was used.
-    family: Option<String>,
+pub(in crate::sandbox) struct Code {
+    /// As it was given out, but for `revoked`.
+    pub(in crate::sandbox) content: NewCode,
+    /// Whether it gave a token before.
+    pub(in crate::sandbox) is_used: bool,
 }
 
 impl Store {
-    /// Gives out a code.
-    pub(in crate::sandbox) fn issue_code(&self, content: NewCode) -> String {
+    /// A code that was given out, used ones included: for a day.
+    pub(in crate::sandbox) async fn code(&self, code: &str) -> Result<Option<Code>, StoreFault> {
+        let statement = sql("SELECT authorizations.*, redirect_uri, challenge, dpop_jkt, good_until, used \
+             FROM codes JOIN authorizations ON authorizations.id = authorization_id WHERE digest = $1")
+        .bind(Digest::of(code));
+        let Some(row) = self.database.row(statement).await? else { return Ok(None) };
+        let content = NewCode {
+            authorization: Authorization::read(&row)?,
+            redirect_uri: row.text("redirect_uri")?,
+            challenge: Challenge::parse(&row.text("challenge")?).ok_or(StoreFault)?,
+            dpop_jkt: row.optional_text("dpop_jkt")?,
+            expires: row.time("good_until")?,
+        };
+        Ok(Some(Code { content, is_used: row.optional_time("used")?.is_some() }))
+    }
+}
+
+impl Transaction {
+    /// Keeps the authorization and gives out its code.
+    pub(in crate::sandbox) async fn issue_code(&mut self, content: &NewCode) -> Result<String, StoreFault> {
         let code = secret::fresh("");
-        self.tables().codes.insert(Digest::of(&code), Code { content, family: None }, CODES_MAX);
-        code
+        let expires = later(content.expires, REMEMBERED_SECONDS);
+        self.add_authorization(&content.authorization, expires).await?;
+        let statement = sql("INSERT INTO codes \
+             (digest, authorization_id, redirect_uri, challenge, dpop_jkt, good_until, expires) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7)")
+        .bind(Digest::of(&code))
+        .bind(content.authorization.id.as_str())
+        .bind(content.redirect_uri.as_str())
+        .bind(content.challenge.as_str())
+        .bind(content.dpop_jkt.as_deref())
+        .bind(content.expires)
+        .bind(expires);
+        self.run(statement).await?;
+        Ok(code)
     }
 
-    /// Takes a code for a consent and the first refresh token of a new family.
-    pub(in crate::sandbox) fn redeem_code(
-        &self,
-        claim: CodeClaim<'_>,
-        idle_until: UnixSeconds,
-        now: UnixSeconds,
-    ) -> Result<(Consent, String), CodeFault> {
-        let mut tables = self.tables();
-        let code = tables.codes.get_mut(&Digest::of(claim.code)).ok_or(CodeFault::Unknown)?;
-        code.content.check(claim, now)?;
-        if let Some(family) = code.family.clone() {
-            // Two parties held the code, and which one is the thief cannot be told (RFC 6749 §4.1.2). The
-            // request is otherwise valid here, so a stranger cannot revoke with a leaked code alone.
-            tables.revoke(&family);
-            return Err(CodeFault::Used);
-        }
-        let consent = code.content.consent.clone();
-        let family = consent.id.clone();
-        code.family = Some(family.clone());
-        let refresh_token = tables.start_family(family, Family::new(consent.clone(), idle_until));
-        Ok((consent, refresh_token))
+    /// Uses a code up: false if somebody else did before.
+    pub(in crate::sandbox) async fn use_code(&mut self, code: &str, now: UnixSeconds) -> Result<bool, StoreFault> {
+        let statement =
+            sql("UPDATE codes SET used = $2 WHERE digest = $1 AND used IS NULL").bind(Digest::of(code)).bind(now);
+        Ok(self.run(statement).await? == 1)
     }
 }
 
-impl NewCode {
-    fn check(&self, claim: CodeClaim<'_>, now: UnixSeconds) -> Result<(), CodeFault> {
-        if self.consent.client_id != claim.client_id {
-            return Err(CodeFault::Unknown);
-        }
-        if now >= self.expires {
-            return Err(CodeFault::Expired);
-        }
-        if claim.redirect_uri != Some(self.redirect_uri.as_str()) {
-            return Err(CodeFault::RedirectUri);
-        }
-        let verifier = claim.verifier.ok_or(CodeFault::VerifierMissing)?;
-        if self.challenge.is_met_by(verifier) { Ok(()) } else { Err(CodeFault::VerifierWrong) }
-    }
-}
-
-/// Codes at once; the oldest is forgotten, used or not.
-const CODES_MAX: usize = 10_000;
+/// A used code that returns revokes what came of it, this long; later it is unknown, and refused all the same.
+const REMEMBERED_SECONDS: i64 = 24 * 60 * 60;

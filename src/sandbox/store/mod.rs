@@ -1,27 +1,33 @@
 //! What the sandbox remembers, behind one type. Reads are methods of `Store`; writes that belong together are methods
 //! of `Transaction`. What may happen once is decided by one conditional statement, never by a read and then a write.
 
+mod access;
 mod applications;
+mod authorizations;
 mod bounded;
 mod codes;
 mod location;
 mod refresh;
+mod revocations;
 mod secrets;
 mod sessions;
 mod sql;
 mod statement;
 
+pub(super) use access::{AccessToken, Binding};
 pub(super) use applications::{Application, Authentication, Kind, Refresh, Sender, TokenFormat};
+pub(super) use authorizations::{Acr, Authorization};
 pub(super) use bounded::Bounded;
-pub(super) use codes::{CodeClaim, CodeFault, NewCode};
+pub(super) use codes::NewCode;
 pub use location::Location;
-pub(super) use refresh::{RefreshClaim, RefreshFault};
+pub(super) use refresh::RefreshToken;
+pub(super) use revocations::RevocationDue;
 pub(super) use secrets::ClientSecret;
 pub(super) use sessions::{Ask, Session};
-pub(super) use sql::StoreFault;
+pub(super) use sql::{StoreFault, Transaction};
 
-use super::scopes::Scopes;
 use super::secret::Digest;
+use crate::clock::UnixSeconds;
 use sql::Database;
 use std::io;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -33,32 +39,21 @@ pub(super) struct Store {
     tables: Mutex<Tables>,
 }
 
-/// What a customer granted to an application: the content of a code and of the tokens that follow.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Consent {
-    /// Names this decision; tokens carry it, so that the bank can look it up.
-    pub(super) id: String,
-    /// Who may use it.
-    pub(super) client_id: String,
-    /// Whose accounts.
-    pub(super) subject: &'static str,
-    /// For what.
-    pub(super) scopes: Scopes,
-}
-
 #[derive(Debug, Default)]
 struct Tables {
     sessions: Bounded<Digest, Session>,
     asks: Bounded<String, Ask>,
-    codes: Bounded<Digest, codes::Code>,
-    families: Bounded<String, refresh::Family>,
-    refresh_tokens: Bounded<Digest, String>,
 }
 
 impl Store {
     /// Opens what is kept at `location`.
     pub(super) async fn open(location: &Location) -> io::Result<Self> {
         Ok(Self { database: Database::open(location).await?, tables: Mutex::default() })
+    }
+
+    /// Begins changes that belong together.
+    pub(super) async fn begin(&self) -> Result<Transaction, StoreFault> {
+        self.database.begin().await
     }
 
     /// Lets what is under way finish.
@@ -70,6 +65,11 @@ impl Store {
         // A panic elsewhere must not end the sandbox: each step leaves the tables whole.
         self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+/// `seconds` after `time`.
+fn later(time: UnixSeconds, seconds: i64) -> UnixSeconds {
+    UnixSeconds(time.0.saturating_add(seconds))
 }
 
 /// Where tests keep things: in memory, or in a PostgreSQL database when one is named, each test in a schema of its own.

@@ -280,7 +280,10 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// In order; a released one never changes.
-const MIGRATIONS: [(i64, &str, &str); 1] = [(1, "portal", include_str!("migrations/0001_portal.sql"))];
+const MIGRATIONS: [(i64, &str, &str); 2] = [
+    (1, "portal", include_str!("migrations/0001_portal.sql")),
+    (2, "authz", include_str!("migrations/0002_authz.sql")),
+];
 /// A question waits this long for a connection, then the fault is ours.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);
 /// A writer waits this long for another process that has the same files open.

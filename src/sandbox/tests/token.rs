@@ -53,7 +53,7 @@ async fn a_code_gives_tokens_with_the_claims_of_rfc_9068() {
     let header = decode_header(&token).unwrap();
     let key = DecodingKey::from_jwk(keys.find(header.kid.as_ref().unwrap()).unwrap()).unwrap();
     let mut rules = Validation::new(Algorithm::ES256);
-    rules.set_audience(&["https://api.bank.example"]);
+    rules.set_audience(&["https://api.bank.example/open-banking/v4.0/aisp"]);
     rules.set_issuer(&[&stage.portal]);
     rules.validate_exp = false;
     let claims = decode::<Value>(&token, &key, &rules).unwrap().claims;
@@ -63,7 +63,7 @@ async fn a_code_gives_tokens_with_the_claims_of_rfc_9068() {
         (text(&claims, "gty"), text(&claims, "scope")),
         ("authorization_code".to_owned(), "accounts".to_owned())
     );
-    assert!(text(&claims, "consent_id").starts_with("consent_") && claims["jti"].is_string());
+    assert!(text(&claims, "consent_id").starts_with("authz_") && claims["jti"].is_string());
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
 }
 

@@ -1,0 +1,140 @@
+//! Authorizations: what customers granted to applications. Codes, refresh tokens and access tokens belong to one each,
+//! so that a single row decides whether all of them are over.
+
+use super::Store;
+use super::sql::{Row, StoreFault, Transaction};
+use super::statement::sql;
+use crate::clock::UnixSeconds;
+use crate::sandbox::scopes::Scopes;
+
+/// A customer's yes to one application.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) struct Authorization {
+    /// Names it; the claim `consent_id` of its tokens.
+    pub(in crate::sandbox) id: String,
+    /// Who may use it.
+    pub(in crate::sandbox) client_id: String,
+    /// Whose accounts.
+    pub(in crate::sandbox) subject: String,
+    /// For what.
+    pub(in crate::sandbox) scopes: Scopes,
+    /// How the customer proved who they are.
+    pub(in crate::sandbox) acr: Acr,
+    /// When they did.
+    pub(in crate::sandbox) authenticated: UnixSeconds,
+    /// When they agreed.
+    pub(in crate::sandbox) created: UnixSeconds,
+    /// When it ended, if it did.
+    pub(in crate::sandbox) revoked: Option<UnixSeconds>,
+    /// What exactly was granted, as `authorization_details` (RFC 9396 §7).
+    pub(in crate::sandbox) details: Option<String>,
+}
+
+/// How surely it was the customer (RFC 9470 §4), from weak to strong.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(in crate::sandbox) enum Acr {
+    /// They knew the password.
+    Password,
+    /// They also held the telephone to which a one-time code was sent.
+    OneTimeCode,
+}
+
+impl Acr {
+    /// Every one, from weak to strong.
+    pub(in crate::sandbox) const ALL: [Self; 2] = [Self::Password, Self::OneTimeCode];
+
+    /// Its word in requests, claims and the store.
+    pub(in crate::sandbox) fn as_str(self) -> &'static str {
+        match self {
+            Self::Password => "urn:scopegate:acr:password",
+            Self::OneTimeCode => "urn:scopegate:acr:otp",
+        }
+    }
+
+    /// The one with this word.
+    pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|acr| acr.as_str() == word)
+    }
+}
+
+impl Authorization {
+    /// From a row that holds, beside others, every column of the table.
+    pub(super) fn read(row: &Row) -> Result<Self, StoreFault> {
+        Ok(Self {
+            id: row.text("id")?,
+            client_id: row.text("client_id")?,
+            subject: row.text("subject")?,
+            scopes: Scopes::parse(&row.text("scopes")?).map_err(|_| StoreFault)?,
+            acr: Acr::of(&row.text("acr")?).ok_or(StoreFault)?,
+            authenticated: row.time("authenticated")?,
+            created: row.time("created")?,
+            revoked: row.optional_time("revoked")?,
+            details: row.optional_text("details")?,
+        })
+    }
+}
+
+impl Store {
+    /// The authorization with this id, revoked or not.
+    pub(in crate::sandbox) async fn authorization(&self, id: &str) -> Result<Option<Authorization>, StoreFault> {
+        let row = self.database.row(sql("SELECT * FROM authorizations WHERE id = $1").bind(id)).await?;
+        row.as_ref().map(Authorization::read).transpose()
+    }
+}
+
+impl Transaction {
+    /// Adds an authorization of which nothing is left after `forgotten`.
+    pub(super) async fn add_authorization(
+        &mut self,
+        authorization: &Authorization,
+        forgotten: UnixSeconds,
+    ) -> Result<(), StoreFault> {
+        let statement = sql("INSERT INTO authorizations \
+             (id, client_id, subject, scopes, acr, authenticated, created, details, tokens_until, forgotten) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, 0, $9)")
+        .bind(authorization.id.as_str())
+        .bind(authorization.client_id.as_str())
+        .bind(authorization.subject.as_str())
+        .bind(authorization.scopes.to_string())
+        .bind(authorization.acr.as_str())
+        .bind(authorization.authenticated)
+        .bind(authorization.created)
+        .bind(authorization.details.as_deref())
+        .bind(forgotten);
+        self.run(statement).await.map(drop)
+    }
+
+    /// Notes how long tokens live that are about to be given out: false if the authorization was revoked meanwhile.
+    /// Until the transaction ends nobody can revoke it, so that no token slips through.
+    pub(in crate::sandbox) async fn extend_authorization(
+        &mut self,
+        id: &str,
+        tokens_until: UnixSeconds,
+        forgotten: UnixSeconds,
+    ) -> Result<bool, StoreFault> {
+        let statement = sql("UPDATE authorizations SET \
+             tokens_until = CASE WHEN tokens_until > $2 THEN tokens_until ELSE $2 END, \
+             forgotten = CASE WHEN forgotten > $3 THEN forgotten ELSE $3 END \
+             WHERE id = $1 AND revoked IS NULL")
+        .bind(id)
+        .bind(tokens_until)
+        .bind(forgotten);
+        Ok(self.run(statement).await? == 1)
+    }
+
+    /// Ends an authorization, and with it its code, its refresh tokens and its access tokens: false if it was over
+    /// before. Once the transaction is committed, tell the gateway.
+    pub(in crate::sandbox) async fn revoke_authorization(
+        &mut self,
+        id: &str,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreFault> {
+        let statement = sql("UPDATE authorizations SET revoked = $2 WHERE id = $1 AND revoked IS NULL \
+             RETURNING tokens_until")
+        .bind(id)
+        .bind(now);
+        let Some(row) = self.row(statement).await? else { return Ok(false) };
+        self.owe_revocation("consent_id", id, row.time("tokens_until")?).await?;
+        Ok(true)
+    }
+}
