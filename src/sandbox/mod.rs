@@ -25,6 +25,7 @@ use attempts::Attempts;
 use authz::SigningKey;
 use axum::Router;
 use hyper_util::service::TowerToHyperService;
+use portal::Passwords;
 use rustls::ServerConfig;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
@@ -104,6 +105,7 @@ struct Site {
     key: SigningKey,
     store: Store,
     attempts: Attempts,
+    passwords: Passwords,
 }
 
 impl Sandbox {
@@ -125,6 +127,7 @@ impl Sandbox {
             key: SigningKey::generate(),
             store: Store::open(&options.store).await?,
             attempts: Attempts::default(),
+            passwords: Passwords::default(),
         };
         let site = Arc::new(site);
         let portal = serve(listener, options.tls, desk(Arc::clone(&site)))?;

@@ -1,6 +1,8 @@
 //! *Add Application*: `GET /applications/new` shows the form, `POST /applications` saves it.
 
 use super::application;
+use super::visitor::{Frame, SignedForm, SignedIn};
+use super::words;
 use crate::sandbox::form::Params;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::{Api, Scopes};
@@ -10,7 +12,6 @@ use crate::sandbox::store::{
 };
 use crate::sandbox::{Site, page};
 use askama::Template;
-use axum::body::Bytes;
 use axum::extract::State;
 use axum::response::{IntoResponse, Response};
 use http::StatusCode;
@@ -48,6 +49,7 @@ struct Faults {
 #[derive(Template)]
 #[template(path = "add.html", config = "src/sandbox/askama.toml")]
 struct AddPage {
+    frame: Frame,
     draft: Draft,
     faults: Faults,
     kinds: &'static [Kind],
@@ -58,30 +60,27 @@ struct AddPage {
 }
 
 /// Shows the empty form; the portal's own callback page stands in for an application that is not there yet.
-pub(super) async fn get(State(site): State<Arc<Site>>) -> Response {
+pub(super) async fn get(State(site): State<Arc<Site>>, signed_in: SignedIn) -> Response {
     let draft = Draft {
         kind: Kind::Web.as_str().to_owned(),
         redirect_uris: callback(&site),
         apis: vec![Api::AccountInformation.scope().to_owned()],
         ..Draft::default()
     };
-    show(&site, StatusCode::OK, draft, Faults::default())
+    show(&site, &signed_in, StatusCode::OK, draft, Faults::default())
 }
 
 /// Saves an application and shows its id and, this once, its secret.
-pub(super) async fn post(State(site): State<Arc<Site>>, body: Bytes) -> Response {
-    let Ok(params) = Params::parse(&body) else {
-        return page::fault(StatusCode::BAD_REQUEST, "This did not work", "The form could not be read. Send it again.");
-    };
+pub(super) async fn post(State(site): State<Arc<Site>>, SignedForm { signed_in, params }: SignedForm) -> Response {
     let draft = Draft::read(&params);
     let checked = match draft.check() {
         Ok(checked) => checked,
-        Err(faults) => return show(&site, StatusCode::UNPROCESSABLE_ENTITY, draft, faults),
+        Err(faults) => return show(&site, &signed_in, StatusCode::UNPROCESSABLE_ENTITY, draft, faults),
     };
-    let application = register(&site, draft, checked);
+    let application = register(&site, &signed_in.developer.id, draft, checked);
     let secret = application.kind.keeps_secret().then(|| secret::fresh("secret_"));
     match save(&site, &application, secret.as_deref()).await {
-        Ok(()) => application::show(&site, StatusCode::CREATED, &application, secret.as_deref()),
+        Ok(()) => application::show(&site, &signed_in, StatusCode::CREATED, &application, secret.as_deref()),
         Err(fault) => fault.into_response(),
     }
 }
@@ -96,11 +95,11 @@ async fn save(site: &Site, application: &Application, secret: Option<&str>) -> R
     Ok(())
 }
 
-fn register(site: &Site, draft: Draft, checked: Checked) -> Application {
+fn register(site: &Site, developer_id: &str, draft: Draft, checked: Checked) -> Application {
     let lifetimes = site.lifetimes;
     Application {
         client_id: secret::fresh("app_"),
-        developer_id: String::new(),
+        developer_id: developer_id.to_owned(),
         name: draft.name,
         description: draft.description,
         kind: checked.kind,
@@ -117,8 +116,9 @@ fn register(site: &Site, draft: Draft, checked: Checked) -> Application {
     }
 }
 
-fn show(site: &Site, status: StatusCode, draft: Draft, faults: Faults) -> Response {
+fn show(site: &Site, signed_in: &SignedIn, status: StatusCode, draft: Draft, faults: Faults) -> Response {
     let page = AddPage {
+        frame: signed_in.frame("/applications"),
         draft,
         faults,
         kinds: Kind::ALL,
@@ -177,14 +177,7 @@ impl Draft {
         if self.name.is_empty() {
             return Some("Give it a name: customers read it when they are asked.".to_owned());
         }
-        // Characters that reorder or hide text let a name pretend to be part of our page.
-        let deceives = |c: char| {
-            c.is_control() || matches!(c, '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}')
-        };
-        if self.name.chars().count() > NAME_CHARS_MAX || self.name.chars().any(deceives) {
-            return Some(format!("Use at most {NAME_CHARS_MAX} visible characters."));
-        }
-        None
+        words::name_fault(&self.name, NAME_CHARS_MAX)
     }
 
     fn redirect_uris(&self) -> Result<Vec<RedirectUri>, String> {
@@ -227,19 +220,5 @@ mod tests {
         assert!(faults.name.is_some() && faults.kind.is_some() && faults.apis.is_some());
         assert_eq!(faults.redirect_uris.unwrap(), "“http://evil.example/” uses http to another machine: use https.");
         assert_eq!(faults.description, None);
-    }
-
-    #[test]
-    fn names_that_deceive_or_overflow_are_refused() {
-        for (name, is_fine) in [
-            ("a".repeat(NAME_CHARS_MAX), true),
-            ("a".repeat(NAME_CHARS_MAX + 1), false),
-            ("Çağrı & Söhne".to_owned(), true),
-            ("<script>".to_owned(), true),
-            ("safe\u{202e}gnp".to_owned(), false),
-            ("a\u{0}b".to_owned(), false),
-        ] {
-            assert_eq!(Draft { name, ..Draft::default() }.name_fault().is_none(), is_fine);
-        }
     }
 }

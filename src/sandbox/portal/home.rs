@@ -1,5 +1,6 @@
 //! `GET /`: what this is, and the first step.
 
+use super::visitor::{Frame, Visitor};
 use crate::sandbox::scopes::Api;
 use crate::sandbox::{Site, page};
 use askama::Template;
@@ -11,6 +12,7 @@ use std::sync::Arc;
 #[derive(Template)]
 #[template(path = "home.html", config = "src/sandbox/askama.toml")]
 struct HomePage<'a> {
+    frame: Frame,
     apis: [Api; 3],
     gateway: &'a str,
     issuer: &'a str,
@@ -18,10 +20,13 @@ struct HomePage<'a> {
 }
 
 /// Shows the first page.
-pub(super) async fn get(State(site): State<Arc<Site>>) -> Response {
-    let access_seconds = site.lifetimes.access.as_secs();
-    page::show(
-        StatusCode::OK,
-        &HomePage { apis: Api::ALL, gateway: &site.gateway, issuer: &site.issuer, access_seconds },
-    )
+pub(super) async fn get(State(site): State<Arc<Site>>, visitor: Visitor) -> Response {
+    let page = HomePage {
+        frame: visitor.frame("/"),
+        apis: Api::ALL,
+        gateway: &site.gateway,
+        issuer: &site.issuer,
+        access_seconds: site.lifetimes.access.as_secs(),
+    };
+    page::show(StatusCode::OK, &page)
 }

@@ -1,23 +1,53 @@
-//! The developer portal: pages on which a third party adds its applications and learns to use the APIs.
+//! The developer portal: pages on which a third party signs up, adds its applications and learns to use the APIs.
 
 mod add;
 mod application;
 mod callback;
+mod cookie;
+mod dashboard;
 mod home;
+mod next;
+mod passwords;
+mod sign_in;
+mod sign_up;
 mod snippets;
+mod visitor;
+mod words;
+
+pub(super) use passwords::Passwords;
 
 use super::{Site, page};
 use axum::Router;
-use axum::routing::get;
+use axum::response::{IntoResponse, Response};
+use axum::routing::{get, post};
+use http::{HeaderValue, header};
 use std::sync::Arc;
+use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Every page of the portal.
 pub(super) fn router() -> Router<Arc<Site>> {
+    let own = HeaderValue::from_static(POLICY);
     Router::new()
         .route("/", get(home::get))
+        .route("/signup", get(sign_up::get).post(sign_up::post))
+        .route("/signin", get(sign_in::get).post(sign_in::post))
+        .route("/signout", post(sign_in::leave))
+        .route("/dashboard", get(dashboard::get))
         .route("/applications", get(application::list).post(add::post))
         .route("/applications/new", get(add::get))
         .route("/applications/{client_id}", get(application::get))
         .route("/callback", get(callback::get))
         .route("/bank.css", get(page::style))
+        .route("/portal.js", get(script))
+        .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, own))
 }
+
+/// The one script: it copies what a button stands beside, and counts down.
+async fn script() -> Response {
+    let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, include_str!("../pages/portal.js")).into_response()
+}
+
+/// As all pages, and one script of our own. The customers' pages have none.
+const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+     form-action 'self'";

@@ -6,6 +6,7 @@ mod applications;
 mod authorizations;
 mod bounded;
 mod codes;
+mod developers;
 mod location;
 mod refresh;
 mod revocations;
@@ -19,6 +20,7 @@ pub(super) use applications::{Application, Authentication, Kind, Refresh, Sender
 pub(super) use authorizations::{Acr, Authorization};
 pub(super) use bounded::Bounded;
 pub(super) use codes::NewCode;
+pub(super) use developers::{Developer, NewDeveloper, SignUp};
 pub use location::Location;
 pub(super) use refresh::RefreshToken;
 pub(super) use revocations::RevocationDue;

@@ -1,16 +1,17 @@
 //! A browser reduced to what the story needs: cookies, forms, and no redirect followed unseen.
 
 use crate::net::fetch::{Bounds, FetchError, Fetcher};
-use crate::sandbox::form;
+use crate::sandbox::{form, secret};
 use bytes::Bytes;
-use http::{HeaderValue, Request, Response, header};
+use http::{Request, Response, header};
 use std::time::Duration;
 
 /// Somebody at a browser.
 #[derive(Debug)]
 pub(in crate::sandbox) struct Agent {
     fetcher: Fetcher,
-    cookie: Option<HeaderValue>,
+    /// Name and value.
+    cookies: Vec<(String, String)>,
 }
 
 /// An answer whose body is text.
@@ -19,7 +20,7 @@ pub(in crate::sandbox) type Answer = Response<Bytes>;
 impl Agent {
     /// A browser that has been nowhere yet.
     pub(in crate::sandbox) fn new(fetcher: Fetcher) -> Self {
-        Self { fetcher, cookie: None }
+        Self { fetcher, cookies: Vec::new() }
     }
 
     /// Opens an address.
@@ -37,16 +38,40 @@ impl Agent {
         self.send(request, Bytes::from(form::join(fields))).await
     }
 
+    /// Signs up as a developer, so that the portal's pages open.
+    pub(in crate::sandbox) async fn sign_up(&mut self, portal: &str, email: &str) -> Result<Answer, FetchError> {
+        let page = self.open(&format!("{portal}/signup")).await?;
+        let form_token = hidden(text(&page), "form_token").unwrap_or_default();
+        let password = secret::fresh("");
+        let fields = [("form_token", form_token), ("name", "Ada"), ("email", email), ("password", &password)];
+        self.submit(&format!("{portal}/signup"), &fields).await
+    }
+
+    /// Fills in the form on `page` and sends it to `action`.
+    pub(in crate::sandbox) async fn fill(
+        &mut self,
+        page: &str,
+        action: &str,
+        fields: &[(&str, &str)],
+    ) -> Result<Answer, FetchError> {
+        let page = self.open(page).await?;
+        let mut all = vec![("form_token", hidden(text(&page), "form_token").unwrap_or_default())];
+        all.extend_from_slice(fields);
+        self.submit(action, &all).await
+    }
+
     async fn send(&mut self, mut request: http::request::Builder, body: Bytes) -> Result<Answer, FetchError> {
-        if let Some(cookie) = &self.cookie {
-            request = request.header(header::COOKIE, cookie);
+        if !self.cookies.is_empty() {
+            let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
+            request = request.header(header::COOKIE, pairs.join("; "));
         }
         let request = request.body(body).map_err(|_| FetchError::BadAddress)?;
         let answer = self.fetcher.send(request, BOUNDS).await?;
-        // The bank sets one cookie; name and value stand before the first semicolon.
-        let set = answer.headers().get(header::SET_COOKIE).and_then(|value| value.to_str().ok());
-        if let Some(pair) = set.and_then(|value| value.split(';').next()) {
-            self.cookie = HeaderValue::from_str(pair).ok();
+        // Name and value stand before the first semicolon.
+        let set = answer.headers().get_all(header::SET_COOKIE).iter().filter_map(|value| value.to_str().ok());
+        for (name, value) in set.filter_map(|value| value.split(';').next()?.split_once('=')) {
+            self.cookies.retain(|(held, _)| held != name);
+            self.cookies.push((name.to_owned(), value.to_owned()));
         }
         Ok(answer)
     }

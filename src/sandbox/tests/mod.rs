@@ -3,6 +3,7 @@
 mod authorize;
 mod bank;
 mod portal;
+mod portal_sign_in;
 mod token;
 
 use super::authz::Challenge;
@@ -49,6 +50,15 @@ impl Stage {
         Agent::new(self.fetcher.clone())
     }
 
+    /// A browser at which a new developer is signed in.
+    async fn developer(&self) -> Agent {
+        let mut browser = self.browser();
+        let email = format!("{}@tally.example", super::secret::fresh(""));
+        let answer = browser.sign_up(&self.portal, &email).await.unwrap();
+        assert_eq!((answer.status(), agent::location(&answer)), (StatusCode::SEE_OTHER, "/dashboard"));
+        browser
+    }
+
     fn url(&self, path: &str) -> String {
         format!("{}{path}", self.portal)
     }
@@ -63,10 +73,18 @@ impl Stage {
     async fn add(&self, kind: &str, apis: &[&str]) -> App {
         let mut fields = vec![("name", "Tally"), ("kind", kind), ("redirect_uris", REDIRECT_URI)];
         fields.extend(apis.iter().map(|api| ("api", *api)));
-        let page = self.browser().submit(&self.url("/applications"), &fields).await.unwrap();
-        assert_eq!(page.status(), StatusCode::CREATED, "{}", agent::text(&page));
+        let (_, page) = self.register(&fields).await;
         let value = |id| agent::element(agent::text(&page), id).unwrap_or_default().to_owned();
         App { id: value("client-id"), secret: value("client-secret") }
+    }
+
+    /// A new developer's browser, after *Add Application* was sent, and the page that shows the secret.
+    async fn register(&self, fields: &[(&str, &str)]) -> (Agent, Answer) {
+        let mut developer = self.developer().await;
+        let (form, action) = (self.url("/applications/new"), self.url("/applications"));
+        let page = developer.fill(&form, &action, fields).await.unwrap();
+        assert_eq!(page.status(), StatusCode::CREATED, "{}", agent::text(&page));
+        (developer, page)
     }
 
     /// The address of a good authorization request, with some parameters changed; `""` leaves one out.

@@ -3,35 +3,29 @@
 use super::*;
 
 #[tokio::test]
-async fn a_secret_is_shown_once() {
-    let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    assert_eq!((app.id.len(), app.secret.len()), ("app_".len() + 43, "secret_".len() + 43));
-    let page = stage.browser().open(&stage.url(&format!("/applications/{}", app.id))).await.unwrap();
-    assert_eq!(page.status(), StatusCode::OK);
-    assert!(!agent::text(&page).contains(&app.secret) && agent::text(&page).contains("Was shown once"));
-    let list = stage.browser().open(&stage.url("/applications")).await.unwrap();
-    assert!(agent::text(&list).contains(&app.id) && !agent::text(&list).contains(&app.secret));
-}
-
-#[tokio::test]
 async fn a_faulty_form_keeps_its_values_and_adds_nothing() {
     let stage = Stage::start().await;
+    let mut developer = stage.developer().await;
     let fields = [("name", "Tally & Co"), ("redirect_uris", "http://evil.example/")];
-    let page = stage.browser().submit(&stage.url("/applications"), &fields).await.unwrap();
+    let (form, action) = (stage.url("/applications/new"), stage.url("/applications"));
+    let page = developer.fill(&form, &action, &fields).await.unwrap();
     let html = agent::text(&page);
     assert_eq!(page.status(), StatusCode::UNPROCESSABLE_ENTITY);
     assert!(html.contains("http://evil.example/</textarea>") && html.contains("use https"), "{html}");
     assert!(html.contains("value=\"Tally &#38; Co\""), "{html}");
-    let list = stage.browser().open(&stage.url("/applications")).await.unwrap();
+    let list = developer.open(&action).await.unwrap();
     assert!(agent::text(&list).contains("Nothing here yet"));
 }
 
 #[tokio::test]
 async fn every_page_is_guarded() {
     let stage = Stage::start().await;
+    let mut developer = stage.developer().await;
     for (path, status) in [
         ("/", 200),
+        ("/signin", 303),
+        ("/signup", 303),
+        ("/dashboard", 200),
         ("/applications", 200),
         ("/applications/new", 200),
         ("/applications/app_unknown", 404),
@@ -40,16 +34,30 @@ async fn every_page_is_guarded() {
         ("/consent", 400),
         ("/nowhere", 404),
     ] {
-        let page = stage.browser().open(&stage.url(path)).await.unwrap();
+        let page = developer.open(&stage.url(path)).await.unwrap();
         assert_eq!(page.status().as_u16(), status, "{path}");
         let headers = page.headers();
         assert_eq!(headers["x-frame-options"], "DENY", "{path}");
         assert_eq!(headers["x-content-type-options"], "nosniff", "{path}");
         assert_eq!(headers["cache-control"], "no-store", "{path}");
-        assert!(headers.contains_key("referrer-policy") && headers.contains_key("content-security-policy"), "{path}");
+        assert!(headers["content-security-policy"].to_str().unwrap().contains("frame-ancestors 'none'"), "{path}");
+        assert!(headers.contains_key("referrer-policy"), "{path}");
         assert!(!headers.contains_key("access-control-allow-origin"), "{path}");
-        assert!(!agent::text(&page).contains("<script"), "{path}");
+        let html = agent::text(&page).replace("<script src=\"/portal.js\" defer></script>", "");
+        assert!(!html.contains("<script"), "{path}");
     }
+}
+
+#[tokio::test]
+async fn another_developers_application_is_as_unknown_as_one_that_never_was() {
+    let stage = Stage::start().await;
+    let app = stage.add("web", &["accounts"]).await;
+    let mut other = stage.developer().await;
+    let [theirs, nobodys] = [app.id.as_str(), "app_unknown"].map(|id| stage.url(&format!("/applications/{id}")));
+    let (theirs, nobodys) = (other.open(&theirs).await.unwrap(), other.open(&nobodys).await.unwrap());
+    assert_eq!((theirs.status(), theirs.body()), (StatusCode::NOT_FOUND, nobodys.body()));
+    let list = other.open(&stage.url("/applications")).await.unwrap();
+    assert!(!agent::text(&list).contains(&app.id));
 }
 
 #[tokio::test]

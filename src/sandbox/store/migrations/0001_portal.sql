@@ -11,9 +11,10 @@ CREATE TABLE developers (
 CREATE TABLE developer_sessions (
     digest       TEXT PRIMARY KEY, -- of the cookie
     developer_id TEXT NOT NULL REFERENCES developers (id),
-    form_token   TEXT NOT NULL,
+    created      BIGINT NOT NULL,
     expires      BIGINT NOT NULL
 );
+CREATE INDEX developer_sessions_by_developer ON developer_sessions (developer_id, created);
 CREATE INDEX developer_sessions_by_expiry ON developer_sessions (expires);
 
 CREATE TABLE applications (
