@@ -8,7 +8,9 @@ set -euo pipefail
 cd "$(dirname "$0")/.."
 
 node_major_min=20
-missing_file=${CARGO_TARGET_DIR:-target}/tests-missing
+python_minor_min=11
+target=${CARGO_TARGET_DIR:-target}
+missing_file=$target/tests-missing
 export DEBIAN_FRONTEND=noninteractive
 # Distributions keep servers where only root looks.
 export PATH="$PATH:/usr/local/sbin:/usr/sbin:/sbin"
@@ -19,7 +21,12 @@ main() {
   choose_packages
   if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
   check_toolchain
-  if check_end_to_end; then install_node_modules; fi
+  if ! have_postgresql; then lack "postgresql" "PostgreSQL server" "install the package postgresql"; fi
+  if check_end_to_end; then
+    install_node_modules
+    if ! have_browser; then lack "browser" "Chromium" "install the package chromium, or name the program in SCOPEGATE_CHROMIUM"; fi
+    install_python_modules
+  fi
   if [ -s "$missing_file" ]; then
     report_missing
     if [ "${CI:-}" = true ]; then exit 1; fi
@@ -35,7 +42,10 @@ choose_packages() {
   if ! have_trust_roots; then want ca-certificates "the system's trust roots, which the gateway loads for public issuers"; fi
   if ! have nginx; then want nginx "the upstream of the end-to-end tests"; fi
   if ! node_fits; then want nodejs "runs the end-to-end tests, and the authorization server in them"; fi
-  if ! have npm; then want npm "installs that authorization server and an OAuth client"; fi
+  if ! have npm; then want npm "installs that authorization server, OAuth clients and what drives a browser"; fi
+  if ! have_postgresql; then want postgresql "the sandbox's other database; the tests start a server of their own"; fi
+  if ! have_browser; then want chromium "the browser that walks through the sandbox's pages" fonts-dejavu-core; fi
+  if ! find_python; then want python3-venv "a third party in Python, and what drives the APIs by their OpenAPI documents" python3; fi
 }
 
 # want PACKAGE REASON [PACKAGE...]
@@ -62,27 +72,34 @@ install_packages() {
   fi
   if ! consent "Install them with ${as_root[*]:+sudo }apt-get?"; then return; fi
 
-  local had_nginx=no
-  if have nginx; then had_nginx=yes; fi
+  local new_services=()
+  if ! have nginx; then new_services+=(nginx); fi
+  if ! have_postgresql; then new_services+=(postgresql); fi
   "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are here."
   keep_installable
   if [ ${#packages[@]} -gt 0 ]; then
     "${as_root[@]}" env DEBIAN_FRONTEND="$DEBIAN_FRONTEND" apt-get install -y -qq --no-install-recommends "${packages[@]}" ||
       echo "apt-get could not install all of: ${packages[*]}"
   fi
-  # The tests start their own nginx on their own ports; the packaged service would sit on port 80 for nothing.
-  if [ "$had_nginx" = no ] && [ -d /run/systemd/system ]; then
-    "${as_root[@]}" systemctl disable --quiet --now nginx 2>/dev/null || true
-  fi
+  # The tests start their own servers on their own ports; the packaged services would sit there for nothing.
+  local service
+  for service in "${new_services[@]}"; do
+    if [ -d /run/systemd/system ]; then
+      "${as_root[@]}" systemctl disable --quiet --now "$service" 2>/dev/null || true
+    elif [ -x "/etc/init.d/$service" ]; then
+      "${as_root[@]}" "/etc/init.d/$service" stop >/dev/null 2>&1 || true
+    fi
+  done
 }
 
-# Leaves out a Node.js that is too old, and an npm that the Node.js package brings along.
+# Leaves out a Node.js that is too old, and what is no package here: an npm that the Node.js package brings along, Ubuntu's
+# chromium. One unknown name would keep apt-get from installing the others.
 keep_installable() {
   local kept=() package candidate
   for package in "${packages[@]}"; do
     candidate=$(apt-cache policy "$package" 2>/dev/null | sed -n 's/^ *Candidate: *//p')
     if [ "$package" = nodejs ] && ! [ "${candidate%%.*}" -ge "$node_major_min" ] 2>/dev/null; then continue; fi
-    if [ "$package" = npm ] && [[ $candidate = "" || $candidate = "(none)" ]]; then continue; fi
+    if [[ $candidate = "" || $candidate = "(none)" ]]; then continue; fi
     kept+=("$package")
   done
   packages=("${kept[@]}")
@@ -108,11 +125,27 @@ check_end_to_end() {
 install_node_modules() {
   local installed=tests/e2e/node_modules/.installed-lock
   if cmp -s tests/e2e/package-lock.json "$installed"; then return; fi
-  echo "npm ci in tests/e2e: an authorization server and an OAuth client that we did not write."
+  echo "npm ci in tests/e2e: an authorization server, OAuth clients and a browser's driver that we did not write."
   if npm ci --prefix tests/e2e --no-audit --no-fund --loglevel=error; then
     cp tests/e2e/package-lock.json "$installed"
   else
     lack "end-to-end" "the Node modules of tests/e2e" "run npm ci there where the npm registry can be reached"
+  fi
+}
+
+install_python_modules() {
+  local folder=$target/python installed=$target/python/.installed-requirements
+  if cmp -s tests/e2e/requirements.txt "$installed"; then return; fi
+  if ! find_python; then
+    lack "python" "Python 3.$python_minor_min or later with venv" "install the packages python3 and python3-venv"
+    return
+  fi
+  echo "pip install in $folder: an OAuth client and a driver of OpenAPI documents that we did not write."
+  if "$python" -m venv --clear "$folder" &&
+    "$folder/bin/pip" install --quiet --disable-pip-version-check --require-hashes -r tests/e2e/requirements.txt; then
+    cp tests/e2e/requirements.txt "$installed"
+  else
+    lack "python" "the Python modules of tests/e2e" "run this again where the Python package index can be reached"
   fi
 }
 
@@ -142,6 +175,22 @@ have() {
 
 node_fits() {
   have node && [ "$(node -p 'parseInt(process.versions.node)')" -ge "$node_major_min" ]
+}
+
+# Sets `python`. The first in PATH may be one of the user's own that cannot make virtual environments.
+find_python() {
+  for python in python3 /usr/bin/python3; do
+    if have "$python" && "$python" -c "import ensurepip, sys, venv; sys.exit(sys.version_info < (3, $python_minor_min))" 2>/dev/null; then return; fi
+  done
+  return 1
+}
+
+have_postgresql() {
+  tests/postgres.sh --where >/dev/null
+}
+
+have_browser() {
+  have "${SCOPEGATE_CHROMIUM:-chromium}" || have google-chrome
 }
 
 have_trust_roots() {
