@@ -1,6 +1,8 @@
 // Starts processes, keeps what they print, and ends them by their id.
 
 import { fork, spawn } from 'node:child_process';
+import { access, constants } from 'node:fs/promises';
+import path from 'node:path';
 
 import { within } from './wait.mjs';
 
@@ -60,6 +62,17 @@ export class Process {
     const how = this.end.error?.message ?? `code ${this.end.code}, signal ${this.end.signal}`;
     throw new Error(`${this.name} ended early (${how})\n${this.stdout}\n${this.stderr}`);
   }
+}
+
+/** The path of the first of these programs that is here. */
+export async function which(programs) {
+  for (const program of programs) {
+    for (const folder of (process.env.PATH ?? '').split(path.delimiter)) {
+      const file = path.resolve(folder, program);
+      if (await access(file, constants.X_OK).then(() => true, () => false)) return file;
+    }
+  }
+  throw new Error(`none of these is here: ${programs.join(', ')}`);
 }
 
 process.on('exit', () => {
