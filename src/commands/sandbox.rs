@@ -5,6 +5,8 @@ use crate::clock::Clock;
 use crate::config;
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls;
+use crate::sandbox::bank::AUDIENCE as BANK;
+use crate::sandbox::bank::routes::{self, Operation};
 use crate::sandbox::story::{self, Places, StoryFault};
 use crate::sandbox::{Location, Options, ResourceServer, Sandbox, TokenLifetimes};
 use anyhow::Context as _;
@@ -52,10 +54,11 @@ impl Scene {
     async fn set(listen: SocketAddr, portal: SocketAddr) -> anyhow::Result<Self> {
         // The address stands in the tokens' audience, so it is chosen before the gateway has it.
         let address = free(listen).with_context(|| format!("cannot listen on {listen}"))?;
+        let admin = free(SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0))?;
         let options = Options {
             portal,
             gateway: format!("http://{address}"),
-            admin: String::new(),
+            admin: format!("http://{admin}"),
             resource_server: ResourceServer { client_id: "gateway".to_owned(), secret: String::new() },
             fetcher: Fetcher::new(tls::client(None)?),
             access_log: None,
@@ -65,7 +68,7 @@ impl Scene {
             clock: Clock::System,
         };
         let sandbox = Sandbox::start(options).await.with_context(|| format!("cannot listen on {portal}"))?;
-        let text = configuration(address, sandbox.portal(), sandbox.apis());
+        let text = configuration([address, admin, sandbox.portal(), sandbox.apis()]);
         let settings = config::parse(&text, Path::new("sandbox.yaml"))?;
         // On a thread that may wait: this one serves the keys that the gateway asks for.
         let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, Clock::System)).await??;
@@ -140,17 +143,21 @@ fn free(wished: SocketAddr) -> io::Result<SocketAddr> {
 }
 
 /// What an operator would write for this bank.
-fn configuration(listen: SocketAddr, portal: SocketAddr, apis: SocketAddr) -> String {
-    let admin = SocketAddr::new(IpAddr::V4(Ipv4Addr::LOCALHOST), 0);
-    let route = |path: &str, method: &str, scope: &str| {
+fn configuration([listen, admin, portal, apis]: [SocketAddr; 4]) -> String {
+    let route = |operation: &Operation| {
         format!(
-            "  - {{ path: '{path}', methods: [{method}], scopes: [{scope}], grants: [authorization_code], upstream: bank }}\n"
+            "  - {{ path: '{}', methods: [{}], scopes: [{}], grants: [{}], errors: obie, upstream: {BANK} }}\n",
+            operation.template(),
+            operation.method(),
+            operation.scope(),
+            operation.grant(),
         )
     };
-    let routes: String = ROUTES.iter().map(|(path, method, scope)| route(path, method, scope)).collect();
+    let routes: String = routes::ALL.iter().map(route).collect();
     format!(
-        "server: {{ listen: '{listen}', workers: 1, realm: sandbox }}\n\
+        "server: {{ listen: '{listen}', workers: 1, realm: sandbox, public_origin: 'http://{listen}' }}\n\
          admin: {{ listen: '{admin}' }}\n\
+         assertion: {{}}\n\
          access_log: {{ path: off }}\n\
          issuers:\n  \
            - name: sandbox\n    \
@@ -161,7 +168,7 @@ fn configuration(listen: SocketAddr, portal: SocketAddr, apis: SocketAddr) -> St
              claims: {{ grant: gty, consent: consent_id }}\n    \
              leeway: 0s\n\
          upstreams:\n  \
-           - name: bank\n    \
+           - name: {BANK}\n    \
              servers: [http://{apis}]\n\
          routes:\n{routes}"
     )
@@ -186,15 +193,6 @@ impl Leave {
     }
 }
 
-/// Path, method, scope.
-const ROUTES: [(&str, &str, &str); 6] = [
-    ("/accounts", "GET", "accounts"),
-    ("/accounts/{account_id}", "GET", "accounts"),
-    ("/accounts/{account_id}/balances", "GET", "accounts"),
-    ("/accounts/{account_id}/transactions", "GET", "accounts"),
-    ("/payments", "POST", "payments"),
-    ("/payments/{payment_id}", "GET", "payments"),
-];
 /// Five seconds; the gateway asks for the keys at once.
 const READY_POLLS_MAX: usize = 100;
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(50);
@@ -206,9 +204,10 @@ mod tests {
 
     #[test]
     fn the_configuration_has_no_fault() {
-        let [listen, portal, apis] = ["127.0.0.1:8080", "127.0.0.1:8000", "127.0.0.1:9001"].map(|a| a.parse().unwrap());
-        let settings = config::parse(&configuration(listen, portal, apis), Path::new("sandbox.yaml")).unwrap();
-        assert_eq!((settings.routes.len(), settings.issuers.len()), (6, 1));
+        let addresses = ["127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:8000", "127.0.0.1:9001"];
+        let text = configuration(addresses.map(|address| address.parse().unwrap()));
+        let settings = config::parse(&text, Path::new("sandbox.yaml")).unwrap();
+        assert_eq!((settings.routes.len(), settings.issuers.len()), (18, 1));
         assert_eq!(settings.access_log, config::AccessLog::Off);
     }
 

@@ -5,7 +5,7 @@ use serde_json::{Map, Value};
 use std::fmt;
 
 /// The whole text as one object; `None` for anything else.
-pub(super) fn object(text: &str) -> Option<Map<String, Value>> {
+pub fn object(text: &str) -> Option<Map<String, Value>> {
     match serde_json::from_str(text) {
         Ok(Strict(Value::Object(members))) => Some(members),
         Ok(Strict(_)) | Err(_) => None,

@@ -11,7 +11,7 @@ pub mod der;
 pub mod dpop;
 pub mod grant;
 pub mod introspection;
-mod json;
+pub mod json;
 pub mod jwk;
 pub mod jws;
 mod member;

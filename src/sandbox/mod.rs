@@ -2,13 +2,14 @@
 //! It talks to the gateway over HTTP only, as any bank would, and keeps everything in a database.
 //! For loopback and for trying things out: it refuses to be a production authorization server.
 
+pub mod bank;
 pub mod story;
 
 mod attempts;
 mod authz;
-mod bank;
 mod customer;
 mod form;
+mod gateway;
 mod page;
 mod portal;
 mod redirect_uri;
@@ -112,7 +113,6 @@ impl Sandbox {
     /// Starts everything on the runtime that polls this call.
     pub async fn start(options: Options) -> io::Result<Self> {
         let apis = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
-        let apis = serve(apis, None, bank::router(options.clock.clone()))?;
         let listener = bind(options.portal).await?;
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         let site = Site {
@@ -130,6 +130,7 @@ impl Sandbox {
             passwords: Passwords::default(),
         };
         let site = Arc::new(site);
+        let apis = serve(apis, None, bank::router(Arc::clone(&site)))?;
         let portal = serve(listener, options.tls, desk(Arc::clone(&site)))?;
         Ok(Self { apis, portal, site })
     }

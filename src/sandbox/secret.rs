@@ -49,6 +49,13 @@ fn random<const BYTES: usize>() -> [u8; BYTES] {
     bytes
 }
 
+/// A new id of 128 random bits behind `prefix`: nobody meets it twice, and nobody guesses another's.
+pub(super) fn fresh_id(prefix: &str) -> String {
+    let mut bytes = [0; 16];
+    rand::fill(&mut bytes).expect("AWS-LC ends the process rather than return without randomness");
+    format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
+}
+
 /// Compares in time that depends on the lengths only.
 pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()

@@ -36,7 +36,10 @@ pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
     let query = query.unwrap_or_default();
     match Visit::of(&site, query.as_bytes(), &headers) {
         Ok(visit) => match visit.session.customer {
-            Some(customer) => show(&visit, customer),
+            Some(customer) => match bank::accounts_of(&site.store, customer.subject, site.clock.now()).await {
+                Ok(accounts) => show(&visit, customer, accounts),
+                Err(fault) => fault.into_response(),
+            },
             None => visit.go("/login", &visit.cookie),
         },
         Err(fault) => fault.answer(None),
@@ -69,8 +72,15 @@ async fn decide(site: &Site, visit: &Visit) -> Result<Response, ConsentFault> {
         return Err(ConsentFault::Refused);
     }
     let lifetime = i64::try_from(site.lifetimes.code.as_secs()).unwrap_or(0);
+    let new = code_for(ask, customer, now, lifetime);
+    // What the bank shows for it: every account, since none can be chosen yet.
+    let lines = bank::accounts_of(&site.store, customer.subject, now).await?;
+    let accounts: Vec<_> = lines.iter().map(|line| line.id.to_owned()).collect();
+    let whose = (customer.subject, accounts.as_slice());
+    let (client_id, id) = (&new.authorization.client_id, &new.authorization.id);
     let mut transaction = site.store.begin().await?;
-    let code = transaction.issue_code(&code_for(ask, customer, now, lifetime)).await?;
+    transaction.create_implied_account_consent(client_id, id, whose, now).await?;
+    let code = transaction.issue_code(&new).await?;
     transaction.commit().await?;
     Ok(Back::of(&visit.ask, &site.issuer).with_code(&code))
 }
@@ -91,14 +101,14 @@ fn code_for(ask: Ask, customer: &'static Customer, now: UnixSeconds, lifetime: i
     NewCode { authorization, redirect_uri: ask.redirect_uri, challenge: ask.challenge, dpop_jkt: None, expires }
 }
 
-fn show(visit: &Visit, customer: &Customer) -> Response {
+fn show(visit: &Visit, customer: &Customer, accounts: Vec<AccountLine>) -> Response {
     let Ask { application, scopes, redirect_uri, .. } = &visit.ask;
     let origin = origin_of(visit);
     let page = ConsentPage {
         application: &application.name,
         description: &application.description,
         customer: customer.name,
-        accounts: bank::account_lines(customer.subject),
+        accounts,
         reads: asks(scopes, Api::AccountInformation),
         pays: asks(scopes, Api::PaymentInitiation),
         returns_to: host_of(redirect_uri),

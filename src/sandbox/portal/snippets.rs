@@ -98,7 +98,8 @@ fn call(site: &Site, api: Api) -> Snippet {
             title: "Read accounts",
             note: "Through the gateway, with the token in the header.",
             text: format!(
-                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/accounts"
+                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}{}/accounts",
+                api.path()
             ),
             is_link: false,
         },
@@ -106,8 +107,9 @@ fn call(site: &Site, api: Api) -> Snippet {
             title: "Start a payment",
             note: "The same key never pays twice.",
             text: format!(
-                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}/payments \\\n  \
-                 -H 'Content-Type: application/json' -H 'x-idempotency-key: rent-10' \\\n  -d '{PAYMENT}'"
+                "TOKEN='the access_token of the answer'\ncurl -i -H \"Authorization: Bearer $TOKEN\" {gateway}{}/domestic-payments \\\n  \
+                 -H 'Content-Type: application/json' -H 'x-idempotency-key: rent-10' \\\n  -d '{PAYMENT}'",
+                api.path()
             ),
             is_link: false,
         },

@@ -280,9 +280,10 @@ fn migrations() -> Vec<Migration> {
 }
 
 /// In order; a released one never changes.
-const MIGRATIONS: [(i64, &str, &str); 2] = [
+const MIGRATIONS: [(i64, &str, &str); 3] = [
     (1, "portal", include_str!("migrations/0001_portal.sql")),
     (2, "authz", include_str!("migrations/0002_authz.sql")),
+    (3, "bank", include_str!("migrations/0003_bank.sql")),
 ];
 /// A question waits this long for a connection, then the fault is ours.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(5);

@@ -76,7 +76,7 @@ async fn calls(party: &ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Result<()
     let own_answer = own.send(party.fetcher()).await?;
     let own_token = third_party::field(&own_answer, "access_token")?;
     let steps = [
-        ("It reads the accounts", party.accounts_call(), StatusCode::OK, "\"accounts\""),
+        ("It reads the accounts", party.accounts_call(), StatusCode::OK, "\"Account\""),
         ("It tries to pay, which nobody allowed", party.payment_call(), StatusCode::FORBIDDEN, "insufficient_scope"),
         (
             "It tries with its own token, behind which no customer stands",
@@ -131,7 +131,7 @@ async fn expires(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Res
     narrator.says(TOKENS_NOTE)?;
     let call = party.accounts_call();
     narrator.command(&call.curl())?;
-    narrator.answer(&call.send(party.fetcher()).await?, expected(StatusCode::OK, "\"accounts\""))?;
+    narrator.answer(&call.send(party.fetcher()).await?, expected(StatusCode::OK, "\"Account\""))?;
     Ok(())
 }
 

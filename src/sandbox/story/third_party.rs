@@ -147,7 +147,7 @@ impl<'a> ThirdParty<'a> {
     }
 
     pub(super) fn bare_call(&self) -> Call {
-        Call::get(format!("{}/accounts", self.places.gateway))
+        Call::get(format!("{}/open-banking/v4.0/aisp/accounts", self.places.gateway))
     }
 
     pub(super) fn query_call(&self) -> Call {
@@ -155,7 +155,9 @@ impl<'a> ThirdParty<'a> {
     }
 
     pub(super) fn payment_call(&self) -> Call {
-        Call::post(format!("{}/payments", self.places.gateway)).bearer(&self.access_token, "TOKEN").json(PAYMENT)
+        Call::post(format!("{}/open-banking/v4.0/pisp/domestic-payments", self.places.gateway))
+            .bearer(&self.access_token, "TOKEN")
+            .json(PAYMENT)
     }
 
     fn token_call(&self, grant_type: &str) -> Call {

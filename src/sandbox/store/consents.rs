@@ -1,0 +1,378 @@
+//! Consents: what third parties ask customers for through the banking APIs, and what became of it.
+
+use super::Store;
+use super::sql::{Row, StoreFault, Transaction};
+use super::statement::{Statement, sql};
+use crate::clock::UnixSeconds;
+use crate::sandbox::bank::cbpii;
+use crate::sandbox::bank::order::{Given, Party};
+use crate::sandbox::bank::permissions::Permissions;
+use crate::sandbox::secret;
+
+/// A consent at the bank.
+#[derive(Clone, Debug)]
+pub(in crate::sandbox) struct Consent {
+    /// `ConsentId`
+    pub(in crate::sandbox) id: String,
+    /// To what.
+    pub(in crate::sandbox) kind: Kind,
+    /// Whose it is: the application that created it.
+    pub(in crate::sandbox) client_id: String,
+    /// What became of it, expiry aside.
+    pub(in crate::sandbox) status: Status,
+    /// To account information only.
+    pub(in crate::sandbox) permissions: Permissions,
+    /// Transactions before it are not shown.
+    pub(in crate::sandbox) transactions_from: Option<UnixSeconds>,
+    /// Transactions after it are not shown.
+    pub(in crate::sandbox) transactions_to: Option<UnixSeconds>,
+    /// What was asked for.
+    pub(in crate::sandbox) request: Request,
+    pub(in crate::sandbox) created: UnixSeconds,
+    /// When its status changed last.
+    pub(in crate::sandbox) updated: UnixSeconds,
+    /// It is good before.
+    pub(in crate::sandbox) expires: Option<UnixSeconds>,
+    /// What the customer's yes made of it.
+    pub(in crate::sandbox) authorization_id: Option<String>,
+    /// Who said yes.
+    pub(in crate::sandbox) subject: Option<String>,
+    /// Which accounts they chose: ids.
+    pub(in crate::sandbox) accounts: Vec<String>,
+}
+
+/// What a consent is to.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) enum Kind {
+    /// See accounts.
+    AccountAccess,
+    /// Make one payment.
+    Payment,
+    /// Ask whether funds suffice.
+    FundsConfirmation,
+}
+
+/// What became of a consent.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(in crate::sandbox) enum Status {
+    /// The customer was not asked yet, or has not answered.
+    AwaitingAuthorisation,
+    /// The customer said yes.
+    Authorised,
+    /// The customer said no.
+    Rejected,
+    /// The payment was submitted.
+    Consumed,
+    /// The customer, or the bank, ended it.
+    Cancelled,
+    /// The third party deleted it.
+    Deleted,
+    /// Its time is over.
+    Expired,
+}
+
+/// What a third party wrote when it created the consent.
+#[derive(Clone, Debug)]
+pub(in crate::sandbox) enum Request {
+    /// Permissions stand beside it.
+    AccountAccess,
+    /// The payment.
+    Payment(Box<Given>),
+    /// The account.
+    FundsConfirmation(Box<cbpii::Asked>),
+}
+
+impl Consent {
+    /// A new one, which awaits the customer's answer.
+    pub(in crate::sandbox) fn new(client_id: &str, request: Request, now: UnixSeconds) -> Self {
+        let kind = match request {
+            Request::AccountAccess => Kind::AccountAccess,
+            Request::Payment(_) => Kind::Payment,
+            Request::FundsConfirmation(_) => Kind::FundsConfirmation,
+        };
+        Self {
+            id: secret::fresh_id(kind.prefix()),
+            kind,
+            client_id: client_id.to_owned(),
+            status: Status::AwaitingAuthorisation,
+            permissions: Permissions::default(),
+            transactions_from: None,
+            transactions_to: None,
+            request,
+            created: now,
+            updated: now,
+            expires: None,
+            authorization_id: None,
+            subject: None,
+            accounts: Vec::new(),
+        }
+    }
+
+    /// What became of it, by `now`.
+    pub(in crate::sandbox) fn status_at(&self, now: UnixSeconds) -> Status {
+        let is_over = self.expires.is_some_and(|expires| expires <= now);
+        match self.status {
+            Status::AwaitingAuthorisation | Status::Authorised if is_over => Status::Expired,
+            status => status,
+        }
+    }
+
+    /// Since when that is so.
+    pub(in crate::sandbox) fn updated_at(&self, now: UnixSeconds) -> UnixSeconds {
+        let is_expired = self.status_at(now) == Status::Expired;
+        self.expires.filter(|_| is_expired).unwrap_or(self.updated)
+    }
+
+    /// The account that the third party names as the payer's, or asks about.
+    pub(in crate::sandbox) fn debtor(&self) -> Option<&Party> {
+        match &self.request {
+            Request::AccountAccess => None,
+            Request::Payment(given) => given.order.debtor.as_ref(),
+            Request::FundsConfirmation(asked) => Some(&asked.account),
+        }
+    }
+
+    fn read(row: &Row) -> Result<Self, StoreFault> {
+        let kind = Kind::of(&row.text("kind")?).ok_or(StoreFault)?;
+        let words = row.text("request")?;
+        let request = match kind {
+            Kind::AccountAccess => Some(Request::AccountAccess),
+            Kind::Payment => Given::kept(&words).map(Box::new).map(Request::Payment),
+            Kind::FundsConfirmation => cbpii::Asked::kept(&words).map(Box::new).map(Request::FundsConfirmation),
+        };
+        let accounts = row.optional_text("accounts")?.unwrap_or_default();
+        Ok(Self {
+            id: row.text("id")?,
+            kind,
+            client_id: row.text("client_id")?,
+            status: Status::of(&row.text("status")?).ok_or(StoreFault)?,
+            permissions: Permissions::of_text(&row.text("permissions")?),
+            transactions_from: row.optional_time("transactions_from")?,
+            transactions_to: row.optional_time("transactions_to")?,
+            request: request.ok_or(StoreFault)?,
+            created: row.time("created")?,
+            updated: row.time("updated")?,
+            expires: row.optional_time("expires")?,
+            authorization_id: row.optional_text("authorization_id")?,
+            subject: row.optional_text("subject")?,
+            accounts: accounts.split_whitespace().map(str::to_owned).collect(),
+        })
+    }
+
+    fn insert(&self) -> Statement {
+        let words = match &self.request {
+            Request::AccountAccess => String::new(),
+            Request::Payment(given) => given.words.to_string(),
+            Request::FundsConfirmation(asked) => asked.words.to_string(),
+        };
+        let accounts = (!self.accounts.is_empty()).then(|| self.accounts.join(" "));
+        sql("INSERT INTO consents (id, kind, client_id, status, permissions, request, transactions_from, \
+             transactions_to, created, updated, expires, authorization_id, subject, accounts) \
+             SELECT $1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14 \
+             WHERE $4 <> 'AWAU' OR (SELECT count(*) FROM consents WHERE client_id = $3 AND status = 'AWAU') < $15")
+        .bind(self.id.as_str())
+        .bind(self.kind.as_str())
+        .bind(self.client_id.as_str())
+        .bind(self.status.as_str())
+        .bind(self.permissions.text())
+        .bind(words)
+        .bind(self.transactions_from)
+        .bind(self.transactions_to)
+        .bind(self.created)
+        .bind(self.updated)
+        .bind(self.expires)
+        .bind(self.authorization_id.clone())
+        .bind(self.subject.clone())
+        .bind(accounts)
+        .bind(WAITING_MAX)
+    }
+}
+
+impl Store {
+    /// The consent with this id; one that its third party deleted is not there any more.
+    pub(in crate::sandbox) async fn consent(&self, id: &str) -> Result<Option<Consent>, StoreFault> {
+        let statement = sql("SELECT * FROM consents WHERE id = $1 AND status <> 'GONE'").bind(id);
+        self.database.row(statement).await?.map(|row| Consent::read(&row)).transpose()
+    }
+
+    /// The consents that became one authorization: one for each API at most.
+    pub(in crate::sandbox) async fn consents_of_authorization(
+        &self,
+        authorization_id: &str,
+    ) -> Result<Vec<Consent>, StoreFault> {
+        let statement = sql("SELECT * FROM consents WHERE authorization_id = $1 AND status <> 'GONE' \
+             ORDER BY created, id LIMIT $2")
+        .bind(authorization_id)
+        .bind(OF_AUTHORIZATION_MAX);
+        self.database.rows(statement).await?.iter().map(Consent::read).collect()
+    }
+}
+
+impl Transaction {
+    /// Keeps a new consent: false if the application has too many that wait for an answer.
+    pub(in crate::sandbox) async fn add_consent(&mut self, consent: &Consent) -> Result<bool, StoreFault> {
+        Ok(self.run(consent.insert()).await? == 1)
+    }
+
+    /// The customer said yes: false if the consent awaits no answer, or no longer.
+    pub(in crate::sandbox) async fn authorise_consent(
+        &mut self,
+        id: &str,
+        authorization_id: &str,
+        (subject, accounts): (&str, &[String]),
+        now: UnixSeconds,
+    ) -> Result<bool, StoreFault> {
+        let statement = sql("UPDATE consents SET status = 'AUTH', updated = $2, authorization_id = $3, subject = $4, \
+             accounts = $5 WHERE id = $1 AND status = 'AWAU' AND (expires IS NULL OR expires > $2)")
+        .bind(id)
+        .bind(now)
+        .bind(authorization_id)
+        .bind(subject)
+        .bind(accounts.join(" "));
+        Ok(self.run(statement).await? == 1)
+    }
+
+    /// The customer said no, or cannot say yes: false if the consent awaits no answer.
+    pub(in crate::sandbox) async fn reject_consent(&mut self, id: &str, now: UnixSeconds) -> Result<bool, StoreFault> {
+        let statement = sql("UPDATE consents SET status = 'RJCT', updated = $2 WHERE id = $1 AND status = 'AWAU'");
+        Ok(self.run(statement.bind(id).bind(now)).await? == 1)
+    }
+
+    /// The consent that an application did not create itself: everything about the chosen accounts, for 90 days.
+    pub(in crate::sandbox) async fn create_implied_account_consent(
+        &mut self,
+        client_id: &str,
+        authorization_id: &str,
+        (subject, accounts): (&str, &[String]),
+        now: UnixSeconds,
+    ) -> Result<String, StoreFault> {
+        let consent = Consent {
+            status: Status::Authorised,
+            permissions: Permissions::all(),
+            expires: Some(UnixSeconds(now.0 + IMPLIED_SECONDS)),
+            authorization_id: Some(authorization_id.to_owned()),
+            subject: Some(subject.to_owned()),
+            accounts: accounts.to_vec(),
+            ..Consent::new(client_id, Request::AccountAccess, now)
+        };
+        self.run(consent.insert()).await?;
+        Ok(consent.id)
+    }
+
+    /// Takes an authorised payment consent for its one payment: false if it was not there to be taken.
+    pub(in crate::sandbox) async fn consume_consent(
+        &mut self,
+        id: &str,
+        authorization_id: &str,
+        now: UnixSeconds,
+    ) -> Result<bool, StoreFault> {
+        let statement =
+            sql("UPDATE consents SET status = 'COND', updated = $3 WHERE id = $1 AND authorization_id = $2 \
+             AND kind = 'payment' AND status = 'AUTH' AND (expires IS NULL OR expires > $3)")
+            .bind(id)
+            .bind(authorization_id)
+            .bind(now);
+        Ok(self.run(statement).await? == 1)
+    }
+
+    /// Deletes a consent for its third party: `None` if it is not there, else the authorization that has to end with it.
+    pub(in crate::sandbox) async fn delete_consent(
+        &mut self,
+        id: &str,
+        client_id: &str,
+        now: UnixSeconds,
+    ) -> Result<Option<Option<String>>, StoreFault> {
+        let statement = sql("UPDATE consents SET status = 'GONE', updated = $3 WHERE id = $1 AND client_id = $2 \
+             AND status <> 'GONE' RETURNING authorization_id")
+        .bind(id)
+        .bind(client_id)
+        .bind(now);
+        let row = self.row(statement).await?;
+        row.map(|row| row.optional_text("authorization_id")).transpose()
+    }
+
+    /// Ends an authorization because the third party deleted the consent that it came of: every other consent that it
+    /// stands for, and what the authorization server gave out for it. The gateway is told when this is committed.
+    pub(in crate::sandbox) async fn end_authorization(
+        &mut self,
+        authorization_id: &str,
+        now: UnixSeconds,
+    ) -> Result<(), StoreFault> {
+        self.cancel_consents_of(authorization_id, now).await
+    }
+
+    /// Ends every consent that an authorization stands for.
+    pub(in crate::sandbox) async fn cancel_consents_of(
+        &mut self,
+        authorization_id: &str,
+        now: UnixSeconds,
+    ) -> Result<(), StoreFault> {
+        let statement = sql("UPDATE consents SET status = 'CANC', updated = $2 WHERE authorization_id = $1 \
+             AND status = 'AUTH'")
+        .bind(authorization_id)
+        .bind(now);
+        self.run(statement).await.map(drop)
+    }
+}
+
+impl Kind {
+    const ALL: [Self; 3] = [Self::AccountAccess, Self::Payment, Self::FundsConfirmation];
+
+    /// Its `type` in `authorization_details` (RFC 9396), and its word in the store.
+    pub(in crate::sandbox) fn as_str(self) -> &'static str {
+        match self {
+            Self::AccountAccess => "account_access",
+            Self::Payment => "payment",
+            Self::FundsConfirmation => "funds_confirmation",
+        }
+    }
+
+    /// The kind with this word.
+    pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
+    }
+
+    fn prefix(self) -> &'static str {
+        match self {
+            Self::AccountAccess => "aac-",
+            Self::Payment => "pc-",
+            Self::FundsConfirmation => "fc-",
+        }
+    }
+}
+
+impl Status {
+    const ALL: [Self; 7] = [
+        Self::AwaitingAuthorisation,
+        Self::Authorised,
+        Self::Rejected,
+        Self::Consumed,
+        Self::Cancelled,
+        Self::Deleted,
+        Self::Expired,
+    ];
+
+    /// `OBInternalConsentStatus1Code`
+    pub(in crate::sandbox) fn as_str(self) -> &'static str {
+        match self {
+            Self::AwaitingAuthorisation => "AWAU",
+            Self::Authorised => "AUTH",
+            Self::Rejected => "RJCT",
+            Self::Consumed => "COND",
+            Self::Cancelled => "CANC",
+            Self::Deleted => "GONE",
+            Self::Expired => "EXPD",
+        }
+    }
+
+    fn of(word: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|status| status.as_str() == word)
+    }
+}
+
+/// Consents of one application that wait for an answer.
+const WAITING_MAX: i64 = 10_000;
+/// One for each API, and room for what another version may do.
+const OF_AUTHORIZATION_MAX: i64 = 16;
+/// As long as the customer's yes lasts where no law says longer (RTS Article 10).
+const IMPLIED_SECONDS: i64 = 90 * 86_400;
