@@ -9,7 +9,6 @@ mod attempts;
 mod authz;
 mod customer;
 mod form;
-mod gateway;
 mod page;
 mod portal;
 mod redirect_uri;

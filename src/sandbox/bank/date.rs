@@ -13,6 +13,7 @@ pub enum Offset {
 }
 
 /// A day in the calendar of everywhere.
+#[expect(clippy::struct_field_names, reason = "a day of a month is called a day")]
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(super) struct Day {
     pub(super) year: i64,

@@ -62,6 +62,7 @@ impl Fault {
     }
 
     /// The same fault, of the member, parameter or header at `path`.
+    #[must_use]
     pub fn at(self, path: impl Into<Cow<'static, str>>) -> Self {
         Self { path: path.into(), ..self }
     }

@@ -14,6 +14,7 @@ mod aisp;
 mod answer;
 mod books;
 pub(in crate::sandbox) mod cbpii;
+pub(in crate::sandbox) mod consent;
 mod gate;
 pub(in crate::sandbox) mod openapi;
 mod pisp;
@@ -25,15 +26,15 @@ mod vouched;
 pub use vouched::AUDIENCE;
 
 use super::Site;
-use super::gateway::Admin;
+use super::authz;
 use super::scopes::Api;
-use super::store::consents::{Consent, Kind, Status};
 use super::store::{Store, StoreFault};
 use crate::clock::UnixSeconds;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use books::{Account, Books};
+use consent::{Consent, Kind, Status};
 use date::Day;
 use fault::{Code, Refusal};
 use http::StatusCode;
@@ -49,7 +50,6 @@ use vouched::{Caller, Vouching};
 #[derive(Debug)]
 struct Bank {
     site: Arc<Site>,
-    admin: Arc<Admin>,
     vouching: Vouching,
     books: Books,
     /// When it was last forgotten what is over.
@@ -72,9 +72,8 @@ pub(super) struct AccountLine {
 
 /// The three APIs at their paths.
 pub(super) fn router(site: Arc<Site>) -> Router {
-    let admin = Arc::new(Admin::new(&site.admin, &site.issuer, site.fetcher.clone()));
-    let vouching = Vouching::new(Arc::clone(&admin), &site.gateway, site.clock.clone());
-    let bank = Arc::new(Bank { site, admin, vouching, books: Books::default(), swept: AtomicI64::new(0) });
+    let vouching = Vouching::new(Arc::clone(&site));
+    let bank = Arc::new(Bank { site, vouching, books: Books::default(), swept: AtomicI64::new(0) });
     Router::new()
         .nest(Api::AccountInformation.path(), aisp::routes())
         .nest(Api::PaymentInitiation.path(), pisp::routes())
@@ -170,14 +169,12 @@ impl Bank {
         let deleted = transaction.delete_consent(&consent.id, &caller.client_id, now).await?;
         let authorization = deleted.ok_or_else(|| Refusal::not_found("there is no such consent"))?;
         if let Some(authorization) = &authorization {
-            transaction.end_authorization(authorization, now).await?;
+            transaction.revoke_authorization(authorization, now).await?;
         }
         transaction.commit().await?;
-        if let Some(authorization) = authorization
-            && let Err(fault) = self.admin.revoke_authorization(&authorization).await
-        {
-            // The bank itself serves nothing under it any more.
-            tracing::error!(%fault, "tokens of a deleted consent were not revoked at the gateway");
+        if let Some(authorization) = &authorization {
+            // Told later if not now; until then the bank itself serves nothing under it.
+            authz::revoke_at_gateway(&self.site, authorization).await?;
         }
         Ok(StatusCode::NO_CONTENT)
     }

@@ -10,9 +10,9 @@ pub(super) enum Stage {
     Received,
     /// `PDNG`: it waits.
     Pending,
-    /// `ACSP`: AcceptedSettlementInProcess.
+    /// `ACSP`, `AcceptedSettlementInProcess`: all checks were passed.
     InProcess,
-    /// `ACSC`: AcceptedSettlementCompleted.
+    /// `ACSC`, `AcceptedSettlementCompleted`: the payer's account was debited.
     Completed,
     /// `RJCT`: it was not paid, for this reason.
     Rejected(Outcome),

@@ -1,15 +1,17 @@
 //! Whether a request came through the gateway: its assertion says so, signed, for this method and path. The identity
 //! headers beside it must say the same. Without it nobody is answered, and no token is blamed.
 
-use crate::clock::{Clock, UnixSeconds};
+use crate::clock::UnixSeconds;
+use crate::net::fetch::Bounds;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::json;
 use crate::oauth::jwk::KeySet;
 use crate::oauth::jws::Jws;
-use crate::sandbox::gateway::Admin;
+use crate::sandbox::Site;
 use arc_swap::ArcSwapOption;
-use http::HeaderMap;
+use bytes::Bytes;
 use http::request::Parts;
+use http::{HeaderMap, Request, StatusCode};
 use serde_json::{Map, Value};
 use std::fmt;
 use std::sync::Arc;
@@ -18,10 +20,7 @@ use tokio::sync::Mutex;
 
 /// Verifies assertions of one gateway.
 pub(super) struct Vouching {
-    admin: Arc<Admin>,
-    /// Who signs: the gateway's public origin.
-    issuer: String,
-    clock: Clock,
+    site: Arc<Site>,
     known: ArcSwapOption<Known>,
     /// One fetch at a time: whoever comes meanwhile waits for its keys instead of fetching them again.
     fetching: Mutex<()>,
@@ -55,10 +54,9 @@ struct Known {
 }
 
 impl Vouching {
-    /// Of the gateway at `admin`, which signs as `issuer`.
-    pub(super) fn new(admin: Arc<Admin>, issuer: &str, clock: Clock) -> Self {
-        let issuer = issuer.to_owned();
-        Self { admin, issuer, clock, known: ArcSwapOption::empty(), fetching: Mutex::default() }
+    /// Of the gateway that stands before the sandbox.
+    pub(super) fn new(site: Arc<Site>) -> Self {
+        Self { site, known: ArcSwapOption::empty(), fetching: Mutex::default() }
     }
 
     /// Who stands behind the request with this head.
@@ -96,10 +94,10 @@ impl Vouching {
     }
 
     fn check(&self, claims: &Map<String, Value>, head: &Parts) -> Result<(), Unvouched> {
-        let now = self.clock.now();
+        let now = self.site.clock.now();
         let is = |name: &str, wanted: &str| claims.get(name).and_then(Value::as_str) == Some(wanted);
         let time = |name: &str| claims.get(name).and_then(Value::as_i64).map(UnixSeconds);
-        if !is("iss", &self.issuer) || !is("aud", AUDIENCE) {
+        if !is("iss", &self.site.gateway) || !is("aud", AUDIENCE) {
             return Err(Unvouched::Wrong("it is another gateway's, or for another API"));
         }
         if !is("method", head.method.as_str()) || !is("path", head.uri.path()) {
@@ -128,21 +126,30 @@ impl Vouching {
             return Ok(known);
         }
         // A forger with a new id each time must not make us fetch each time.
-        let is_fresh = |known: &Arc<Known>| self.clock.instant().duration_since(known.since) < REFETCH;
+        let is_fresh = |known: &Arc<Known>| self.site.clock.instant().duration_since(known.since) < REFETCH;
         if let Some(known) = self.known.load_full().filter(is_fresh) {
             return Ok(known);
         }
-        let keys = self.admin.keys().await.map_err(|fault| {
-            tracing::error!(%fault, "the bank cannot verify that requests came through the gateway");
-            Unvouched::NoKeys
-        })?;
-        let known = Arc::new(Known { keys, since: self.clock.instant() });
+        let keys = self.fetch().await?;
+        let known = Arc::new(Known { keys, since: self.site.clock.instant() });
         self.known.store(Some(Arc::clone(&known)));
         Ok(known)
     }
 
+    async fn fetch(&self) -> Result<KeySet, Unvouched> {
+        let request = Request::get(format!("{}/jwks.json", self.site.admin)).body(Bytes::new());
+        let request = request.map_err(|_| Unvouched::NoKeys)?;
+        let answer = self.site.fetcher.send(request, KEYS_BOUNDS).await.map_err(|fault| {
+            tracing::error!(%fault, "the gateway's keys cannot be fetched");
+            Unvouched::NoKeys
+        })?;
+        let keys = Some(answer).filter(|answer| answer.status() == StatusCode::OK);
+        let keys = keys.and_then(|answer| KeySet::parse(answer.body(), KEYS_MAX).ok());
+        keys.ok_or(Unvouched::NoKeys)
+    }
+
     fn usable(&self, kid: &str) -> Option<Arc<Known>> {
-        let is_young = |known: &Arc<Known>| self.clock.instant().duration_since(known.since) < KEYS_AGE;
+        let is_young = |known: &Arc<Known>| self.site.clock.instant().duration_since(known.since) < KEYS_AGE;
         let has_it = |known: &Arc<Known>| known.keys.keys.iter().any(|key| key.kid() == Some(kid));
         self.known.load_full().filter(is_young).filter(has_it)
     }
@@ -160,7 +167,7 @@ fn field<'h>(headers: &'h HeaderMap, name: &str) -> Result<Option<&'h str>, ()> 
 
 impl fmt::Debug for Vouching {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Vouching").field("issuer", &self.issuer).finish_non_exhaustive()
+        f.debug_struct("Vouching").field("issuer", &self.site.gateway).finish_non_exhaustive()
     }
 }
 
@@ -194,4 +201,8 @@ const IDENTITY: [(&str, &str); 8] = [
 const LEEWAY_SECONDS: i64 = 5;
 /// As long as a copy of the set may be used.
 const KEYS_AGE: Duration = Duration::from_mins(5);
+/// On the same machine.
+const KEYS_BOUNDS: Bounds = Bounds { total: Duration::from_secs(2), body_bytes_max: 64 * 1024 };
+/// One signs, one is next, some were before.
+const KEYS_MAX: usize = 16;
 const REFETCH: Duration = Duration::from_secs(1);

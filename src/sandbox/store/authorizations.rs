@@ -122,7 +122,7 @@ impl Transaction {
         Ok(self.run(statement).await? == 1)
     }
 
-    /// Ends an authorization, and with it its code, its refresh tokens and its access tokens: false if it was over
+    /// Ends an authorization, and with it its code, its tokens and the consents that it stands for at the bank: false if it was over
     /// before. Once the transaction is committed, tell the gateway.
     pub(in crate::sandbox) async fn revoke_authorization(
         &mut self,
@@ -135,6 +135,7 @@ impl Transaction {
         .bind(now);
         let Some(row) = self.row(statement).await? else { return Ok(false) };
         self.owe_revocation("consent_id", id, row.time("tokens_until")?).await?;
+        self.cancel_consents_of(id, now).await?;
         Ok(true)
     }
 }

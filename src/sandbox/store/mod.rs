@@ -6,7 +6,7 @@ mod applications;
 mod authorizations;
 mod bounded;
 mod codes;
-pub(super) mod consents;
+mod consents;
 mod developers;
 mod location;
 pub(super) mod payments;

@@ -12,7 +12,7 @@ use super::switches::Switch;
 use super::vouched::Caller;
 use super::{Bank, books::accounts_of};
 use crate::clock::UnixSeconds;
-use crate::sandbox::store::consents::{Consent, Kind, Status};
+use crate::sandbox::bank::consent::{Consent, Kind, Status};
 use axum::Router;
 use axum::extract::FromRequestParts;
 use axum::routing::{get, post};

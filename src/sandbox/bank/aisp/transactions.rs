@@ -70,7 +70,7 @@ impl Wanted {
             let date = date::parse(text, Offset::Ignored);
             let date = date.ok_or(Fault::new(Code::DateInvalid, "a date, with a time or without").at(name))?;
             // As we read it: an offset that was ignored is not repeated.
-            dates.push_str(&format!("&{name}={}", date::print(date).trim_end_matches('Z')));
+            dates = [dates.as_str(), "&", name, "=", date::print(date).trim_end_matches('Z')].concat();
             Ok::<_, Fault>(Some(date))
         };
         let (from, to) = (date("fromBookingDateTime")?, date("toBookingDateTime")?);
@@ -103,10 +103,10 @@ fn show(bank: &Bank, access: &Access, (mut lines, wanted): (Vec<Line>, &Wanted),
     insert(&mut meta, "FirstAvailableDateTime", first.map(date::print));
     insert(&mut meta, "LastAvailableDateTime", last.map(date::print));
     let link = |page: usize| bank.link(Api::AccountInformation, &format!("{path}?page={page}{}", wanted.dates));
-    let mut links = json!({ "Self": link(wanted.page), "First": link(1), "Last": link(pages) });
-    insert(&mut links, "Prev", (wanted.page > 1).then(|| link((wanted.page - 1).min(pages))));
-    insert(&mut links, "Next", (wanted.page < pages).then(|| link(wanted.page + 1)));
-    Answer::ok(json!({ "Transaction": transactions }), "").links(links).meta(meta)
+    let mut leads = json!({ "Self": link(wanted.page), "First": link(1), "Last": link(pages) });
+    insert(&mut leads, "Prev", (wanted.page > 1).then(|| link((wanted.page - 1).min(pages))));
+    insert(&mut leads, "Next", (wanted.page < pages).then(|| link(wanted.page + 1)));
+    Answer::ok(json!({ "Transaction": transactions }), "").links(leads).meta(meta)
 }
 
 /// `OBTransaction6Basic` and, where it was permitted, what `OBTransaction6Detail` has more.

@@ -86,7 +86,7 @@ impl Chance {
         Self(account ^ day.wrapping_mul(0x9e37_79b9_7f4a_7c15) ^ habit.wrapping_mul(0xbf58_476d_1ce4_e5b9))
     }
 
-    /// Below `bound`, which is not zero. SplitMix64.
+    /// Below `bound`, which is not zero. `SplitMix64`.
     pub(super) fn below(&mut self, bound: u64) -> u64 {
         self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
         let mut drawn = self.0;

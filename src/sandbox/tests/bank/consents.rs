@@ -119,11 +119,15 @@ async fn a_consent_is_its_applications_alone() {
 #[tokio::test]
 async fn deleting_a_consent_ends_what_came_of_it() {
     let branch = Branch::open().await;
+    branch.authorization("authz_1").await;
     let id = branch.account_access("authz_1", &ALL, &["acc-1001"]).await;
     let path = format!("{}/{id}", consents());
     assert_eq!(branch.delete(TALLY, &path).await.status, 204);
-    let issuer = &branch.stage.portal;
-    assert_eq!(*branch.revoked.lock().unwrap(), [json!({ "issuer": issuer, "consent_id": "authz_1" })]);
+    let revoked = branch.revoked.lock().unwrap().clone();
+    assert_eq!((revoked.len(), &revoked[0]["consent_id"]), (1, &json!("authz_1")));
+    assert_eq!(revoked[0]["issuer"], json!(branch.stage.portal));
+    let ended = branch.store().authorization("authz_1").await.unwrap().unwrap();
+    assert_eq!(ended.revoked, Some(branch.now()));
     assert_eq!(branch.get(TALLY, &path).await.refusal(), (400, "U011", ""));
     assert_eq!(branch.delete(TALLY, &path).await.refusal(), (400, "U011", ""));
     assert_eq!(branch.get(TALLY.of(DENIZ, "authz_1"), &format!("{AISP}/accounts")).await.status, 403);
@@ -144,16 +148,17 @@ async fn a_consent_that_nobody_created_lasts_ninety_days() {
     let listed = branch.get(TALLY.of(DENIZ, "authz_9"), &format!("{AISP}/accounts")).await;
     assert_eq!(listed.list("/Data/Account").len(), 2);
     let path = format!("{}/{}", consents(), implied.unwrap());
-    branch.stage.clock.advance(Duration::from_secs(90 * 86_400));
+    branch.stage.clock.advance(Duration::from_hours(90 * 24));
     assert_eq!(branch.get(TALLY, &path).await.text("/Data/Status"), "EXPD");
 }
 
 #[tokio::test]
 async fn an_ended_authorization_ends_its_consents() {
     let branch = Branch::open().await;
+    branch.authorization("authz_1").await;
     let id = branch.account_access("authz_1", &ALL, &["acc-1001"]).await;
     let mut transaction = branch.store().begin().await.unwrap();
-    transaction.cancel_consents_of("authz_1", branch.now()).await.unwrap();
+    assert!(transaction.revoke_authorization("authz_1", branch.now()).await.unwrap());
     transaction.commit().await.unwrap();
     assert_eq!(branch.get(TALLY, &format!("{}/{id}", consents())).await.text("/Data/Status"), "CANC");
     assert_eq!(branch.get(TALLY.of(DENIZ, "authz_1"), &format!("{AISP}/balances")).await.refusal(), (403, "U009", ""));

@@ -84,7 +84,7 @@ fn validate(root: &Value, schema: &Value, value: &Value, at: &str, faults: &mut 
         Value::String(text) => text.chars().count(),
         Value::Array(elements) => elements.len(),
         Value::Object(members) => members.len(),
-        _ => 0,
+        Value::Null | Value::Bool(_) | Value::Number(_) => 0,
     };
     for (least, most) in [("minLength", "maxLength"), ("minItems", "maxItems"), ("minProperties", "maxProperties")] {
         let bound = |name: &str| schema.get(name).and_then(Value::as_u64).map(|bound| usize::try_from(bound).unwrap());

@@ -26,6 +26,7 @@ async fn an_account_holds_enough_or_not() {
     assert_eq!(theirs, Some("acc-1003"));
     assert_eq!(crate::sandbox::bank::account_numbered("customer-2304", party.scheme, &party.number), None);
 
+    branch.authorization("authz_f").await;
     let me = TALLY.of(DENIZ, "authz_f");
     let path = format!("{CBPII}/funds-confirmations");
     assert_eq!(branch.post(me, &path, &question(&id, "1.00", "GBP")).await.refusal(), (400, "U009", ""));

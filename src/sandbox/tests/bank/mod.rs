@@ -8,12 +8,14 @@ mod payments;
 mod vouched;
 
 use super::{Stage, options, plain_fetcher};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::net::serve::Serving;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::signer::{PrivateKey, Signer};
+use crate::sandbox::authz::Challenge;
 use crate::sandbox::bank::AUDIENCE;
-use crate::sandbox::store::Store;
+use crate::sandbox::scopes::Scopes;
+use crate::sandbox::store::{Acr, Authorization, NewCode, Store};
 use crate::sandbox::{Options, Sandbox};
 use axum::Router;
 use axum::routing::{get, post};
@@ -85,7 +87,7 @@ impl Branch {
         &self.stage.sandbox.site.store
     }
 
-    fn now(&self) -> crate::clock::UnixSeconds {
+    fn now(&self) -> UnixSeconds {
         self.stage.clock.now()
     }
 
@@ -185,6 +187,29 @@ impl Branch {
         let done = transaction.authorise_consent(consent, authorization, (subject, &accounts), self.now()).await;
         transaction.commit().await.unwrap();
         done.unwrap()
+    }
+
+    /// An authorization with tokens that live for an hour.
+    async fn authorization(&self, id: &str) {
+        let now = self.now();
+        let later = UnixSeconds(now.0 + 3_600);
+        let authorization = Authorization {
+            id: id.to_owned(),
+            client_id: TALLY.client.to_owned(),
+            subject: DENIZ.to_owned(),
+            scopes: Scopes::parse("accounts").unwrap(),
+            acr: Acr::Password,
+            authenticated: now,
+            created: now,
+            revoked: None,
+            details: None,
+        };
+        let challenge = Challenge::of(super::VERIFIER);
+        let code = NewCode { authorization, redirect_uri: String::new(), challenge, dpop_jkt: None, expires: later };
+        let mut transaction = self.store().begin().await.unwrap();
+        transaction.issue_code(&code).await.unwrap();
+        assert!(transaction.extend_authorization(id, later, later).await.unwrap());
+        transaction.commit().await.unwrap();
     }
 
     /// A consent to account access that Deniz gave for these accounts.

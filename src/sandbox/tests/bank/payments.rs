@@ -132,7 +132,7 @@ async fn a_payment_that_is_sent_twice_is_paid_once() {
     for told in [&one, &other, &third] {
         assert_eq!((told.status, told.text("/Data/DomesticPaymentId")), (201, id.clone()));
     }
-    branch.stage.clock.advance(Duration::from_secs(60));
+    branch.stage.clock.advance(Duration::from_mins(1));
     let late = branch.keyed(ME, &path, "pay-1", &body).await;
     assert_eq!((late.text("/Data/DomesticPaymentId"), late.text("/Data/Status").as_str()), (id, "ACSC"));
     // With another key it is another payment, for which there is no consent any more.
@@ -213,7 +213,7 @@ async fn amounts_decide_what_becomes_of_a_payment() {
     let waiting = order("1313.02", "GBP");
     let consent = branch.consented(&waiting, ("authz_w", ACCOUNT)).await;
     let paid = branch.keyed(TALLY.of(DENIZ, "authz_w"), &payments(), "w", &under(&consent, &waiting)).await;
-    branch.stage.clock.advance(Duration::from_secs(600));
+    branch.stage.clock.advance(Duration::from_mins(10));
     let told = branch.get(TALLY, &format!("{}/{}", payments(), paid.text("/Data/DomesticPaymentId"))).await;
     assert_eq!(told.text("/Data/Status"), "PDNG");
 }
