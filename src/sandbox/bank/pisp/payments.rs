@@ -38,10 +38,12 @@ pub(super) async fn submit(
         Course::Slow => switches::slowly().await,
         Course::Natural | Course::Ends(_) => (),
     }
+    let consent = bank.granted(&caller, (Kind::Payment, &consent_id), switch).await;
+    // Asked after the consent was read: who took that with this key meanwhile has left the key too.
     if let Some(earlier) = repeated(&bank, &caller, once).await? {
         return Ok(show(&bank, &earlier, Answer::created));
     }
-    let consent = bank.granted(&caller, (Kind::Payment, &consent_id), switch).await?;
+    let consent = consent?;
     if let Some(path) = order.difference(given(&consent)?) {
         return Err(Fault::new(Code::ConsentMismatch, "it is not what the customer consented to").at(path).into());
     }
