@@ -2,6 +2,7 @@
 
 use super::fault::{Code, Fault};
 use crate::clock::UnixSeconds;
+use std::ops::Range;
 
 /// What is done with the offset that a date may carry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -40,7 +41,9 @@ pub fn parse(text: &str, offset: Offset) -> Option<UnixSeconds> {
     let (second, rest) = time(rest.strip_prefix(['T', 't'])?)?;
     let ahead = offset_seconds(rest)?;
     let at = midnight.0 + second;
-    Some(UnixSeconds(if offset == Offset::Counts { at - ahead } else { at }))
+    let at = if offset == Offset::Counts { at - ahead } else { at };
+    // An offset must not lead to a year that cannot be printed in four digits.
+    FOUR_DIGITS.contains(&at).then_some(UnixSeconds(at))
 }
 
 /// A date and time in a body.
@@ -144,6 +147,8 @@ fn digits(text: &str, length: usize) -> Option<(i64, &str)> {
 
 /// Seconds of a day.
 pub(super) const DAY: i64 = 86_400;
+/// The years 0000 to 9999.
+const FOUR_DIGITS: Range<i64> = -62_167_219_200..253_402_300_800;
 const FRACTION_DIGITS_MAX: usize = 9;
 
 #[cfg(test)]
@@ -217,6 +222,8 @@ mod tests {
             "+026-03-01",
             "２０２６-03-01",
             "2026-03-01T12:00:0é",
+            "9999-12-31T23:59:59-00:01",
+            "0000-01-01T00:00:00+00:01",
         ] {
             assert_eq!(parse(bad, Offset::Counts), None, "{bad:?}");
         }
@@ -224,7 +231,7 @@ mod tests {
 
     proptest! {
         #[test]
-        fn what_is_printed_parses_back(seconds in -62_167_219_200_i64..253_402_300_800) {
+        fn what_is_printed_parses_back(seconds in FOUR_DIGITS) {
             let at = UnixSeconds(seconds);
             prop_assert_eq!(parse(&print(at), Offset::Counts), Some(at));
             prop_assert_eq!(Day::of(at).begins().0, seconds - seconds.rem_euclid(DAY));

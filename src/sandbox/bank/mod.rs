@@ -1,7 +1,6 @@
 //! The banking APIs themselves, the gateway's upstream, modelled on UK Open Banking 4.0. They check no token: they believe
 //! what the gateway asserts, and answer nobody who comes without it.
 
-pub mod body;
 pub mod date;
 pub mod fault;
 pub mod money;
@@ -12,6 +11,7 @@ pub mod routes;
 
 mod aisp;
 mod answer;
+mod body;
 mod books;
 pub(in crate::sandbox) mod cbpii;
 pub(in crate::sandbox) mod consent;

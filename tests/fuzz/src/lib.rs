@@ -5,10 +5,12 @@
 mod answer;
 mod certificate;
 mod dpop;
+mod payment;
 mod request;
 pub use answer::response;
 pub use certificate::certificate;
 pub use dpop::dpop;
+pub use payment::payment;
 pub use request::request;
 
 use base64::Engine as _;
@@ -33,7 +35,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 15] = [
+pub const TARGETS: [Target; 16] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -49,6 +51,7 @@ pub const TARGETS: [Target; 15] = [
     ("request", request),
     ("response", response),
     ("chunked", chunked),
+    ("payment", payment),
 ];
 
 /// A path that passes has one reading: decoding it adds no segment, no dot segment, no separator and nothing that a
