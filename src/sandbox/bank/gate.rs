@@ -87,10 +87,21 @@ fn is_json(kind: &str) -> bool {
     essence.trim().eq_ignore_ascii_case("application/json") && is_utf_8
 }
 
-/// IMF-fixdate (RFC 9110 §5.6.7); the standard's own examples also say `UTC`.
+/// IMF-fixdate (RFC 9110 §5.6.7); the standard's own examples also say `UTC`. Whether that day was a Monday is not asked.
 fn is_date(text: &str) -> bool {
-    let gmt = text.strip_suffix("UTC").map_or_else(|| text.to_owned(), |rest| format!("{rest}GMT"));
-    gmt.len() == IMF_FIXDATE_BYTES && gmt.ends_with("GMT") && httpdate::parse_http_date(&gmt).is_ok()
+    let parts: Vec<_> = text.split(' ').collect();
+    let [weekday, day, month, year, time, zone] = parts.as_slice() else { return false };
+    let number = |text: &str, digits: usize| {
+        let is_number = text.len() == digits && text.bytes().all(|b| b.is_ascii_digit());
+        text.parse::<u16>().ok().filter(|_| is_number)
+    };
+    let times: Vec<_> = time.split(':').map(|part| number(part, 2)).collect();
+    WEEKDAYS.contains(weekday)
+        && number(day, 2).is_some_and(|day| (1..=31).contains(&day))
+        && MONTHS.contains(month)
+        && number(year, 4).is_some()
+        && matches!(times.as_slice(), [Some(0..=23), Some(0..=59), Some(0..=60)])
+        && matches!(*zone, "GMT" | "UTC")
 }
 
 /// What an answer refuses: told by us, or by what routes and reads requests for us.
@@ -110,7 +121,8 @@ fn refusal(response: &mut Response) -> Option<Refusal> {
 
 /// The correlation id of FAPI 1.0 §6.2.1, which the gateway makes where there is none.
 const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
-const IMF_FIXDATE_BYTES: usize = 29;
+const WEEKDAYS: [&str; 7] = ["Mon,", "Tue,", "Wed,", "Thu,", "Fri,", "Sat,", "Sun,"];
+const MONTHS: [&str; 12] = ["Jan", "Feb", "Mar", "Apr", "May", "Jun", "Jul", "Aug", "Sep", "Oct", "Nov", "Dec"];
 
 #[cfg(test)]
 mod tests {
@@ -158,6 +170,10 @@ mod tests {
             ("x-fapi-auth-date", "Sun, 10 Sep 2017 19:43:31 UTC", 200),
             ("x-fapi-auth-date", "2017-09-10T19:43:31Z", 400),
             ("x-fapi-auth-date", "Sunday, 10-Sep-17 19:43:31 GMT", 400),
+            ("x-fapi-auth-date", "Sun, 32 Sep 2017 19:43:31 GMT", 400),
+            ("x-fapi-auth-date", "Sun, 10 Sep 2017 24:43:31 GMT", 400),
+            ("x-fapi-auth-date", "Sun, 10 Sep 2017 19:43:31 CET", 400),
+            ("x-fapi-auth-date", "Sun, 10 Sep 17 19:43:31 GMT", 400),
             ("x-fapi-auth-date", "", 400),
             ("x-fapi-customer-ip-address", "104.25.212.99", 200),
             ("x-fapi-customer-ip-address", "2001:db8::1", 200),
