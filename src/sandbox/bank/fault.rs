@@ -113,11 +113,6 @@ impl Refusal {
         Self::with(StatusCode::INTERNAL_SERVER_ERROR, Code::Unexpected, "the bank cannot do this now")
     }
 
-    /// The status that it answers with.
-    pub(super) fn status(&self) -> StatusCode {
-        self.status
-    }
-
     /// The body, with the correlation id of the request.
     pub(super) fn answer(&self, id: Option<&HeaderValue>) -> Response {
         let errors: Vec<_> = self.faults.iter().map(Fault::json).collect();

@@ -131,7 +131,7 @@ mod tests {
     fn status(method: &Method, fields: &[(&'static str, &'static str)]) -> u16 {
         let fields =
             fields.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value)));
-        check(method, &fields.collect()).err().map_or(200, |refusal| refusal.status().as_u16())
+        check(method, &fields.collect()).err().map_or(200, |refusal| refusal.answer(None).status().as_u16())
     }
 
     /// OB-8
