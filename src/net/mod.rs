@@ -6,5 +6,6 @@ pub mod deadline;
 pub mod fetch;
 pub mod listen;
 pub mod serve;
+pub mod task;
 pub mod thread;
 pub mod tls;

@@ -37,6 +37,11 @@ impl Params {
         self.0.iter().filter(move |(held, _)| held == name).map(|(_, value)| value.as_str())
     }
 
+    /// Every pair, as it came.
+    pub(super) fn pairs(&self) -> impl Iterator<Item = (&str, &str)> {
+        self.0.iter().map(|(name, value)| (name.as_str(), value.as_str()))
+    }
+
     /// Whether `name` stands there twice.
     pub(super) fn repeats(&self, name: &str) -> bool {
         self.all(name).nth(1).is_some()

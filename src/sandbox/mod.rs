@@ -21,8 +21,9 @@ pub use store::Location;
 use crate::clock::Clock;
 use crate::net::fetch::Fetcher;
 use crate::net::serve::Serving;
+use crate::net::task::Background;
 use attempts::Attempts;
-use authz::SigningKey;
+use authz::{Keys, UnderWay};
 use axum::Router;
 use hyper_util::service::TowerToHyperService;
 use portal::Passwords;
@@ -88,6 +89,7 @@ pub struct Sandbox {
     apis: Serving,
     portal: Serving,
     site: Arc<Site>,
+    upkeep: Background,
 }
 
 /// What every page and endpoint shares.
@@ -102,7 +104,8 @@ struct Site {
     access_log: Option<PathBuf>,
     lifetimes: TokenLifetimes,
     clock: Clock,
-    key: SigningKey,
+    keys: Keys,
+    refreshing: UnderWay,
     store: Store,
     attempts: Attempts,
     passwords: Passwords,
@@ -114,6 +117,8 @@ impl Sandbox {
         let apis = TcpListener::bind((IpAddr::V4(Ipv4Addr::LOCALHOST), 0)).await?;
         let listener = bind(options.portal).await?;
         let scheme = if options.tls.is_some() { "https" } else { "http" };
+        let store = Store::open(&options.store).await?;
+        let keys = Keys::open(&store, options.clock.now()).await.map_err(io::Error::other)?;
         let site = Site {
             issuer: format!("{scheme}://{}", listener.local_addr()?),
             gateway: options.gateway,
@@ -123,15 +128,17 @@ impl Sandbox {
             access_log: options.access_log,
             lifetimes: options.lifetimes,
             clock: options.clock,
-            key: SigningKey::generate(),
-            store: Store::open(&options.store).await?,
+            keys,
+            refreshing: UnderWay::default(),
+            store,
             attempts: Attempts::default(),
             passwords: Passwords::default(),
         };
         let site = Arc::new(site);
         let apis = serve(apis, None, bank::router(Arc::clone(&site)))?;
         let portal = serve(listener, options.tls, desk(Arc::clone(&site)))?;
-        Ok(Self { apis, portal, site })
+        let upkeep = Background::start(authz::keep_up(Arc::downgrade(&site)));
+        Ok(Self { apis, portal, site, upkeep })
     }
 
     /// The banking APIs: the gateway's upstream, which third parties never reach themselves.
@@ -148,6 +155,7 @@ impl Sandbox {
     pub async fn stop(self) {
         self.portal.stop().await;
         self.apis.stop().await;
+        drop(self.upkeep);
         self.site.store.close().await;
     }
 }

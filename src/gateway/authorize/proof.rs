@@ -68,17 +68,19 @@ impl Proofs {
             (Some(field), None) => field,
             (Some(_), Some(_)) => return Err(Reason::ProofMalformed.into()),
         };
-        dpop::read(field.as_bytes(), &self.settings.algorithms).map_err(|fault| match fault {
-            ProofFault::Malformed => Reason::ProofMalformed.into(),
-            ProofFault::Forged => Reason::ProofForged.into(),
-        })
+        match dpop::read(field.as_bytes(), &self.settings.algorithms) {
+            Ok(proof) if proof.token.is_some() => Ok(proof),
+            // RFC 9449 §4.3-12: what is shown with a token names it.
+            Ok(_) | Err(ProofFault::Malformed) => Err(Reason::ProofMalformed.into()),
+            Err(ProofFault::Forged) => Err(Reason::ProofForged.into()),
+        }
     }
 
     /// For this method, this URI as the outside knows it, and this token.
     fn check_place(&self, facts: &Facts<'_>, proof: &Proof) -> Result<(), Refusal> {
         let fits = proof.method == facts.head.method().as_str()
             && self.origin.has(&proof.uri, facts.head.path())
-            && is_same(&proof.token, &cache::digest(facts.bearer.token()));
+            && proof.token.is_some_and(|token| is_same(&token, &cache::digest(facts.bearer.token())));
         if fits { Ok(()) } else { Err(Reason::ProofMisplaced.into()) }
     }
 

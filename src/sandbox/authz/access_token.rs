@@ -66,7 +66,7 @@ pub(super) fn make(
     kept: AccessToken,
 ) -> NewToken {
     let text = match application.token_format {
-        TokenFormat::Jwt => site.key.sign(&Claims::of(site, &kept, authorization)),
+        TokenFormat::Jwt => site.keys.sign(&Claims::of(site, &kept, authorization), kept.issued),
         TokenFormat::Opaque => secret::fresh(&format!("{OPAQUE_PREFIX}{}.", kept.id)),
     };
     NewToken { text, kept }

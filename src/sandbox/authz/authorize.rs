@@ -2,8 +2,10 @@
 //! A request whose client or redirect URI is wrong ends on a page of ours: redirecting it would help an attacker.
 
 use super::back::Back;
+use super::pushed::{self, Opened};
 use super::{Challenge, cookie};
 use crate::clock::UnixSeconds;
+use crate::oauth::confirmation;
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
 use crate::sandbox::page;
@@ -17,17 +19,24 @@ use std::sync::Arc;
 /// Takes the customer in.
 pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
-    let (params, application, redirect_uri) = match identify(&site, &query).await {
+    let (Opened { params, pushed }, application, redirect_uri) = match identify(&site, &query).await {
         Ok(identified) => identified,
         Err(PageFault::Store(fault)) => return fault.into_response(),
         Err(fault) => return page::fault(StatusCode::BAD_REQUEST, "This link does not work", fault.text()),
     };
     let back = Back { redirect_uri: &redirect_uri, state: params.get("state"), issuer: &site.issuer };
-    match check(&params, &application) {
+    let checked = if application.requires_pushed && pushed.is_none() {
+        Err(AskFault::NotPushed)
+    } else {
+        check(&params, &application)
+    };
+    match checked {
         Ok((scopes, challenge)) => {
             let state = params.get("state").map(str::to_owned);
             let expires = UnixSeconds(site.clock.now().0 + ASK_SECONDS);
-            let ask = Ask { browser: String::new(), application, redirect_uri, state, scopes, challenge, expires };
+            let dpop_jkt = params.get("dpop_jkt").map(str::to_owned);
+            let browser = String::new();
+            let ask = Ask { browser, application, redirect_uri, state, scopes, challenge, dpop_jkt, pushed, expires };
             welcome(&site, &headers, ask)
         }
         Err(fault) => back.with_error(fault.code(), fault.text()),
@@ -35,11 +44,13 @@ pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 }
 
 /// Whom the answer may go to at all.
-async fn identify(site: &Site, query: &str) -> Result<(Params, Arc<Application>, String), PageFault> {
+async fn identify(site: &Site, query: &str) -> Result<(Opened, Arc<Application>, String), PageFault> {
     let params = Params::parse(query.as_bytes()).map_err(|_| PageFault::NotAForm)?;
-    if params.repeats("client_id") || params.repeats("redirect_uri") {
+    if ["client_id", "redirect_uri", "request_uri"].iter().any(|name| params.repeats(name)) {
         return Err(PageFault::Repeated);
     }
+    let opened = pushed::open(site, params).await.map_err(PageFault::Store)?.ok_or(PageFault::NotPushed)?;
+    let params = &opened.params;
     let client_id = params.get("client_id").ok_or(PageFault::ClientMissing)?;
     let application =
         site.store.application(client_id).await.map_err(PageFault::Store)?.ok_or(PageFault::ClientUnknown)?;
@@ -47,19 +58,19 @@ async fn identify(site: &Site, query: &str) -> Result<(Params, Arc<Application>,
     if !application.redirect_uris.iter().any(|registered| registered.matches(&asked)) {
         return Err(PageFault::RedirectUnknown);
     }
-    Ok((params, application, asked))
+    Ok((opened, application, asked))
 }
 
 /// What is asked, once it is known whom to answer.
-fn check(params: &Params, application: &Application) -> Result<(Scopes, Challenge), AskFault> {
+pub(super) fn check(params: &Params, application: &Application) -> Result<(Scopes, Challenge), AskFault> {
     if params.repeats_any() {
         return Err(AskFault::Repeated);
     }
     if params.get("request").is_some() {
         return Err(AskFault::RequestObject);
     }
-    if params.get("request_uri").is_some() {
-        return Err(AskFault::RequestUri);
+    if params.get("dpop_jkt").is_some_and(|key| confirmation::thumbprint(key).is_none()) {
+        return Err(AskFault::KeyMalformed);
     }
     match params.get("response_type") {
         Some("code") => {}
@@ -106,6 +117,7 @@ enum PageFault {
     ClientUnknown,
     RedirectMissing,
     RedirectUnknown,
+    NotPushed,
     /// Nobody's here but ours.
     Store(StoreFault),
 }
@@ -118,6 +130,9 @@ impl PageFault {
             Self::ClientMissing => "The address names no application: client_id is missing.",
             Self::ClientUnknown => "No application with this client_id is registered here.",
             Self::RedirectMissing => "The address names no return address: redirect_uri is missing.",
+            Self::NotPushed => {
+                "The address names a request that is unknown, too old or answered. Go back to the application and start again."
+            }
             Self::Store(_) => "The sandbox cannot look this up now.",
             Self::RedirectUnknown => {
                 "The return address is not one that the application registered. You were not sent there, for your safety."
@@ -128,10 +143,11 @@ impl PageFault {
 
 /// Faults that the application learns of (RFC 6749 §4.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum AskFault {
+pub(super) enum AskFault {
     Repeated,
     RequestObject,
-    RequestUri,
+    NotPushed,
+    KeyMalformed,
     ResponseTypeMissing,
     ResponseType,
     ResponseMode,
@@ -144,9 +160,11 @@ enum AskFault {
 }
 
 impl AskFault {
-    fn code(self) -> &'static str {
+    pub(super) fn code(self) -> &'static str {
         match self {
             Self::Repeated
+            | Self::NotPushed
+            | Self::KeyMalformed
             | Self::ResponseTypeMissing
             | Self::ResponseMode
             | Self::StateTooLong
@@ -154,17 +172,17 @@ impl AskFault {
             | Self::ChallengeMethod
             | Self::ChallengeMalformed => "invalid_request",
             Self::RequestObject => "request_not_supported",
-            Self::RequestUri => "request_uri_not_supported",
             Self::ResponseType => "unsupported_response_type",
             Self::ScopeUnknown | Self::ScopeNotRegistered => "invalid_scope",
         }
     }
 
-    fn text(self) -> &'static str {
+    pub(super) fn text(self) -> &'static str {
         match self {
             Self::Repeated => "A parameter is repeated",
             Self::RequestObject => "Request objects are not supported: send plain parameters",
-            Self::RequestUri => "Pushed requests are not supported: send plain parameters",
+            Self::NotPushed => "The application must push its requests: send them to /par first (RFC 9126)",
+            Self::KeyMalformed => "dpop_jkt is not the SHA-256 thumbprint of a key (RFC 9449)",
             Self::ResponseTypeMissing => "response_type is missing: it must be code",
             Self::ResponseType => "Only response_type=code is supported",
             Self::ResponseMode => "Only response_mode=query is supported",

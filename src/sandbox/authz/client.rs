@@ -1,79 +1,148 @@
-//! Client authentication at the token endpoint (RFC 6749 §2.3): by Basic, in the form, or by PKCE alone for
-//! applications that cannot keep a secret. One way per request, never in the address.
+//! Client authentication (RFC 6749 §2.3): by a secret, in Basic or in the form; by an assertion signed with the client's
+//! own key; or by PKCE alone, for applications that can keep neither. One way per request, never in the address.
 
+use super::call::Call;
+use super::proof::EARLY_SECONDS_MAX;
 use super::token_fault::{Scheme, TokenFault};
+use crate::clock::UnixSeconds;
+use crate::oauth::client_assertion::{Assertion, Shown};
+use crate::oauth::jwk::KeySet;
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
-use crate::sandbox::secret::Digest;
-use crate::sandbox::store::{Application, Authentication};
+use crate::sandbox::secret::{self, Digest};
+use crate::sandbox::store::{Application, Authentication, StoreFault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
-use std::net::IpAddr;
 use std::sync::Arc;
 
 /// What the request says about who sent it.
 #[derive(Debug, PartialEq, Eq)]
 struct Claimed {
     client_id: String,
-    secret: Option<String>,
+    evidence: Evidence,
     scheme: Scheme,
 }
 
+#[derive(Debug, PartialEq, Eq)]
+enum Evidence {
+    /// Nothing but its name.
+    None,
+    /// RFC 6749 §2.3.1
+    Secret(String),
+    /// RFC 7523 §2.2
+    Assertion(String),
+}
+
 /// The application that sent the request.
-pub(super) async fn authenticate(
-    site: &Site,
-    headers: &HeaderMap,
-    params: &Params,
-    peer: IpAddr,
-) -> Result<Arc<Application>, TokenFault> {
-    let claimed = Claimed::read(headers, params)?;
-    site.attempts
-        .spend(&claimed.client_id, peer, site.clock.now())
-        .map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
+pub(super) async fn authenticate(site: &Site, call: &Call) -> Result<Arc<Application>, TokenFault> {
+    let claimed = Claimed::read(&call.headers, &call.params)?;
+    let now = site.clock.now();
+    site.attempts.check(&claimed.client_id, call.peer, now).map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
     let application = site.store.application(&claimed.client_id).await?;
-    // Asked and compared also for unknown clients: how long the answer takes must not tell which ids exist.
-    let secrets = site.store.secrets(&claimed.client_id).await?;
-    let shown = claimed.secret.as_deref().map(Digest::of);
-    let right = secrets.iter().find(|held| shown.is_some_and(|shown| shown.equals(&held.digest)));
-    let may_pass = match application.as_ref().map(|application| application.authentication) {
-        Some(Authentication::Secret) => right.is_some(),
-        Some(Authentication::None) => claimed.secret.is_none(),
-        Some(Authentication::PrivateKey) | None => false,
+    let is_right = match &claimed.evidence {
+        Evidence::None => is_public(application.as_deref()),
+        Evidence::Secret(secret) => has_secret(site, application.as_deref(), &claimed.client_id, secret, now).await?,
+        Evidence::Assertion(text) => has_signed(site, application.as_deref(), text, now).await?,
     };
-    let application = application.filter(|_| may_pass).ok_or(TokenFault::ClientUnknown(claimed.scheme))?;
-    if let Some(secret) = right {
-        site.store.note_use(secret, site.clock.now()).await?;
+    match application.filter(|_| is_right) {
+        Some(application) => {
+            site.attempts.forgive(&claimed.client_id, call.peer);
+            Ok(application)
+        }
+        None => {
+            site.attempts.fail(&claimed.client_id, call.peer, now);
+            Err(TokenFault::ClientUnknown(claimed.scheme))
+        }
     }
-    site.attempts.forgive(&claimed.client_id, peer);
-    Ok(application)
+}
+
+/// Refuses everybody but the bank's own resource server: tokens are no business of other clients (RFC 7662 §4).
+pub(super) fn authenticate_resource_server(site: &Site, call: &Call) -> Result<(), TokenFault> {
+    let claimed = Claimed::read(&call.headers, &call.params)?;
+    let now = site.clock.now();
+    site.attempts.check(&claimed.client_id, call.peer, now).map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
+    let Evidence::Secret(shown) = &claimed.evidence else { return Err(TokenFault::ClientUnknown(claimed.scheme)) };
+    let is_named = secret::equal(claimed.client_id.as_bytes(), site.resource_server.client_id.as_bytes());
+    let is_right = Digest::of(shown).equals(&Digest::of(&site.resource_server.secret));
+    if is_named & is_right {
+        site.attempts.forgive(&claimed.client_id, call.peer);
+        return Ok(());
+    }
+    site.attempts.fail(&claimed.client_id, call.peer, now);
+    Err(TokenFault::ClientUnknown(claimed.scheme))
+}
+
+fn is_public(application: Option<&Application>) -> bool {
+    application.is_some_and(|application| application.authentication == Authentication::None)
+}
+
+/// Asked and compared also for unknown clients: how long the answer takes must not tell which ids exist.
+async fn has_secret(
+    site: &Site,
+    application: Option<&Application>,
+    client_id: &str,
+    shown: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreFault> {
+    let secrets = site.store.secrets(client_id).await?;
+    let shown = Digest::of(shown);
+    let right = secrets.iter().find(|held| shown.equals(&held.digest));
+    let may_pass = application.is_some_and(|application| application.authentication == Authentication::Secret);
+    match right.filter(|_| may_pass) {
+        Some(secret) => site.store.note_use(secret, now).await.map(|()| true),
+        None => Ok(false),
+    }
+}
+
+/// FAPI 2.0 §5.3.2.1-8: for us alone, not for long, and once.
+async fn has_signed(
+    site: &Site,
+    application: Option<&Application>,
+    text: &str,
+    now: UnixSeconds,
+) -> Result<bool, StoreFault> {
+    let may_pass = |application: &&Application| application.authentication == Authentication::PrivateKey;
+    let keys = application.filter(may_pass).and_then(|application| application.keys.as_deref());
+    let keys = keys.and_then(|keys| KeySet::parse(keys.as_bytes(), KEYS_MAX).ok());
+    let Some(assertion) = keys.and_then(|keys| Shown::read(text.as_bytes())?.verify(&keys)) else { return Ok(false) };
+    if assertion.audience != site.issuer || !is_timely(&assertion, now) {
+        return Ok(false);
+    }
+    site.store.show_once(&format!("assertion {} {}", assertion.client_id, assertion.id), assertion.expires).await
+}
+
+fn is_timely(assertion: &Assertion, now: UnixSeconds) -> bool {
+    let has_begun = |date: UnixSeconds| date.0 <= now.0.saturating_add(EARLY_SECONDS_MAX);
+    let lasts = assertion.expires.0.saturating_sub(now.0);
+    (1..=ASSERTION_SECONDS_MAX + EARLY_SECONDS_MAX).contains(&lasts)
+        && assertion.issued.is_none_or(has_begun)
+        && assertion.not_before.is_none_or(has_begun)
 }
 
 impl Claimed {
     fn read(headers: &HeaderMap, params: &Params) -> Result<Self, TokenFault> {
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let field = fields.next();
-        if fields.next().is_some() {
+        let (secret, assertion) = (params.get("client_secret"), params.get("client_assertion"));
+        let ways = [field.is_some(), fields.next().is_some(), secret.is_some(), assertion.is_some()];
+        if ways.into_iter().filter(|is_used| *is_used).count() > 1 {
             return Err(TokenFault::TwoAuthentications);
         }
-        if params.get("client_assertion").is_some() {
-            return Err(TokenFault::ClientUnknown(Scheme::Form));
-        }
-        match field {
-            Some(field) => {
-                let claimed = Self::of_basic(field.as_bytes()).ok_or(TokenFault::ClientUnknown(Scheme::Basic))?;
-                let differs = params.get("client_id").is_some_and(|id| id != claimed.client_id);
-                if params.get("client_secret").is_some() || differs {
-                    return Err(TokenFault::TwoAuthentications);
-                }
-                Ok(claimed)
-            }
-            None => Ok(Self {
-                client_id: params.get("client_id").ok_or(TokenFault::ClientUnknown(Scheme::Form))?.to_owned(),
-                secret: params.get("client_secret").map(str::to_owned),
+        let named = params.get("client_id");
+        let claimed = match (field, assertion) {
+            (Some(field), _) => Self::of_basic(field.as_bytes()).ok_or(TokenFault::ClientUnknown(Scheme::Basic))?,
+            (None, Some(text)) => Self::of_assertion(params, text).ok_or(TokenFault::ClientUnknown(Scheme::Form))?,
+            (None, None) => Self {
+                client_id: named.ok_or(TokenFault::ClientUnknown(Scheme::Form))?.to_owned(),
+                evidence: secret.map_or(Evidence::None, |secret| Evidence::Secret(secret.to_owned())),
                 scheme: Scheme::Form,
-            }),
+            },
+        };
+        if named.is_some_and(|id| id != claimed.client_id) {
+            return Err(TokenFault::TwoAuthentications);
         }
+        Ok(claimed)
     }
 
     /// RFC 6749 §2.3.1: id and secret are form-encoded before they are joined, so that `:` may stand in both.
@@ -86,22 +155,39 @@ impl Claimed {
         let colon = pair.iter().position(|b| *b == b':')?;
         let (client_id, secret) = pair.split_at(colon);
         let [client_id, secret] = [client_id, secret.get(1..)?].map(|text| form::decode(text).ok());
-        let secret = Some(secret?).filter(|secret| !secret.is_empty());
-        Some(Self { client_id: client_id?, secret, scheme: Scheme::Basic })
+        let evidence = secret.map(|secret| if secret.is_empty() { Evidence::None } else { Evidence::Secret(secret) });
+        Some(Self { client_id: client_id?, evidence: evidence?, scheme: Scheme::Basic })
+    }
+
+    /// RFC 7521 §4.2: the client's name may be left out, because the assertion says it.
+    fn of_assertion(params: &Params, text: &str) -> Option<Self> {
+        let client_id = Shown::read(text.as_bytes())?.client_id().to_owned();
+        let is_jwt = params.get("client_assertion_type") == Some(ASSERTION_TYPE);
+        is_jwt.then(|| Self { client_id, evidence: Evidence::Assertion(text.to_owned()), scheme: Scheme::Form })
     }
 }
 
 const BASIC: &[u8] = b"basic ";
+const ASSERTION_TYPE: &str = "urn:ietf:params:oauth:client-assertion-type:jwt-bearer";
+/// Keys of one application that are tried.
+const KEYS_MAX: usize = 10;
+/// There are libraries that give an assertion an hour.
+const ASSERTION_SECONDS_MAX: i64 = 60 * 60;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn basic(pair: &str) -> Option<(String, Option<String>)> {
         let field = format!("Basic {}", STANDARD.encode(pair));
-        Claimed::of_basic(field.as_bytes()).map(|claimed| (claimed.client_id, claimed.secret))
+        Claimed::of_basic(field.as_bytes()).map(|claimed| match claimed.evidence {
+            Evidence::Secret(secret) => (claimed.client_id, Some(secret)),
+            Evidence::None | Evidence::Assertion(_) => (claimed.client_id, None),
+        })
     }
 
+    /// AS-4
     #[test]
     fn id_and_secret_are_form_encoded() {
         for (pair, id, secret) in [
@@ -121,7 +207,20 @@ mod tests {
             assert_eq!(basic(pair), None, "{pair}");
         }
         for field in ["Bearer abc", "Basic", "Basic !!!", "Basicabc"] {
-            assert_eq!(Claimed::of_basic(field.as_bytes()), None, "{field}");
+            assert!(Claimed::of_basic(field.as_bytes()).is_none(), "{field}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn whatever_id_and_secret_are_they_are_read_back(id in ".{1,40}", secret in ".{1,40}") {
+            let pair = format!("{}:{}", form::encode(&id), form::encode(&secret));
+            prop_assert_eq!(basic(&pair), Some((id, Some(secret))));
+        }
+
+        #[test]
+        fn no_field_is_too_strange(field in prop::collection::vec(any::<u8>(), 0..60)) {
+            drop(Claimed::of_basic(&field));
         }
     }
 }

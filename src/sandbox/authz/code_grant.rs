@@ -22,6 +22,8 @@ pub(super) enum CodeFault {
     VerifierMissing,
     /// The verifier does not belong to the challenge.
     VerifierWrong,
+    /// The request names a key, and its proof is not by that one.
+    KeyWrong,
     /// It gave a token before; everything that came of it is revoked.
     Used,
     /// The customer took it back before it was used.
@@ -51,7 +53,8 @@ pub(super) async fn redeem(site: &Site, presenter: &Presenter, params: &Params) 
     if !transaction.extend_authorization(&authorization.id, token.kept.expires, idle_until).await? {
         return Err(CodeFault::Revoked.into());
     }
-    transaction.add_refresh_token(&refresh_token, &authorization.id, None, idle_until).await?;
+    let bound_to = presenter.refresh_binding();
+    transaction.add_refresh_token(&refresh_token, &authorization.id, &bound_to, idle_until).await?;
     transaction.add_access_token(&token.kept, &token.text).await?;
     transaction.commit().await?;
     Ok(presenter.tokens(token, Some(&authorization), Some(refresh_token)))
@@ -65,7 +68,12 @@ fn check(code: &NewCode, presenter: &Presenter, params: &Params) -> Result<(), C
         return Err(CodeFault::RedirectUri);
     }
     let verifier = params.get("code_verifier").ok_or(CodeFault::VerifierMissing)?;
-    if code.challenge.is_met_by(verifier) { Ok(()) } else { Err(CodeFault::VerifierWrong) }
+    if !code.challenge.is_met_by(verifier) {
+        return Err(CodeFault::VerifierWrong);
+    }
+    // RFC 9449 §10: whoever stole code and verifier does not have the key.
+    let has_key = code.dpop_jkt.is_none() || code.dpop_jkt == presenter.binding.dpop_jkt;
+    if has_key { Ok(()) } else { Err(CodeFault::KeyWrong) }
 }
 
 /// Two parties held the code, and which one is the thief cannot be told (RFC 6749 §4.1.2). The request is otherwise

@@ -98,7 +98,7 @@ fn code_for(ask: Ask, customer: &'static Customer, now: UnixSeconds, lifetime: i
         details: None,
     };
     let expires = UnixSeconds(now.0 + lifetime);
-    NewCode { authorization, redirect_uri: ask.redirect_uri, challenge: ask.challenge, dpop_jkt: None, expires }
+    NewCode { authorization, redirect_uri: ask.redirect_uri, challenge: ask.challenge, dpop_jkt: ask.dpop_jkt, expires }
 }
 
 fn show(visit: &Visit, customer: &Customer, accounts: Vec<AccountLine>) -> Response {

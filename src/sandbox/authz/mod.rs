@@ -3,27 +3,37 @@
 mod access_token;
 mod authorize;
 mod back;
+mod call;
 mod client;
 mod code_grant;
 mod consent;
 mod cookie;
+mod cors;
 mod gateway;
+mod introspect;
 mod keys;
 mod login;
 mod metadata;
 mod pkce;
+mod proof;
+mod pushed;
 mod refresh_grant;
-mod request;
+mod revoke;
 mod token;
 mod token_fault;
+mod under_way;
+mod upkeep;
 
-pub(super) use gateway::{Told, revoke_at_gateway, revoke_authorization};
-pub(super) use keys::SigningKey;
+pub(super) use gateway::{Told, revoke_at_gateway, revoke_authorization, tell_what_is_due};
+pub(super) use keys::Keys;
 pub(super) use pkce::Challenge;
+pub(super) use under_way::UnderWay;
+pub(super) use upkeep::keep_up;
 
 use super::Site;
 use axum::Router;
 use axum::extract::DefaultBodyLimit;
+use axum::middleware;
 use axum::routing::{get, post};
 use http::{HeaderValue, header};
 use std::sync::Arc;
@@ -38,20 +48,28 @@ pub(super) fn pages() -> Router<Arc<Site>> {
         .route("/consent", get(consent::get).post(consent::post))
 }
 
-/// What applications call themselves. Scripts of any origin may: nothing here looks at cookies (RFC 9700 §2.6).
+/// What applications and the gateway call themselves.
 pub(super) fn endpoints() -> Router<Arc<Site>> {
     let fixed = |name, value| SetResponseHeaderLayer::overriding(name, HeaderValue::from_static(value));
-    let secret = Router::new()
-        .route("/token", post(token::post))
-        .layer(DefaultBodyLimit::max(TOKEN_REQUEST_BYTES_MAX))
+    let called_by_scripts = Router::new()
+        .route(token::PATH, post(token::post))
+        .route(pushed::PATH, post(pushed::post))
+        .route(metadata::REVOKE, post(revoke::post))
+        .layer(middleware::from_fn(cors::allow));
+    let secret = called_by_scripts
+        .route(metadata::INTROSPECT, post(introspect::post))
+        .layer(DefaultBodyLimit::max(REQUEST_BYTES_MAX))
         // `Pragma` is for what still asks for RFC 6749 §5.1 to the letter.
         .layer(fixed(header::PRAGMA, "no-cache"))
         .layer(fixed(header::CACHE_CONTROL, "no-store"));
     let public = Router::new()
-        .route("/jwks.json", get(keys::get))
-        .route("/.well-known/oauth-authorization-server", get(metadata::get));
-    secret.merge(public).layer(fixed(header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"))
+        .route(metadata::JWKS, get(keys::get))
+        .route("/.well-known/oauth-authorization-server", get(metadata::get))
+        // Libraries that know OpenID Connect alone look here; what they find says that there are no ID tokens.
+        .route("/.well-known/openid-configuration", get(metadata::get))
+        .layer(middleware::from_fn(cors::allow));
+    secret.merge(public)
 }
 
-/// The longest token request carries a redirect URI, a code, a verifier and a client's id and secret.
-const TOKEN_REQUEST_BYTES_MAX: usize = 8 * 1024;
+/// The longest request carries an assertion, a redirect URI, a code and a verifier, or authorization details.
+const REQUEST_BYTES_MAX: usize = 8 * 1024;

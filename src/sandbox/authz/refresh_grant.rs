@@ -4,6 +4,7 @@
 use super::code_grant::REFRESH_TOKEN_PREFIX;
 use super::token::{Presenter, Tokens};
 use super::token_fault::TokenFault;
+use super::under_way::Showing;
 use super::{gateway, token};
 use crate::sandbox::Site;
 use crate::sandbox::form::Params;
@@ -15,6 +16,8 @@ use crate::sandbox::store::{Refresh, RefreshToken};
 pub(super) enum RefreshFault {
     /// Never given out, or to another client.
     Unknown,
+    /// Bound to a key or certificate that was not shown.
+    KeyWrong,
     /// Not used for too long.
     Expired,
     /// The customer's consent is gone, or a token of the family was used twice before.
@@ -27,20 +30,24 @@ pub(super) enum RefreshFault {
     ScopeWider,
 }
 
-/// The token that a request shows, looked up before anything else is. Two requests that are under way at once both find
-/// it unused; the one that then comes second lost a race and is no thief. Whoever comes later is.
-pub(super) async fn find(site: &Site, params: &Params) -> Result<Option<RefreshToken>, TokenFault> {
-    match params.get("refresh_token") {
-        Some(token) => Ok(site.store.refresh_token(token).await?),
-        None => Err(TokenFault::Missing("refresh_token is missing")),
-    }
+/// A token that a request shows, and what is kept of it.
+pub(super) struct Shown<'a> {
+    showing: Showing<'a>,
+    found: Option<RefreshToken>,
+}
+
+/// Looks up the token that a request shows, before anything else is: what happens meanwhile is a race.
+pub(super) async fn find<'a>(site: &'a Site, params: &Params) -> Result<Shown<'a>, TokenFault> {
+    let token = params.get("refresh_token").ok_or(TokenFault::Missing("refresh_token is missing"))?;
+    let showing = site.refreshing.begin(token);
+    Ok(Shown { showing, found: site.store.refresh_token(token).await? })
 }
 
 /// Takes a refresh token for an access token, and its successor if it does not stay.
 pub(super) async fn refresh(
     site: &Site,
     presenter: &Presenter,
-    found: Option<RefreshToken>,
+    Shown { showing, found }: Shown<'_>,
     params: &Params,
 ) -> Result<Tokens, TokenFault> {
     let text = params.get("refresh_token").unwrap_or_default();
@@ -50,10 +57,16 @@ pub(super) async fn refresh(
     if found.authorization.client_id != presenter.application.client_id {
         return Err(RefreshFault::Unknown.into());
     }
+    if !found.binding.is_met_by(&presenter.binding) {
+        return Err(RefreshFault::KeyWrong.into());
+    }
     if found.authorization.revoked.is_some() {
         return Err(RefreshFault::Revoked.into());
     }
     if found.is_used {
+        if showing.was_overtaken() {
+            return Err(RefreshFault::Raced.into());
+        }
         gateway::revoke_authorization(site, &found.authorization.id).await?;
         return Err(RefreshFault::Reused.into());
     }
@@ -67,6 +80,9 @@ pub(super) async fn refresh(
     }
     let access = presenter.token(site, Some(&authorization), scopes);
     let idle_until = presenter.idle_until(site);
+    if presenter.application.refresh == Refresh::Rotate {
+        showing.uses();
+    }
     let mut transaction = site.store.begin().await?;
     if !transaction.extend_authorization(&authorization.id, access.kept.expires, idle_until).await? {
         return Err(RefreshFault::Revoked.into());
@@ -77,8 +93,7 @@ pub(super) async fn refresh(
                 return Err(RefreshFault::Raced.into());
             }
             let successor = secret::fresh(REFRESH_TOKEN_PREFIX);
-            let bound = found.dpop_jkt.as_deref();
-            transaction.add_refresh_token(&successor, &authorization.id, bound, idle_until).await?;
+            transaction.add_refresh_token(&successor, &authorization.id, &found.binding, idle_until).await?;
             Some(successor)
         }
         Refresh::Keep => {

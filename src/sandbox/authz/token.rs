@@ -1,22 +1,22 @@
 //! `POST /token` (RFC 6749 §3.2): trades a grant for tokens.
 
 use super::access_token::{self, NewToken};
+use super::call::Call;
+use super::proof::{self, ProofFault};
 use super::token_fault::TokenFault;
-use super::{client, code_grant, refresh_grant, request};
+use super::{client, code_grant, refresh_grant};
 use crate::clock::UnixSeconds;
-use crate::net::serve::PeerAddress;
+use crate::oauth::confirmation;
 use crate::sandbox::Site;
 use crate::sandbox::form::Params;
 use crate::sandbox::scopes::Scopes;
-use crate::sandbox::store::{AccessToken, Application, Authorization, Binding};
-use axum::body::Bytes;
-use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Response};
-use axum::{Extension, Json};
-use http::HeaderMap;
+use crate::sandbox::store::{AccessToken, Application, Authorization, Binding, Sender};
+use axum::Json;
+use axum::extract::State;
+use base64::Engine as _;
+use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
-use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -42,29 +42,18 @@ pub(super) struct Presenter {
 }
 
 /// Answers with tokens or with an error of RFC 6749 §5.2.
-pub(super) async fn post(
-    State(site): State<Arc<Site>>,
-    Extension(PeerAddress(peer)): Extension<PeerAddress>,
-    RawQuery(query): RawQuery,
-    headers: HeaderMap,
-    body: Bytes,
-) -> Response {
-    match trade(&site, &headers, &query.unwrap_or_default(), &body, peer).await {
-        Ok(tokens) => Json(tokens).into_response(),
-        Err(fault) => fault.answer(),
-    }
-}
-
-async fn trade(site: &Site, headers: &HeaderMap, query: &str, body: &[u8], peer: IpAddr) -> Result<Tokens, TokenFault> {
-    let params = request::read(headers, query, body)?;
+pub(super) async fn post(State(site): State<Arc<Site>>, call: Call) -> Result<Json<Tokens>, TokenFault> {
+    let params = &call.params;
     let grant = params.get("grant_type").ok_or(TokenFault::Missing("grant_type is missing"))?;
-    let shown = if grant == "refresh_token" { refresh_grant::find(site, &params).await? } else { None };
-    let application = client::authenticate(site, headers, &params, peer).await?;
-    let presenter = Presenter { application, binding: Binding::default(), now: site.clock.now() };
+    if grant == "refresh_token" {
+        let shown = refresh_grant::find(&site, params).await?;
+        let presenter = Presenter::of(&site, &call).await?;
+        return refresh_grant::refresh(&site, &presenter, shown, params).await.map(Json);
+    }
+    let presenter = Presenter::of(&site, &call).await?;
     match grant {
-        "client_credentials" => own_token(site, &presenter, &params).await,
-        "authorization_code" => code_grant::redeem(site, &presenter, &params).await,
-        "refresh_token" => refresh_grant::refresh(site, &presenter, shown, &params).await,
+        "client_credentials" => own_token(&site, &presenter, params).await.map(Json),
+        "authorization_code" => code_grant::redeem(&site, &presenter, params).await.map(Json),
         _ => Err(TokenFault::GrantUnsupported),
     }
 }
@@ -90,6 +79,26 @@ pub(super) fn asked(params: &Params) -> Result<Option<Scopes>, TokenFault> {
 }
 
 impl Presenter {
+    async fn of(site: &Site, call: &Call) -> Result<Self, TokenFault> {
+        let application = client::authenticate(site, call).await?;
+        let dpop_jkt = proof::key(site, call, PATH).await?;
+        let certificate =
+            call.certificate.0.as_ref().map(|der| URL_SAFE_NO_PAD.encode(confirmation::of_certificate(der)));
+        let binding = match application.sender {
+            Sender::Dpop if dpop_jkt.is_none() => return Err(ProofFault::Missing.into()),
+            Sender::Certificate if certificate.is_none() => return Err(TokenFault::CertificateMissing),
+            Sender::Certificate => Binding { dpop_jkt, certificate },
+            // Browsers show certificates unasked: only whoever wished it is bound to one.
+            Sender::Bearer | Sender::Dpop => Binding { dpop_jkt, certificate: None },
+        };
+        Ok(Self { application, binding, now: site.clock.now() })
+    }
+
+    /// What a refresh token is bound to: a client that authenticates needs nothing else (RFC 9449 §5, RFC 8705 §4).
+    pub(super) fn refresh_binding(&self) -> Binding {
+        if self.application.is_confidential() { Binding::default() } else { self.binding.clone() }
+    }
+
     /// A new access token, to be kept before it is given out.
     pub(super) fn token(&self, site: &Site, authorization: Option<&Authorization>, scopes: Scopes) -> NewToken {
         let kept = AccessToken {
@@ -119,7 +128,7 @@ impl Presenter {
         let details = authorization.and_then(|authorization| authorization.details.as_deref());
         Tokens {
             access_token: token.text,
-            token_type: "Bearer",
+            token_type: token.kept.binding.token_type(),
             expires_in: self.application.access_lifetime.as_secs(),
             scope: token.kept.scopes.to_string(),
             refresh_token,
@@ -131,3 +140,6 @@ impl Presenter {
 fn later(time: UnixSeconds, by: Duration) -> UnixSeconds {
     UnixSeconds(time.0.saturating_add(i64::try_from(by.as_secs()).unwrap_or(i64::MAX)))
 }
+
+/// Where this endpoint is.
+pub(super) const PATH: &str = "/token";

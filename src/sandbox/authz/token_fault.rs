@@ -1,6 +1,8 @@
-//! Why the token endpoint gives no token, in the words of RFC 6749 §5.2.
+//! Why an endpoint does not do what an application asks, in the words of RFC 6749 §5.2.
 
+use super::authorize::AskFault;
 use super::code_grant::CodeFault;
+use super::proof::ProofFault;
 use super::refresh_grant::RefreshFault;
 use crate::sandbox::store::StoreFault;
 use axum::Json;
@@ -8,7 +10,7 @@ use axum::response::{IntoResponse, Response};
 use http::{HeaderValue, StatusCode, header};
 use serde_json::json;
 
-/// Every "no" of the token endpoint.
+/// Every "no" of the endpoints that applications call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum TokenFault {
     /// Not `application/x-www-form-urlencoded`, or broken.
@@ -37,6 +39,20 @@ pub(super) enum TokenFault {
     Code(CodeFault),
     /// The refresh token is at fault.
     Refresh(RefreshFault),
+    /// The DPoP proof is at fault.
+    Proof(ProofFault),
+    /// The application's tokens are bound to a client certificate, and none was shown.
+    CertificateMissing,
+    /// A pushed authorization request is at fault.
+    Ask(AskFault),
+    /// More pushed requests of one application than are kept at once.
+    TooManyPushed,
+    /// A pushed request that names a pushed request (RFC 9126 §2.1).
+    PushedTwice,
+    /// A pushed request whose redirect URI is missing or not registered.
+    RedirectUri,
+    /// Ours: the gateway could not be told.
+    GatewayAway,
     /// Ours: the store did not answer.
     Store(StoreFault),
 }
@@ -53,6 +69,18 @@ pub(super) enum Scheme {
 impl From<StoreFault> for TokenFault {
     fn from(fault: StoreFault) -> Self {
         Self::Store(fault)
+    }
+}
+
+impl From<ProofFault> for TokenFault {
+    fn from(fault: ProofFault) -> Self {
+        Self::Proof(fault)
+    }
+}
+
+impl IntoResponse for TokenFault {
+    fn into_response(self) -> Response {
+        self.answer()
     }
 }
 
@@ -80,14 +108,17 @@ impl TokenFault {
         if let Self::TooManyAttempts(seconds) = self {
             headers.insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
+        if matches!(self, Self::GatewayAway | Self::TooManyPushed) {
+            headers.insert(header::RETRY_AFTER, HeaderValue::from(RETRY_SECONDS));
+        }
         response
     }
 
     fn status(self) -> StatusCode {
         match self {
             Self::ClientUnknown(_) => StatusCode::UNAUTHORIZED,
-            Self::TooManyAttempts(_) => StatusCode::TOO_MANY_REQUESTS,
-            Self::Store(_) => StatusCode::SERVICE_UNAVAILABLE,
+            Self::TooManyAttempts(_) | Self::TooManyPushed => StatusCode::TOO_MANY_REQUESTS,
+            Self::Store(_) | Self::GatewayAway => StatusCode::SERVICE_UNAVAILABLE,
             Self::NotAForm
             | Self::Repeated
             | Self::Missing(_)
@@ -98,24 +129,37 @@ impl TokenFault {
             | Self::ScopeUnknown
             | Self::ScopeNotRegistered
             | Self::Code(_)
-            | Self::Refresh(_) => StatusCode::BAD_REQUEST,
+            | Self::Refresh(_)
+            | Self::Proof(_)
+            | Self::CertificateMissing
+            | Self::Ask(_)
+            | Self::PushedTwice
+            | Self::RedirectUri => StatusCode::BAD_REQUEST,
         }
     }
 
     fn code(self) -> &'static str {
         match self {
-            Self::NotAForm | Self::Repeated | Self::Missing(_) | Self::InQuery | Self::TwoAuthentications => {
-                "invalid_request"
-            }
+            Self::NotAForm
+            | Self::Repeated
+            | Self::Missing(_)
+            | Self::InQuery
+            | Self::TwoAuthentications
+            | Self::CertificateMissing
+            | Self::PushedTwice
+            | Self::RedirectUri => "invalid_request",
+            Self::Proof(_) => "invalid_dpop_proof",
+            Self::Ask(fault) => fault.code(),
             // RFC 6749 has no word for it; the status says what to do.
             Self::ClientUnknown(_) | Self::TooManyAttempts(_) => "invalid_client",
             Self::ClientNotAllowed => "unauthorized_client",
-            Self::Store(_) => "temporarily_unavailable",
+            Self::Store(_) | Self::GatewayAway | Self::TooManyPushed => "temporarily_unavailable",
             Self::GrantUnsupported => "unsupported_grant_type",
             Self::ScopeUnknown | Self::ScopeNotRegistered | Self::Refresh(RefreshFault::ScopeWider) => "invalid_scope",
             Self::Code(_)
             | Self::Refresh(
                 RefreshFault::Unknown
+                | RefreshFault::KeyWrong
                 | RefreshFault::Expired
                 | RefreshFault::Revoked
                 | RefreshFault::Reused
@@ -139,6 +183,13 @@ impl TokenFault {
             Self::ScopeNotRegistered => "scope goes beyond the APIs that the application was registered for",
             Self::Code(fault) => code_text(fault),
             Self::Refresh(fault) => refresh_text(fault),
+            Self::Proof(fault) => proof_text(fault),
+            Self::CertificateMissing => "Show the client certificate that the application's tokens are bound to",
+            Self::Ask(fault) => fault.text(),
+            Self::TooManyPushed => "Too many requests were pushed and not used: wait until they expire",
+            Self::PushedTwice => "A pushed request cannot name another one: request_uri is not for this endpoint",
+            Self::RedirectUri => "redirect_uri is missing or not one that the application registered",
+            Self::GatewayAway => "It is revoked here, and the gateway will be told as soon as it answers: ask again",
             Self::Store(_) => "The sandbox cannot look this up now: try again",
         }
     }
@@ -151,6 +202,7 @@ fn code_text(fault: CodeFault) -> &'static str {
         CodeFault::RedirectUri => "redirect_uri is not the one of the authorization request",
         CodeFault::VerifierMissing => "code_verifier is missing",
         CodeFault::VerifierWrong => "code_verifier does not belong to the code_challenge",
+        CodeFault::KeyWrong => "The DPoP proof is not by the key that the authorization request named",
         CodeFault::Revoked => "The customer took it back: ask the customer again",
         CodeFault::Used => "The code was used before: its tokens are revoked",
     }
@@ -159,6 +211,7 @@ fn code_text(fault: CodeFault) -> &'static str {
 fn refresh_text(fault: RefreshFault) -> &'static str {
     match fault {
         RefreshFault::Unknown => "The refresh token is unknown",
+        RefreshFault::KeyWrong => "The refresh token is bound to a key or certificate that was not shown",
         RefreshFault::Expired => "The refresh token expired: ask the customer again",
         RefreshFault::Revoked => "The refresh token was revoked: ask the customer again",
         RefreshFault::Reused => "The refresh token was used before: all its successors are revoked",
@@ -168,3 +221,19 @@ fn refresh_text(fault: RefreshFault) -> &'static str {
         RefreshFault::ScopeWider => "scope goes beyond what the customer granted",
     }
 }
+
+fn proof_text(fault: ProofFault) -> &'static str {
+    match fault {
+        ProofFault::Missing => "The application's tokens are bound to a key: send a DPoP proof",
+        ProofFault::Unreadable => {
+            "Send one DPoP proof: a JWT of type dpop+jwt, signed with the key that it brings by ES256, PS256 or EdDSA"
+        }
+        ProofFault::Misplaced => "The DPoP proof was made for another request: htm must be POST, htu this endpoint",
+        ProofFault::Stale => "The DPoP proof was not made just now",
+        ProofFault::Replayed => "The DPoP proof was used before",
+        ProofFault::KeyWrong => "The DPoP proof is not by the key that dpop_jkt names",
+    }
+}
+
+/// By then the gateway was tried again, and some pushed requests expired.
+const RETRY_SECONDS: i64 = 5;

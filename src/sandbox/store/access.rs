@@ -42,10 +42,7 @@ impl AccessToken {
             client_id: row.text("client_id")?,
             authorization_id: row.optional_text("authorization_id")?,
             scopes: Scopes::parse(&row.text("scopes")?).map_err(|_| StoreFault)?,
-            binding: Binding {
-                dpop_jkt: row.optional_text("dpop_jkt")?,
-                certificate: row.optional_text("certificate")?,
-            },
+            binding: Binding::read(row)?,
             issued: row.time("issued")?,
             expires: row.time("expires")?,
         })
@@ -64,6 +61,23 @@ impl AccessToken {
         .bind(self.binding.certificate.as_deref())
         .bind(self.issued)
         .bind(self.expires)
+    }
+}
+
+impl Binding {
+    /// How a token is shown that is bound like this (RFC 9449 §5); one that is bound to a certificate is a bearer's.
+    pub(in crate::sandbox) fn token_type(&self) -> &'static str {
+        if self.dpop_jkt.is_some() { "DPoP" } else { "Bearer" }
+    }
+
+    /// Whether `shown` has all that this demands.
+    pub(in crate::sandbox) fn is_met_by(&self, shown: &Self) -> bool {
+        let is_met = |wanted: &Option<String>, shown: &Option<String>| wanted.is_none() || wanted == shown;
+        is_met(&self.dpop_jkt, &shown.dpop_jkt) && is_met(&self.certificate, &shown.certificate)
+    }
+
+    pub(super) fn read(row: &Row) -> Result<Self, StoreFault> {
+        Ok(Self { dpop_jkt: row.optional_text("dpop_jkt")?, certificate: row.optional_text("certificate")? })
     }
 }
 

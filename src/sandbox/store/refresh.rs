@@ -1,6 +1,7 @@
 //! Refresh tokens. Each is used once and gives its successor, or stays: the application's choice.
 
 use super::Store;
+use super::access::Binding;
 use super::authorizations::Authorization;
 use super::sql::{StoreFault, Transaction};
 use super::statement::sql;
@@ -12,8 +13,8 @@ use crate::sandbox::secret::Digest;
 pub(in crate::sandbox) struct RefreshToken {
     /// Whose it is.
     pub(in crate::sandbox) authorization: Authorization,
-    /// The key that its user must prove to hold.
-    pub(in crate::sandbox) dpop_jkt: Option<String>,
+    /// What its user must prove to hold.
+    pub(in crate::sandbox) binding: Binding,
     /// Whether it gave its successor.
     pub(in crate::sandbox) is_used: bool,
     /// When it is worthless if nobody uses it.
@@ -23,13 +24,13 @@ pub(in crate::sandbox) struct RefreshToken {
 impl Store {
     /// A refresh token that was given out and has not expired for long, used ones included.
     pub(in crate::sandbox) async fn refresh_token(&self, token: &str) -> Result<Option<RefreshToken>, StoreFault> {
-        let statement = sql("SELECT authorizations.*, dpop_jkt, used, expires \
+        let statement = sql("SELECT authorizations.*, dpop_jkt, certificate, used, expires \
              FROM refresh_tokens JOIN authorizations ON authorizations.id = authorization_id WHERE digest = $1")
         .bind(Digest::of(token));
         let Some(row) = self.database.row(statement).await? else { return Ok(None) };
         Ok(Some(RefreshToken {
             authorization: Authorization::read(&row)?,
-            dpop_jkt: row.optional_text("dpop_jkt")?,
+            binding: Binding::read(&row)?,
             is_used: row.optional_time("used")?.is_some(),
             expires: row.time("expires")?,
         }))
@@ -42,14 +43,15 @@ impl Transaction {
         &mut self,
         token: &str,
         authorization_id: &str,
-        dpop_jkt: Option<&str>,
+        binding: &Binding,
         expires: UnixSeconds,
     ) -> Result<(), StoreFault> {
-        let statement = sql("INSERT INTO refresh_tokens (digest, authorization_id, dpop_jkt, expires) \
-             VALUES ($1, $2, $3, $4)")
+        let statement = sql("INSERT INTO refresh_tokens (digest, authorization_id, dpop_jkt, certificate, expires) \
+             VALUES ($1, $2, $3, $4, $5)")
         .bind(Digest::of(token))
         .bind(authorization_id)
-        .bind(dpop_jkt)
+        .bind(binding.dpop_jkt.as_deref())
+        .bind(binding.certificate.as_deref())
         .bind(expires);
         self.run(statement).await.map(drop)
     }

@@ -35,6 +35,10 @@ pub(in crate::sandbox) struct Ask {
     pub(in crate::sandbox) scopes: Scopes,
     /// What the later token request must prove to know.
     pub(in crate::sandbox) challenge: Challenge,
+    /// The key that the application wants its code bound to (RFC 9449 §10).
+    pub(in crate::sandbox) dpop_jkt: Option<String>,
+    /// The pushed request that this is, which its answer uses up.
+    pub(in crate::sandbox) pushed: Option<Digest>,
     /// When it is forgotten.
     pub(in crate::sandbox) expires: UnixSeconds,
 }

@@ -42,7 +42,6 @@ async fn other_faults_go_back_with_error_state_and_issuer() {
         ("code_challenge_method", "", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
-        ("request_uri", "urn:x", "request_uri_not_supported"),
     ] {
         let answer = stage.browser().open(&stage.authorize(&app, &[(name, value)])).await.unwrap();
         let back = returned(&answer);

@@ -1,9 +1,18 @@
 //! The sandbox over real sockets, as browsers and applications meet it.
 
+mod assertion;
 mod authorize;
+mod authz;
 mod bank;
+mod certificate;
+mod introspect;
+mod keys;
 mod portal;
 mod portal_sign_in;
+mod proof;
+mod pushed;
+mod refresh;
+mod revoke;
 mod token;
 
 use super::authz::Challenge;
@@ -11,7 +20,7 @@ use super::customer::DEMO;
 use super::form::{self, Params};
 use super::story::agent::{self, Agent, Answer};
 use super::{Options, ResourceServer, Sandbox, TokenLifetimes};
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::net::fetch::{Bounds, Fetcher};
 use bytes::Bytes;
 use http::{Request, StatusCode};
@@ -20,6 +29,7 @@ use serde_json::Value;
 use std::sync::Arc;
 use std::time::Duration;
 
+const NOW: i64 = 1_772_366_405;
 const VERIFIER: &str = "dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk";
 const REDIRECT_URI: &str = "https://tally.example/cb?from=bank";
 const FORM: &str = "application/x-www-form-urlencoded";
@@ -40,10 +50,17 @@ struct App {
 
 impl Stage {
     async fn start() -> Self {
-        let clock = Clock::manual(1_772_366_405);
-        let sandbox = Sandbox::start(options(clock.clone()).await).await.unwrap();
-        let portal = format!("http://{}", sandbox.portal());
-        Self { sandbox, clock, portal, fetcher: plain_fetcher() }
+        Self::start_with(|_| ()).await
+    }
+
+    async fn start_with(change: impl FnOnce(&mut Options)) -> Self {
+        let clock = Clock::manual(NOW);
+        let mut options = options(clock.clone()).await;
+        change(&mut options);
+        let fetcher = options.fetcher.clone();
+        let sandbox = Sandbox::start(options).await.unwrap();
+        let portal = sandbox.site.issuer.clone();
+        Self { sandbox, clock, portal, fetcher }
     }
 
     fn browser(&self) -> Agent {
@@ -110,8 +127,13 @@ impl Stage {
 
     /// A browser whose customer logged in, at the consent page.
     async fn at_consent(&self, app: &App) -> (Agent, Answer) {
+        self.at_consent_of(&self.authorize(app, &[])).await
+    }
+
+    /// A browser whose customer logged in, at the consent page of a request.
+    async fn at_consent_of(&self, address: &str) -> (Agent, Answer) {
         let mut browser = self.browser();
-        let answer = browser.open(&self.authorize(app, &[])).await.unwrap();
+        let answer = browser.open(address).await.unwrap();
         let login = browser.open(&self.url(agent::location(&answer))).await.unwrap();
         let fields = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
         let answer = browser.submit(&self.url("/login"), &pairs(&fields)).await.unwrap();

@@ -1,43 +1,10 @@
 //! The token endpoint.
 
+use super::authz::{changed, redeem, refresh, text};
 use super::*;
 use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
-
-/// The fields that trade `code` for tokens.
-fn redeem<'a>(app: &'a App, code: &'a str) -> Vec<(&'a str, &'a str)> {
-    let mut fields = vec![
-        ("grant_type", "authorization_code"),
-        ("client_id", app.id.as_str()),
-        ("code", code),
-        ("redirect_uri", REDIRECT_URI),
-        ("code_verifier", VERIFIER),
-    ];
-    if !app.secret.is_empty() {
-        fields.push(("client_secret", &app.secret));
-    }
-    fields
-}
-
-fn refresh<'a>(app: &'a App, token: &'a str) -> Vec<(&'a str, &'a str)> {
-    vec![
-        ("grant_type", "refresh_token"),
-        ("client_id", &app.id),
-        ("client_secret", &app.secret),
-        ("refresh_token", token),
-    ]
-}
-
-fn changed<'a>(mut fields: Vec<(&'a str, &'a str)>, change: (&'a str, &'a str)) -> Vec<(&'a str, &'a str)> {
-    fields.retain(|(name, _)| *name != change.0);
-    fields.push(change);
-    fields
-}
-
-fn text(json: &Value, name: &str) -> String {
-    json[name].as_str().unwrap_or_default().to_owned()
-}
 
 #[tokio::test]
 async fn a_code_gives_tokens_with_the_claims_of_rfc_9068() {
@@ -204,7 +171,7 @@ async fn faulty_requests_are_named_as_rfc_6749_says() {
         (("client_id", "app_unknown"), 401, "invalid_client"),
         (("client_secret", ""), 401, "invalid_client"),
         (("client_secret", "wrong"), 401, "invalid_client"),
-        (("client_assertion", "eyJ"), 401, "invalid_client"),
+        (("client_assertion", "eyJ"), 400, "invalid_request"),
     ] {
         let (got, json) = stage.token(&changed(good(), change)).await;
         assert_eq!((got.as_u16(), text(&json, "error").as_str()), (status, error), "{change:?}");

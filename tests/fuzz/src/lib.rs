@@ -3,11 +3,13 @@
 //! They are plain functions, so that `cargo test` runs them too, on the seeds and on mutations of them.
 
 mod answer;
+mod assertion;
 mod certificate;
 mod dpop;
 mod payment;
 mod request;
 pub use answer::response;
+pub use assertion::assertion;
 pub use certificate::certificate;
 pub use dpop::dpop;
 pub use payment::payment;
@@ -47,6 +49,7 @@ pub const TARGETS: [Target; 16] = [
     ("certificate", certificate),
     ("metadata", issuer_metadata),
     ("dpop", dpop),
+    ("assertion", assertion),
     ("config", configuration),
     ("request", request),
     ("response", response),

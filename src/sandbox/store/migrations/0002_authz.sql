@@ -31,7 +31,8 @@ CREATE INDEX codes_by_expiry ON codes (expires);
 CREATE TABLE refresh_tokens (
     digest           TEXT PRIMARY KEY,
     authorization_id TEXT NOT NULL,
-    dpop_jkt         TEXT,            -- of a client that cannot authenticate
+    dpop_jkt         TEXT,            -- these two bind it to a client that cannot authenticate
+    certificate      TEXT,
     used             BIGINT,          -- when its successor was given out
     expires          BIGINT NOT NULL  -- moves on with each use of one that stays
 );
@@ -58,3 +59,28 @@ CREATE TABLE access_tokens (
     expires          BIGINT NOT NULL
 );
 CREATE INDEX access_tokens_by_expiry ON access_tokens (expires);
+
+-- What may be shown once: DPoP proofs and client assertions, as digests, until they would be too old anyway.
+CREATE TABLE shown_once (
+    digest  TEXT PRIMARY KEY,
+    expires BIGINT NOT NULL
+);
+CREATE INDEX shown_once_by_expiry ON shown_once (expires);
+
+-- Authorization requests that came by themselves (RFC 9126).
+CREATE TABLE pushed_requests (
+    digest    TEXT PRIMARY KEY, -- of what is secret in its request_uri
+    client_id TEXT NOT NULL,
+    form      TEXT NOT NULL,
+    used      BIGINT,           -- when the customer answered
+    expires   BIGINT NOT NULL
+);
+CREATE INDEX pushed_requests_by_expiry ON pushed_requests (expires);
+CREATE INDEX pushed_requests_by_client ON pushed_requests (client_id);
+
+-- What signs tokens: from `signs_from` on, until the next one does. Published for longer, on both sides.
+CREATE TABLE signing_keys (
+    id         TEXT PRIMARY KEY, -- its thumbprint (RFC 7638)
+    private    TEXT NOT NULL,    -- PKCS #8 in base64
+    signs_from BIGINT NOT NULL
+);
