@@ -56,6 +56,11 @@ pub(super) fn fresh_id(prefix: &str) -> String {
     format!("{prefix}{}", URL_SAFE_NO_PAD.encode(bytes))
 }
 
+/// Six random digits, for people to type: 64 random bits spread evenly enough over a million.
+pub(super) fn digits() -> String {
+    format!("{:06}", u64::from_le_bytes(random::<8>()) % 1_000_000)
+}
+
 /// Compares in time that depends on the lengths only.
 pub(super) fn equal(left: &[u8], right: &[u8]) -> bool {
     constant_time::verify_slices_are_equal(left, right).is_ok()

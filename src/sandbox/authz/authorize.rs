@@ -3,16 +3,14 @@
 
 use super::back::Back;
 use super::pushed::{self, Opened};
-use super::{Challenge, cookie};
-use crate::clock::UnixSeconds;
-use crate::oauth::confirmation;
+use super::question::{self, AskFault, Freshness};
+use super::{cookie, matter, visit};
 use crate::sandbox::Site;
-use crate::sandbox::form::{self, Params};
+use crate::sandbox::form::Params;
 use crate::sandbox::page;
-use crate::sandbox::scopes::Scopes;
-use crate::sandbox::store::{Application, Ask, StoreFault};
+use crate::sandbox::store::{Application, NewAsk, Question, StoreFault};
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::{IntoResponse, Response};
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
@@ -28,18 +26,19 @@ pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
     let checked = if application.requires_pushed && pushed.is_none() {
         Err(AskFault::NotPushed)
     } else {
-        check(&params, &application)
+        question::check(&params, &application, redirect_uri.clone())
     };
-    match checked {
-        Ok((scopes, challenge)) => {
-            let state = params.get("state").map(str::to_owned);
-            let expires = UnixSeconds(site.clock.now().0 + ASK_SECONDS);
-            let dpop_jkt = params.get("dpop_jkt").map(str::to_owned);
-            let browser = String::new();
-            let ask = Ask { browser, application, redirect_uri, state, scopes, challenge, dpop_jkt, pushed, expires };
-            welcome(&site, &headers, ask)
+    let taken = match checked {
+        Ok((question, freshness)) => {
+            let question = Question { pushed, ..question };
+            welcome(&site, &headers, &application, &question, freshness).await
         }
-        Err(fault) => back.with_error(fault.code(), fault.text()),
+        Err(fault) => Err(fault.into()),
+    };
+    match taken {
+        Ok(response) => response,
+        Err(RequestFault::Ask(fault)) => back.with_error(fault.code(), fault.text()),
+        Err(RequestFault::Store(fault)) => fault.into_response(),
     }
 }
 
@@ -61,51 +60,48 @@ async fn identify(site: &Site, query: &str) -> Result<(Opened, Arc<Application>,
     Ok((opened, application, asked))
 }
 
-/// What is asked, once it is known whom to answer.
-pub(super) fn check(params: &Params, application: &Application) -> Result<(Scopes, Challenge), AskFault> {
-    if params.repeats_any() {
-        return Err(AskFault::Repeated);
+async fn welcome(
+    site: &Site,
+    headers: &HeaderMap,
+    application: &Application,
+    question: &Question,
+    freshness: Freshness,
+) -> Result<Response, RequestFault> {
+    if matter::awaited(site, &application.client_id, question).await?.is_none() {
+        return Err(AskFault::DetailsConsent.into());
     }
-    if params.get("request").is_some() {
-        return Err(AskFault::RequestObject);
-    }
-    if params.get("dpop_jkt").is_some_and(|key| confirmation::thumbprint(key).is_none()) {
-        return Err(AskFault::KeyMalformed);
-    }
-    match params.get("response_type") {
-        Some("code") => {}
-        Some(_) => return Err(AskFault::ResponseType),
-        None => return Err(AskFault::ResponseTypeMissing),
-    }
-    if params.get("response_mode").is_some_and(|mode| mode != "query") {
-        return Err(AskFault::ResponseMode);
-    }
-    if params.get("state").is_some_and(|state| state.len() > STATE_BYTES_MAX) {
-        return Err(AskFault::StateTooLong);
-    }
-    let scopes = match params.get("scope") {
-        Some(text) => Scopes::parse(text).map_err(|_| AskFault::ScopeUnknown)?,
-        // RFC 6749 §3.3: the default is what the application registered for; the consent page spells it out.
-        None => application.scopes.clone(),
+    let now = site.clock.now();
+    let (cookie, session) = match cookie::session(site, headers).await? {
+        Some(session) => (None, session),
+        None => site.store.open_session(now).await.map(|(cookie, session)| (Some(cookie), session))?,
     };
-    if !scopes.within(&application.scopes) {
-        return Err(AskFault::ScopeNotRegistered);
-    }
-    let challenge = params.get("code_challenge").ok_or(AskFault::ChallengeMissing)?;
-    // RFC 7636 §4.3: without a method it would be `plain`.
-    if params.get("code_challenge_method") != Some("S256") {
-        return Err(AskFault::ChallengeMethod);
-    }
-    Ok((scopes, Challenge::parse(challenge).ok_or(AskFault::ChallengeMalformed)?))
+    let login_needed = freshness.needs_login(session.login.as_ref(), now);
+    let ask = NewAsk { application, question, session: &session, login_needed };
+    let id = site.store.keep_ask(ask, now).await?;
+    let next = if session.login.is_none() || login_needed { visit::LOGIN } else { visit::CONSENT };
+    let welcome = visit::redirect(next, Some(&id));
+    Ok(match cookie {
+        Some(cookie) => cookie::set(welcome, &cookie, site),
+        None => welcome,
+    })
 }
 
-fn welcome(site: &Site, headers: &HeaderMap, mut ask: Ask) -> Response {
-    let now = site.clock.now();
-    let (cookie, session) = cookie::session(&site.store, headers, now).unwrap_or_else(|| site.store.open_session(now));
-    ask.browser = session.browser;
-    let id = site.store.keep_ask(ask);
-    let next = if session.customer.is_some() { "/consent" } else { "/login" };
-    cookie::set(Redirect::to(&format!("{next}?{}", form::join(&[("ask", &id)]))).into_response(), &cookie)
+/// Why a request whose sender is known leads nowhere.
+enum RequestFault {
+    Ask(AskFault),
+    Store(StoreFault),
+}
+
+impl From<AskFault> for RequestFault {
+    fn from(fault: AskFault) -> Self {
+        Self::Ask(fault)
+    }
+}
+
+impl From<StoreFault> for RequestFault {
+    fn from(fault: StoreFault) -> Self {
+        Self::Store(fault)
+    }
 }
 
 /// Faults that the customer sees, because there is nobody trustworthy to tell.
@@ -140,63 +136,3 @@ impl PageFault {
         }
     }
 }
-
-/// Faults that the application learns of (RFC 6749 §4.1.2.1).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AskFault {
-    Repeated,
-    RequestObject,
-    NotPushed,
-    KeyMalformed,
-    ResponseTypeMissing,
-    ResponseType,
-    ResponseMode,
-    StateTooLong,
-    ScopeUnknown,
-    ScopeNotRegistered,
-    ChallengeMissing,
-    ChallengeMethod,
-    ChallengeMalformed,
-}
-
-impl AskFault {
-    pub(super) fn code(self) -> &'static str {
-        match self {
-            Self::Repeated
-            | Self::NotPushed
-            | Self::KeyMalformed
-            | Self::ResponseTypeMissing
-            | Self::ResponseMode
-            | Self::StateTooLong
-            | Self::ChallengeMissing
-            | Self::ChallengeMethod
-            | Self::ChallengeMalformed => "invalid_request",
-            Self::RequestObject => "request_not_supported",
-            Self::ResponseType => "unsupported_response_type",
-            Self::ScopeUnknown | Self::ScopeNotRegistered => "invalid_scope",
-        }
-    }
-
-    pub(super) fn text(self) -> &'static str {
-        match self {
-            Self::Repeated => "A parameter is repeated",
-            Self::RequestObject => "Request objects are not supported: send plain parameters",
-            Self::NotPushed => "The application must push its requests: send them to /par first (RFC 9126)",
-            Self::KeyMalformed => "dpop_jkt is not the SHA-256 thumbprint of a key (RFC 9449)",
-            Self::ResponseTypeMissing => "response_type is missing: it must be code",
-            Self::ResponseType => "Only response_type=code is supported",
-            Self::ResponseMode => "Only response_mode=query is supported",
-            Self::StateTooLong => "state is longer than 512 characters",
-            Self::ScopeUnknown => "scope names something other than accounts and payments",
-            Self::ScopeNotRegistered => "scope goes beyond the APIs that the application was registered for",
-            Self::ChallengeMissing => "code_challenge is missing: PKCE is required (RFC 7636)",
-            Self::ChallengeMethod => "code_challenge_method must be S256",
-            Self::ChallengeMalformed => "code_challenge is not the base64url of a SHA-256",
-        }
-    }
-}
-
-/// How long a customer may think.
-const ASK_SECONDS: i64 = 10 * 60;
-/// Applications put an identifier there, not a document.
-const STATE_BYTES_MAX: usize = 512;

@@ -1,167 +1,213 @@
-//! `/consent`: the customer sees what the application asks for, and allows or refuses it.
+//! `/consent`: the customer sees what the application asks for, and allows all of it, some of it or nothing.
 
 use super::back::Back;
-use super::login::{LoginFault, Visit};
-use crate::clock::UnixSeconds;
+use super::decision::{self, Choice, Outcome};
+use super::matter::{Matter, Offer};
+use super::visit::{self, DENIED, Guest, VisitFault};
+use super::words;
 use crate::sandbox::Site;
-use crate::sandbox::bank::{self, AccountLine};
-use crate::sandbox::customer::Customer;
+use crate::sandbox::bank::AccountLine;
 use crate::sandbox::page;
 use crate::sandbox::scopes::{Api, Scopes};
-use crate::sandbox::secret;
-use crate::sandbox::store::{Acr, Ask, Authorization, NewCode, StoreFault};
+use crate::sandbox::store::{Answer, Ask, Login};
 use askama::Template;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
+use axum::response::Response;
 use http::{HeaderMap, StatusCode};
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "consent.html", config = "src/sandbox/askama.toml")]
 struct ConsentPage<'a> {
+    ask: &'a str,
+    form_token: &'a str,
     application: &'a str,
     description: &'a str,
     customer: &'a str,
-    accounts: Vec<AccountLine>,
-    reads: bool,
-    pays: bool,
     returns_to: &'a str,
-    ask: &'a str,
-    form_token: &'a str,
+    offer: &'a Offer,
+    can_allow: bool,
+    /// Can be allowed one by one, if there are several.
+    scopes: Vec<ScopeChoice>,
+    chosen: &'a Chosen,
+    faults: &'a ChoiceFaults,
+}
+
+/// One of several scopes, as the page lists it.
+struct ScopeChoice {
+    name: &'static str,
+    words: &'static str,
+    is_chosen: bool,
+    is_possible: bool,
+}
+
+/// What is ticked when the page is shown.
+#[derive(Debug, Default)]
+struct Chosen {
+    scopes: Vec<String>,
+    accounts: Vec<String>,
+    payer: String,
+}
+
+/// What has to be chosen before it can be allowed, beside where it is chosen.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+struct ChoiceFaults {
+    scopes: Option<&'static str>,
+    accounts: Option<&'static str>,
+    payer: Option<&'static str>,
+}
+
+impl ChoiceFaults {
+    /// The first in the order of the page, and where it stands.
+    fn first(&self) -> Option<(&'static str, &'static str)> {
+        let places = [("scope-fault", self.scopes), ("account-fault", self.accounts), ("payer-fault", self.payer)];
+        places.into_iter().find_map(|(id, fault)| Some((id, fault?)))
+    }
 }
 
 /// Shows what is asked. Never skipped, also for a customer who allowed the same before (RFC 8252 §8.6).
 pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
-    match Visit::of(&site, query.as_bytes(), &headers) {
-        Ok(visit) => match visit.session.customer {
-            Some(customer) => match bank::accounts_of(&site.store, customer.subject, site.clock.now()).await {
-                Ok(accounts) => show(&visit, customer, accounts),
-                Err(fault) => fault.into_response(),
-            },
-            None => visit.go("/login", &visit.cookie),
-        },
-        Err(fault) => fault.answer(None),
-    }
+    let shown = async {
+        let guest = Guest::of(&site, query.as_bytes(), &headers).await?;
+        let ask = guest.ask(&site).await?;
+        match guest.login_for(&ask) {
+            Ok(login) => {
+                let offer = offer(&site, &guest, &ask, login).await?;
+                let chosen = Chosen::at_first(&ask, &offer);
+                Ok(show(&guest, &ask, &offer, &chosen, &ChoiceFaults::default()))
+            }
+            Err(step) => Ok(visit::redirect(step, Some(&ask.id))),
+        }
+    };
+    shown.await.unwrap_or_else(VisitFault::answer)
 }
 
 /// Takes the customer's answer.
 pub(super) async fn post(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
-    let visit = match Visit::of_form(&site, &body, &headers) {
-        Ok(visit) => visit,
-        Err(fault) => return fault.answer(None),
-    };
-    match decide(&site, &visit).await {
-        Ok(response) => response,
-        Err(fault) => fault.answer(&visit, &site.issuer),
-    }
-}
-
-async fn decide(site: &Site, visit: &Visit) -> Result<Response, ConsentFault> {
-    let customer = visit.session.customer.ok_or(ConsentFault::LoggedOut)?;
-    let allows = match visit.value("decision") {
-        "allow" => true,
-        "refuse" => false,
-        _ => return Err(ConsentFault::Undecided),
-    };
-    let now = site.clock.now();
-    // Taken here, so that one question has one answer however often the form is sent.
-    let ask = site.store.take_ask(&visit.ask_id, &visit.session, now).ok_or(ConsentFault::Answered)?;
-    if !allows {
-        return Err(ConsentFault::Refused);
-    }
-    let lifetime = i64::try_from(site.lifetimes.code.as_secs()).unwrap_or(0);
-    let new = code_for(ask, customer, now, lifetime);
-    // What the bank shows for it: every account, since none can be chosen yet.
-    let lines = bank::accounts_of(&site.store, customer.subject, now).await?;
-    let accounts: Vec<_> = lines.iter().map(|line| line.id.to_owned()).collect();
-    let whose = (customer.subject, accounts.as_slice());
-    let (client_id, id) = (&new.authorization.client_id, &new.authorization.id);
-    let mut transaction = site.store.begin().await?;
-    transaction.create_implied_account_consent(client_id, id, whose, now).await?;
-    let code = transaction.issue_code(&new).await?;
-    transaction.commit().await?;
-    Ok(Back::of(&visit.ask, &site.issuer).with_code(&code))
-}
-
-fn code_for(ask: Ask, customer: &'static Customer, now: UnixSeconds, lifetime: i64) -> NewCode {
-    let authorization = Authorization {
-        id: secret::name("authz_"),
-        client_id: ask.application.client_id.clone(),
-        subject: customer.subject.to_owned(),
-        scopes: ask.scopes,
-        acr: Acr::Password,
-        authenticated: now,
-        created: now,
-        revoked: None,
-        details: None,
-    };
-    let expires = UnixSeconds(now.0 + lifetime);
-    NewCode { authorization, redirect_uri: ask.redirect_uri, challenge: ask.challenge, dpop_jkt: ask.dpop_jkt, expires }
-}
-
-fn show(visit: &Visit, customer: &Customer, accounts: Vec<AccountLine>) -> Response {
-    let Ask { application, scopes, redirect_uri, .. } = &visit.ask;
-    let origin = origin_of(visit);
-    let page = ConsentPage {
-        application: &application.name,
-        description: &application.description,
-        customer: customer.name,
-        accounts,
-        reads: asks(scopes, Api::AccountInformation),
-        pays: asks(scopes, Api::PaymentInitiation),
-        returns_to: host_of(redirect_uri),
-        ask: &visit.ask_id,
-        form_token: &visit.session.form_token,
-    };
-    page::allow_form_to(page::show(StatusCode::OK, &page), &origin)
-}
-
-fn asks(scopes: &Scopes, api: Api) -> bool {
-    scopes.contains(api)
-}
-
-/// The origin of the redirect URI that was asked for, whose port may differ from the registered one.
-fn origin_of(visit: &Visit) -> String {
-    let asked = crate::sandbox::redirect_uri::RedirectUri::parse(&visit.ask.redirect_uri);
-    asked.map_or_else(|_| String::new(), |uri| uri.origin().to_owned())
-}
-
-fn host_of(redirect_uri: &str) -> &str {
-    let rest = redirect_uri.split_once("//").map_or(redirect_uri, |(_, rest)| rest);
-    rest.split(['/', '?']).next().unwrap_or(rest)
-}
-
-/// Why there is no code.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum ConsentFault {
-    /// Nobody is logged in.
-    LoggedOut,
-    /// Neither button was pressed.
-    Undecided,
-    /// Answered before, or too old.
-    Answered,
-    /// The customer said no.
-    Refused,
-    /// Ours: the store did not answer.
-    Store(StoreFault),
-}
-
-impl From<StoreFault> for ConsentFault {
-    fn from(fault: StoreFault) -> Self {
-        Self::Store(fault)
-    }
-}
-
-impl ConsentFault {
-    fn answer(self, visit: &Visit, issuer: &str) -> Response {
-        match self {
-            Self::LoggedOut => visit.go("/login", &visit.cookie),
-            Self::Undecided => Redirect::to(&format!("/consent?ask={}", visit.ask_id)).into_response(),
-            Self::Answered => LoginFault::Gone.answer(None),
-            Self::Store(fault) => fault.into_response(),
-            Self::Refused => Back::of(&visit.ask, issuer).with_error("access_denied", "The customer refused"),
+    let taken = async {
+        let guest = Guest::of_form(&site, &body, &headers).await?;
+        let ask = guest.ask(&site).await?;
+        match (guest.login_for(&ask), guest.value("decision")) {
+            (Ok(login), "allow") => allow(&site, &guest, &ask, login).await,
+            (Ok(_), "refuse") => refuse(&site, &guest, &ask).await,
+            (Ok(_), _) => Ok(visit::redirect(visit::CONSENT, Some(&ask.id))),
+            (Err(step), _) => Ok(visit::redirect(step, Some(&ask.id))),
         }
+    };
+    taken.await.unwrap_or_else(VisitFault::answer)
+}
+
+async fn allow(site: &Site, guest: &Guest, ask: &Ask, login: Login) -> Result<Response, VisitFault> {
+    let offer = offer(site, guest, ask, login).await?;
+    let chosen = Chosen::read(guest, ask);
+    let choice = match chosen.check(ask, &offer) {
+        Ok(choice) => choice,
+        Err(faults) => return Ok(show(guest, ask, &offer, &chosen, &faults)),
+    };
+    match decision::allow(site, ask, login, &choice).await? {
+        Outcome::Code(code) => Ok(Back::of(&ask.question, &site.issuer).with_code(&code)),
+        Outcome::AnsweredBefore => Err(guest.ended(site, ask).await),
+    }
+}
+
+async fn refuse(site: &Site, guest: &Guest, ask: &Ask) -> Result<Response, VisitFault> {
+    if decision::close(site, ask, Answer::Refused).await? {
+        Ok(Back::of(&ask.question, &site.issuer).with_error(DENIED, "The customer refused"))
+    } else {
+        Err(guest.ended(site, ask).await)
+    }
+}
+
+async fn offer(site: &Site, guest: &Guest, ask: &Ask, login: Login) -> Result<Offer, VisitFault> {
+    let matter = Matter::of(site, guest, ask).await?;
+    Ok(Offer::to(site, matter, login.customer.subject).await?)
+}
+
+fn show(guest: &Guest, ask: &Ask, offer: &Offer, chosen: &Chosen, faults: &ChoiceFaults) -> Response {
+    let redirect_uri = &ask.question.redirect_uri;
+    let page = ConsentPage {
+        ask: &ask.id,
+        form_token: &guest.session.form_token,
+        application: &ask.application.name,
+        description: &ask.application.description,
+        customer: guest.session.login.map_or("", |login| login.customer.name),
+        returns_to: visit::host_of(redirect_uri),
+        offer,
+        can_allow: ask.question.scopes.iter().any(|api| offer.can_allow(api)),
+        scopes: scope_choices(&ask.question.scopes, offer, chosen),
+        chosen,
+        faults,
+    };
+    let is_fine = *faults == ChoiceFaults::default();
+    let status = if is_fine { StatusCode::OK } else { StatusCode::UNPROCESSABLE_ENTITY };
+    page::allow_form_to(page::show(status, &page), &visit::origin_of(redirect_uri))
+}
+
+/// None if there is one only: whoever does not want it refuses.
+fn scope_choices(scopes: &Scopes, offer: &Offer, chosen: &Chosen) -> Vec<ScopeChoice> {
+    if scopes.iter().nth(1).is_none() {
+        return Vec::new();
+    }
+    let choice = |api: Api| ScopeChoice {
+        name: api.scope(),
+        words: match api {
+            Api::AccountInformation => "See my accounts",
+            Api::PaymentInitiation => "Make this payment",
+            Api::FundsConfirmation => "Ask whether I have enough money",
+        },
+        is_chosen: chosen.scopes.iter().any(|scope| scope == api.scope()),
+        is_possible: offer.can_allow(api),
+    };
+    scopes.iter().map(choice).collect()
+}
+
+impl Chosen {
+    fn has_account(&self, id: &str) -> bool {
+        self.accounts.iter().any(|chosen| chosen == id)
+    }
+
+    /// Every scope, and an account only where there is no choice.
+    fn at_first(ask: &Ask, offer: &Offer) -> Self {
+        let only = |accounts: &[AccountLine]| match accounts {
+            [only] => only.id.to_owned(),
+            _ => String::new(),
+        };
+        let scopes = ask.question.scopes.iter().filter(|api| offer.can_allow(*api));
+        Self {
+            scopes: scopes.map(|api| api.scope().to_owned()).collect(),
+            accounts: vec![only(&offer.accounts)],
+            payer: only(&offer.payers),
+        }
+    }
+
+    fn read(guest: &Guest, ask: &Ask) -> Self {
+        let own = |name| guest.values(name).map(str::to_owned).collect();
+        let one = ask.question.scopes.iter().nth(1).is_none();
+        let scopes = if one { vec![ask.question.scopes.to_string()] } else { own("scope") };
+        Self { scopes, accounts: own("account"), payer: guest.value("payer").to_owned() }
+    }
+
+    /// Whether it can be allowed: everything must be among what was asked for and is the customer's own.
+    fn check(&self, ask: &Ask, offer: &Offer) -> Result<Choice, ChoiceFaults> {
+        let is_chosen = |api: &Api| self.scopes.iter().any(|scope| scope == api.scope());
+        let scopes: Scopes = ask.question.scopes.iter().filter(is_chosen).filter(|api| offer.can_allow(*api)).collect();
+        let ids = |lines: &[AccountLine], is_chosen: &dyn Fn(&str) -> bool| -> Vec<String> {
+            lines.iter().filter(|line| is_chosen(line.id)).map(|line| line.id.to_owned()).collect()
+        };
+        let choice = Choice {
+            accounts: ids(&offer.accounts, &|id| self.has_account(id)),
+            payer: ids(&offer.payers, &|id| self.payer == id),
+            funds: offer.funds.iter().map(|account| account.id.to_owned()).collect(),
+            scopes,
+        };
+        let lacks = |api, accounts: &[String]| choice.scopes.contains(api) && accounts.is_empty();
+        let faults = ChoiceFaults {
+            scopes: choice.scopes.is_empty().then_some("Tick what you allow, or refuse all of it."),
+            accounts: lacks(Api::AccountInformation, &choice.accounts).then_some("Tick at least one account."),
+            payer: lacks(Api::PaymentInitiation, &choice.payer).then_some("Choose the account that pays."),
+        };
+        if faults == ChoiceFaults::default() { Ok(choice) } else { Err(faults) }
     }
 }

@@ -1,36 +1,44 @@
 //! The browser's session cookie.
 
-use crate::clock::UnixSeconds;
-use crate::sandbox::store::{Session, Store};
+use crate::sandbox::Site;
+use crate::sandbox::store::{Session, StoreFault};
 use axum::response::Response;
 use http::{HeaderMap, HeaderValue, header};
 
-/// The session that the browser's cookie names, with the cookie.
-pub(super) fn session(store: &Store, headers: &HeaderMap, now: UnixSeconds) -> Option<(String, Session)> {
-    let cookie = read(headers)?;
-    let session = store.session(cookie, now)?;
-    Some((cookie.to_owned(), session))
+/// The session that the browser's cookie names.
+pub(super) async fn session(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, StoreFault> {
+    match read(headers, name(site)) {
+        Some(cookie) => site.store.session(cookie, site.clock.now()).await,
+        None => Ok(None),
+    }
 }
 
 /// Hands the browser its cookie.
 ///
-/// No `Secure`, and so no `__Host-` name: the sandbox speaks plain http on loopback, where some browsers would not
-/// send such a cookie back. Behind TLS both belong here.
-pub(super) fn set(mut response: Response, cookie: &str) -> Response {
-    let value = format!("{NAME}={cookie}; Path=/; HttpOnly; SameSite=Lax");
+/// Over plain http on loopback it is not `Secure`: some browsers would not send such a cookie back.
+pub(super) fn set(mut response: Response, cookie: &str, site: &Site) -> Response {
+    let secure = if is_secure(site) { "; Secure" } else { "" };
+    let value = format!("{}={cookie}; Path=/; HttpOnly; SameSite=Lax{secure}", name(site));
     let value = HeaderValue::try_from(value).expect("a cookie is base64url");
     response.headers_mut().append(header::SET_COOKIE, value);
     response
 }
 
-fn read(headers: &HeaderMap) -> Option<&str> {
+/// Browsers share cookies between the ports of one host: the name must not collide with another program's. `__Host-`
+/// keeps a neighbouring host from planting one (RFC 6265bis §4.1.3.2).
+fn name(site: &Site) -> &'static str {
+    if is_secure(site) { "__Host-scopegate_customer" } else { "scopegate_customer" }
+}
+
+fn is_secure(site: &Site) -> bool {
+    site.issuer.starts_with("https://")
+}
+
+fn read<'a>(headers: &'a HeaderMap, name: &str) -> Option<&'a str> {
     let mut pairs = headers
         .get_all(header::COOKIE)
         .iter()
         .filter_map(|value| value.to_str().ok())
         .flat_map(|value| value.split(';'));
-    pairs.find_map(|pair| pair.trim().strip_prefix(NAME)?.strip_prefix('='))
+    pairs.find_map(|pair| pair.trim().strip_prefix(name)?.strip_prefix('='))
 }
-
-/// Browsers share cookies between the ports of one host: the name must not collide with another program's.
-const NAME: &str = "scopegate_sandbox";

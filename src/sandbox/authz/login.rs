@@ -1,39 +1,50 @@
 //! `/login` and `/logout`: the customer proves who they are to the bank, and to nobody else.
 
 use super::cookie;
+use super::visit::{self, Guest, VisitFault};
 use crate::net::serve::PeerAddress;
 use crate::sandbox::Site;
 use crate::sandbox::attempts::Wait;
-use crate::sandbox::customer;
-use crate::sandbox::form::{self, Params};
+use crate::sandbox::customer::{self, Customer};
+use crate::sandbox::form::Params;
 use crate::sandbox::page;
-use crate::sandbox::secret;
-use crate::sandbox::store::{Ask, Session};
+use crate::sandbox::store::Ask;
 use askama::Template;
 use axum::Extension;
 use axum::body::Bytes;
 use axum::extract::{RawQuery, State};
-use axum::response::{IntoResponse, Redirect, Response};
-use http::{HeaderMap, StatusCode};
+use axum::response::Response;
+use http::{HeaderMap, HeaderValue, StatusCode, header};
 use std::sync::Arc;
 
 #[derive(Template)]
 #[template(path = "login.html", config = "src/sandbox/askama.toml")]
 struct LoginPage<'a> {
-    application: &'a str,
+    application: Option<&'a str>,
     ask: &'a str,
     form_token: &'a str,
     user: &'a str,
+    /// Only a demo customer's, who is chosen by a link.
+    password: &'a str,
     fault: Option<String>,
-    demo: &'static customer::Customer,
+    customers: &'static [Customer],
 }
 
-/// Shows the form.
+/// Shows the form, unless there is nothing to prove any more.
 pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery, headers: HeaderMap) -> Response {
     let query = query.unwrap_or_default();
-    match Visit::of(&site, query.as_bytes(), &headers) {
-        Ok(visit) => visit.page(StatusCode::OK, None),
-        Err(fault) => fault.answer(None),
+    let guest = match Guest::of(&site, query.as_bytes(), &headers).await {
+        Ok(guest) => guest,
+        Err(VisitFault::Unknown) if !query.contains("ask=") => return first_visit(&site).await,
+        Err(fault) => return fault.answer(),
+    };
+    match asked(&site, &guest).await {
+        Ok(None) if guest.session.login.is_some() => visit::redirect(visit::MY_ACCESS, None),
+        Ok(Some(ask)) if guest.session.login.is_some() && !ask.login_needed => {
+            visit::redirect(visit::CONSENT, Some(&ask.id))
+        }
+        Ok(ask) => show(&guest, ask.as_ref(), StatusCode::OK, None),
+        Err(fault) => fault.answer(),
     }
 }
 
@@ -44,126 +55,118 @@ pub(super) async fn post(
     headers: HeaderMap,
     body: Bytes,
 ) -> Response {
-    let visit = match Visit::of_form(&site, &body, &headers) {
-        Ok(visit) => visit,
-        Err(fault) => return fault.answer(None),
+    let guest = match Guest::of_form(&site, &body, &headers).await {
+        Ok(guest) => guest,
+        // Whoever pressed the button twice brings a cookie that the first time ended; the new one is on its way.
+        Err(VisitFault::Unknown) => return again(&body),
+        Err(fault) => return fault.answer(),
     };
-    let (user, password) = (visit.value("user"), visit.value("password"));
-    let now = site.clock.now();
-    if let Err(wait) = site.attempts.spend(user, peer, now) {
-        return LoginFault::TooMany(wait).answer(Some(&visit));
-    }
-    let Some(customer) = customer::with_password(user, password) else {
-        return LoginFault::WrongPassword.answer(Some(&visit));
+    let ask = match asked(&site, &guest).await {
+        Ok(ask) => ask,
+        Err(fault) => return fault.answer(),
     };
-    site.attempts.forgive(user, peer);
-    match site.store.renew_session(&visit.cookie, Some(customer), now) {
-        Some(cookie) => visit.go("/consent", &cookie),
-        None => LoginFault::Gone.answer(None),
+    let (user, password) = (guest.value("user"), guest.value("password"));
+    let entered = match site.attempts.spend(user, peer, site.clock.now()) {
+        Ok(()) => customer::with_password(user, password).ok_or(LoginFault::WrongPassword),
+        Err(wait) => Err(LoginFault::TooMany(wait)),
+    };
+    match entered {
+        Ok(customer) => {
+            site.attempts.forgive(user, peer);
+            enter(&site, &guest, ask.as_ref(), customer).await.unwrap_or_else(VisitFault::answer)
+        }
+        Err(fault) => fault.answer(&guest, ask.as_ref()),
     }
 }
 
 /// Ends the session; what was asked stays, for whoever logs in next at this browser.
 pub(super) async fn leave(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
-    let left = Visit::of_form(&site, &body, &headers).and_then(|visit| {
-        let cookie = site.store.renew_session(&visit.cookie, None, site.clock.now()).ok_or(LoginFault::Gone)?;
-        Ok(visit.go("/login", &cookie))
-    });
-    left.unwrap_or_else(|fault| fault.answer(None))
-}
-
-/// A browser that came with an application's question.
-pub(super) struct Visit {
-    pub(super) cookie: String,
-    pub(super) session: Session,
-    pub(super) ask_id: String,
-    pub(super) ask: Ask,
-    params: Params,
-}
-
-impl Visit {
-    /// Finds session and question by cookie and `ask`.
-    pub(super) fn of(site: &Site, params: &[u8], headers: &HeaderMap) -> Result<Self, LoginFault> {
-        let now = site.clock.now();
-        let params = Params::parse(params).map_err(|_| LoginFault::NotAForm)?;
-        let (cookie, session) = cookie::session(&site.store, headers, now).ok_or(LoginFault::Gone)?;
-        let ask_id = params.get("ask").unwrap_or_default().to_owned();
-        let ask = site.store.ask(&ask_id, &session, now).ok_or(LoginFault::Gone)?;
-        Ok(Self { cookie, session, ask_id, ask, params })
-    }
-
-    /// As `of`, for a form, which must carry the session's token: another site cannot send it for the customer.
-    pub(super) fn of_form(site: &Site, body: &[u8], headers: &HeaderMap) -> Result<Self, LoginFault> {
-        let visit = Self::of(site, body, headers)?;
-        let token = visit.value("form_token");
-        if secret::equal(token.as_bytes(), visit.session.form_token.as_bytes()) {
-            Ok(visit)
-        } else {
-            Err(LoginFault::Forged)
+    let guest = match Guest::of_form(&site, &body, &headers).await {
+        Ok(guest) => guest,
+        Err(fault) => return fault.answer(),
+    };
+    match site.store.renew_session(&guest.session, None, site.clock.now()).await {
+        Ok(Some(cookie)) => {
+            let ask_id = Some(guest.value("ask")).filter(|id| !id.is_empty());
+            cookie::set(visit::redirect(visit::LOGIN, ask_id), &cookie, &site)
         }
-    }
-
-    /// A field of the form; empty if it is not there.
-    pub(super) fn value(&self, name: &str) -> &str {
-        self.params.get(name).unwrap_or_default()
-    }
-
-    /// On to the next page.
-    pub(super) fn go(&self, path: &str, cookie: &str) -> Response {
-        let next = format!("{path}?{}", form::join(&[("ask", &self.ask_id)]));
-        cookie::set(Redirect::to(&next).into_response(), cookie)
-    }
-
-    fn page(&self, status: StatusCode, fault: Option<String>) -> Response {
-        let page = LoginPage {
-            application: &self.ask.application.name,
-            ask: &self.ask_id,
-            form_token: &self.session.form_token,
-            user: self.value("user"),
-            fault,
-            demo: &customer::DEMO,
-        };
-        page::show(status, &page)
+        Ok(None) => VisitFault::Unknown.answer(),
+        Err(fault) => VisitFault::Store(fault).answer(),
     }
 }
 
-/// Why nobody is logged in.
+/// The question, if the customer came with one.
+async fn asked(site: &Site, guest: &Guest) -> Result<Option<Ask>, VisitFault> {
+    if guest.value("ask").is_empty() { Ok(None) } else { guest.ask(site).await.map(Some) }
+}
+
+/// The page, for whoever it knows.
+fn again(body: &[u8]) -> Response {
+    let params = Params::parse(body).unwrap_or_default();
+    visit::redirect(visit::LOGIN, params.get("ask"))
+}
+
+/// A customer who comes by themselves, to see what they allowed.
+async fn first_visit(site: &Site) -> Response {
+    match site.store.open_session(site.clock.now()).await {
+        Ok((cookie, _)) => cookie::set(visit::redirect(visit::LOGIN, None), &cookie, site),
+        Err(fault) => VisitFault::Store(fault).answer(),
+    }
+}
+
+async fn enter(
+    site: &Site,
+    guest: &Guest,
+    ask: Option<&Ask>,
+    customer: &'static Customer,
+) -> Result<Response, VisitFault> {
+    let cookie = site.store.renew_session(&guest.session, Some(customer), site.clock.now()).await?;
+    let cookie = cookie.ok_or(VisitFault::Unknown)?;
+    let next = match ask {
+        Some(ask) => {
+            site.store.note_login(ask).await?;
+            visit::redirect(visit::CONSENT, Some(&ask.id))
+        }
+        None => visit::redirect(visit::MY_ACCESS, None),
+    };
+    Ok(cookie::set(next, &cookie, site))
+}
+
+fn show(guest: &Guest, ask: Option<&Ask>, status: StatusCode, fault: Option<String>) -> Response {
+    let chosen = customer::ALL.iter().find(|customer| customer.user == guest.value("as"));
+    let page = LoginPage {
+        application: ask.map(|ask| ask.application.name.as_str()),
+        ask: ask.map_or("", |ask| ask.id.as_str()),
+        form_token: &guest.session.form_token,
+        user: chosen.map_or_else(|| guest.value("user"), |customer| customer.user),
+        password: chosen.map_or("", |customer| customer.password),
+        fault,
+        customers: &customer::ALL,
+    };
+    page::show(status, &page)
+}
+
+/// Why nobody is logged in. Which of name and password was wrong is not told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum LoginFault {
-    NotAForm,
-    Gone,
-    Forged,
+enum LoginFault {
     WrongPassword,
     TooMany(Wait),
 }
 
 impl LoginFault {
-    /// The page that says so: the form again where trying again helps.
-    pub(super) fn answer(self, visit: Option<&Visit>) -> Response {
-        match (visit, self) {
-            (Some(visit), Self::WrongPassword | Self::TooMany(_)) => visit.page(self.status(), Some(self.text())),
-            (_, fault) => page::fault(fault.status(), "This did not work", &fault.text()),
-        }
-    }
-
-    fn status(self) -> StatusCode {
+    /// The form again, with what went wrong.
+    fn answer(self, guest: &Guest, ask: Option<&Ask>) -> Response {
         match self {
-            Self::NotAForm | Self::Gone => StatusCode::BAD_REQUEST,
-            Self::Forged => StatusCode::FORBIDDEN,
-            Self::WrongPassword => StatusCode::UNPROCESSABLE_ENTITY,
-            Self::TooMany(_) => StatusCode::TOO_MANY_REQUESTS,
-        }
-    }
-
-    fn text(self) -> String {
-        match self {
-            Self::NotAForm => "The form could not be read.".to_owned(),
-            Self::Gone => {
-                "This page is too old or was answered before. Go back to the application and start again.".into()
+            Self::WrongPassword => {
+                let text = "User name and password do not belong together. The demo ones stand below.";
+                show(guest, ask, StatusCode::UNPROCESSABLE_ENTITY, Some(text.to_owned()))
             }
-            Self::Forged => "The form did not come from this page. Go back to the application and start again.".into(),
-            Self::WrongPassword => "User name and password do not belong together. The demo ones stand below.".into(),
-            Self::TooMany(Wait(seconds)) => format!("Too many tries. Wait {seconds} seconds, then try again."),
+            Self::TooMany(Wait(seconds)) => {
+                let text = format!("Too many tries. Wait {seconds} seconds, then try again.");
+                let mut response = show(guest, ask, StatusCode::TOO_MANY_REQUESTS, Some(text));
+                response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+                response
+            }
         }
     }
 }

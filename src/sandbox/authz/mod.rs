@@ -9,21 +9,30 @@ mod code_grant;
 mod consent;
 mod cookie;
 mod cors;
+mod decision;
+mod details;
 mod gateway;
 mod introspect;
 mod keys;
 mod login;
+mod matter;
 mod metadata;
+mod my_access;
+mod one_time_code;
 mod pkce;
 mod proof;
 mod pushed;
+mod question;
 mod refresh_grant;
 mod revoke;
 mod token;
 mod token_fault;
 mod under_way;
 mod upkeep;
+mod visit;
+mod words;
 
+pub(super) use details::Details;
 pub(super) use gateway::{Told, revoke_at_gateway, revoke_authorization, tell_what_is_due};
 pub(super) use keys::Keys;
 pub(super) use pkce::Challenge;
@@ -45,7 +54,9 @@ pub(super) fn pages() -> Router<Arc<Site>> {
         .route("/authorize", get(authorize::get))
         .route("/login", get(login::get).post(login::post))
         .route("/logout", post(login::leave))
+        .route("/one-time-code", get(one_time_code::get).post(one_time_code::post))
         .route("/consent", get(consent::get).post(consent::post))
+        .route("/my/access", get(my_access::get).post(my_access::post))
 }
 
 /// What applications and the gateway call themselves.

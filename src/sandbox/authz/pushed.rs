@@ -4,7 +4,7 @@
 use super::call::Call;
 use super::proof::{self, ProofFault};
 use super::token_fault::TokenFault;
-use super::{authorize, client};
+use super::{client, question};
 use crate::clock::UnixSeconds;
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
@@ -34,7 +34,7 @@ pub(super) async fn post(State(site): State<Arc<Site>>, call: Call) -> Result<(S
     if !application.redirect_uris.iter().any(|registered| registered.matches(redirect_uri)) {
         return Err(TokenFault::RedirectUri);
     }
-    authorize::check(params, &application).map_err(TokenFault::Ask)?;
+    question::check(params, &application, redirect_uri.to_owned()).map_err(TokenFault::Ask)?;
     let key = proof::key(&site, &call, PATH).await?;
     let form = kept(params, &application.client_id, key.as_deref())?;
     let request = PushedRequest { client_id: application.client_id.clone(), form };

@@ -1,8 +1,8 @@
 //! Why an endpoint does not do what an application asks, in the words of RFC 6749 §5.2.
 
-use super::authorize::AskFault;
 use super::code_grant::CodeFault;
 use super::proof::ProofFault;
+use super::question::AskFault;
 use super::refresh_grant::RefreshFault;
 use crate::sandbox::store::StoreFault;
 use axum::Json;

@@ -45,7 +45,7 @@ impl Scheme {
     }
 
     /// In groups, for people.
-    pub(super) fn text(self, number: &str) -> String {
+    pub(in crate::sandbox) fn text(self, number: &str) -> String {
         let groups: &[usize] = match self {
             Self::Iban => &[4],
             Self::SortCode => &[2, 2, 2, 8],

@@ -80,6 +80,20 @@ impl Store {
         let row = self.database.row(sql("SELECT * FROM authorizations WHERE id = $1").bind(id)).await?;
         row.as_ref().map(Authorization::read).transpose()
     }
+
+    /// What a customer allowed and did not end, newest first.
+    pub(in crate::sandbox) async fn authorizations_of(
+        &self,
+        subject: &str,
+        now: UnixSeconds,
+    ) -> Result<Vec<Authorization>, StoreFault> {
+        let statement = sql("SELECT * FROM authorizations WHERE subject = $1 AND revoked IS NULL AND forgotten > $2 \
+             ORDER BY created DESC, id LIMIT $3")
+        .bind(subject)
+        .bind(now)
+        .bind(LISTED_MAX);
+        self.database.rows(statement).await?.iter().map(Authorization::read).collect()
+    }
 }
 
 impl Transaction {
@@ -139,3 +153,6 @@ impl Transaction {
         Ok(true)
     }
 }
+
+/// What one page shows.
+const LISTED_MAX: i64 = 100;

@@ -176,4 +176,4 @@ const WAITING_MAX: i64 = 10_000;
 /// One for each API, and room for what another version may do.
 const OF_AUTHORIZATION_MAX: i64 = 16;
 /// As long as the customer's yes lasts where no law says longer (RTS Article 10).
-const IMPLIED_SECONDS: i64 = 90 * 86_400;
+pub(in crate::sandbox) const IMPLIED_SECONDS: i64 = 90 * 86_400;

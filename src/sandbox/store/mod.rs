@@ -3,6 +3,7 @@
 
 mod access;
 mod applications;
+mod asks;
 mod authorizations;
 mod bounded;
 mod codes;
@@ -11,6 +12,7 @@ mod developers;
 mod keys;
 mod location;
 mod once;
+mod one_time_codes;
 pub(super) mod payments;
 mod pushed;
 mod refresh;
@@ -23,42 +25,35 @@ mod sweep;
 
 pub(super) use access::{AccessToken, Binding};
 pub(super) use applications::{Application, Authentication, Kind, Refresh, Sender, TokenFormat};
+pub(super) use asks::{Answer, Ask, NewAsk, Question};
 pub(super) use authorizations::{Acr, Authorization};
 pub(super) use bounded::Bounded;
 pub(super) use codes::NewCode;
 pub(super) use developers::{Developer, NewDeveloper, SignUp};
 pub(super) use keys::KeptKey;
 pub use location::Location;
+pub(super) use one_time_codes::{Resend, Typed};
 pub(super) use pushed::PushedRequest;
 pub(super) use refresh::RefreshToken;
 pub(super) use revocations::RevocationDue;
 pub(super) use secrets::ClientSecret;
-pub(super) use sessions::{Ask, Session};
+pub(super) use sessions::{Login, Session};
 pub(super) use sql::{StoreFault, Transaction};
 
-use super::secret::Digest;
 use crate::clock::UnixSeconds;
 use sql::Database;
 use std::io;
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
 /// The sandbox's memory.
 #[derive(Debug)]
 pub(super) struct Store {
     database: Database,
-    tables: Mutex<Tables>,
-}
-
-#[derive(Debug, Default)]
-struct Tables {
-    sessions: Bounded<Digest, Session>,
-    asks: Bounded<String, Ask>,
 }
 
 impl Store {
     /// Opens what is kept at `location`.
     pub(super) async fn open(location: &Location) -> io::Result<Self> {
-        Ok(Self { database: Database::open(location).await?, tables: Mutex::default() })
+        Ok(Self { database: Database::open(location).await? })
     }
 
     /// Begins changes that belong together.
@@ -69,11 +64,6 @@ impl Store {
     /// Lets what is under way finish.
     pub(super) async fn close(&self) {
         self.database.close().await;
-    }
-
-    fn tables(&self) -> MutexGuard<'_, Tables> {
-        // A panic elsewhere must not end the sandbox: each step leaves the tables whole.
-        self.tables.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 

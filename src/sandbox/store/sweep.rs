@@ -24,7 +24,7 @@ impl Store {
     }
 }
 
-const STEPS: [&str; 6] = [
+const STEPS: [&str; 8] = [
     "DELETE FROM access_tokens WHERE id IN \
      (SELECT id FROM access_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     "DELETE FROM shown_once WHERE digest IN \
@@ -35,6 +35,9 @@ const STEPS: [&str; 6] = [
      (SELECT digest FROM codes WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     "DELETE FROM refresh_tokens WHERE digest IN \
      (SELECT digest FROM refresh_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    "DELETE FROM asks WHERE id IN (SELECT id FROM asks WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
+    "DELETE FROM customer_sessions WHERE digest IN \
+     (SELECT digest FROM customer_sessions WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     "DELETE FROM authorizations WHERE id IN \
      (SELECT id FROM authorizations WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
 ];

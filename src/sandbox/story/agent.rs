@@ -7,7 +7,7 @@ use http::{Request, Response, header};
 use std::time::Duration;
 
 /// Somebody at a browser.
-#[derive(Debug)]
+#[derive(Clone, Debug)]
 pub(in crate::sandbox) struct Agent {
     fetcher: Fetcher,
     /// Name and value.

@@ -102,7 +102,8 @@ impl<'a> ThirdParty<'a> {
             Decision::Allow => "allow",
             Decision::Refuse => "refuse",
         };
-        let fields = [("ask", ask.as_str()), ("form_token", &form_token), ("decision", decision)];
+        let fields =
+            [("ask", ask.as_str()), ("form_token", &form_token), ("decision", decision), ("account", "acc-1001")];
         let back = browser.submit(&format!("{portal}/consent"), &fields).await?;
         let query = agent::location(&back).strip_prefix(REDIRECT_URI).and_then(|rest| rest.strip_prefix('?'));
         let query = query.filter(|_| back.status() == StatusCode::SEE_OTHER);

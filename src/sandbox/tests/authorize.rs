@@ -1,5 +1,6 @@
-//! The authorization endpoint, login and consent.
+//! The authorization endpoint: what an application may ask, and who hears of it when it may not.
 
+use super::consent::payment;
 use super::*;
 
 #[tokio::test]
@@ -42,6 +43,23 @@ async fn other_faults_go_back_with_error_state_and_issuer() {
         ("code_challenge_method", "", "invalid_request"),
         ("code_challenge_method", "plain", "invalid_request"),
         ("request", "eyJhbGciOiJub25lIn0.e30.", "request_not_supported"),
+        ("dpop_jkt", "short", "invalid_request"),
+        ("max_age", "-1", "invalid_request"),
+        ("max_age", "soon", "invalid_request"),
+        ("prompt", "none", "interaction_required"),
+        ("prompt", "none login", "interaction_required"),
+        ("prompt", "create", "invalid_request"),
+        ("acr_values", "urn:other:face", "unmet_authentication_requirements"),
+        ("consent_id", "xc-1", "invalid_request"),
+        ("consent_id", "aac-unknown", "invalid_authorization_details"),
+        ("authorization_details", "{}", "invalid_authorization_details"),
+        ("authorization_details", r#"[{"type":"face_scan","consent_id":"aac-1"}]"#, "invalid_authorization_details"),
+        (
+            "authorization_details",
+            r#"[{"type":"account_access","consent_id":"aac-unknown"}]"#,
+            "invalid_authorization_details",
+        ),
+        ("authorization_details", r#"[{"type":"payment","consent_id":"pc-1"}]"#, "invalid_scope"),
     ] {
         let answer = stage.browser().open(&stage.authorize(&app, &[(name, value)])).await.unwrap();
         let back = returned(&answer);
@@ -67,152 +85,65 @@ async fn the_endpoint_answers_no_script_and_no_post() {
 }
 
 #[tokio::test]
-async fn a_customer_who_refuses_sends_back_access_denied() {
+async fn payments_need_a_consent_of_the_applications_own_that_awaits_an_answer() {
     let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    let (mut browser, consent) = stage.at_consent(&app).await;
-    let fields = filled(&consent, &[("decision", "refuse")]);
-    let answer = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    let back = returned(&answer);
-    assert_eq!((back.get("error"), back.get("code")), (Some("access_denied"), None));
-    assert_eq!((back.get("state"), back.get("iss")), (Some("s t&ate"), Some(stage.portal.as_str())));
-    assert_eq!(answer.headers()["referrer-policy"], "no-referrer");
-    let again = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn a_question_is_answered_once_and_only_in_its_own_browser() {
-    let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    let (mut browser, consent) = stage.at_consent(&app).await;
-    let (mut other, others_consent) = stage.at_consent(&app).await;
-    let fields = filled(&consent, &[("decision", "allow")]);
-    let mut mixed = filled(&others_consent, &[("decision", "allow")]);
-    mixed[0] = fields[0].clone();
-    for stolen in [&fields, &mixed] {
-        let answer = other.submit(&stage.url("/consent"), &pairs(stolen)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
+    let app = stage.add("web", &["accounts", "payments", "fundsconfirmations"]).await;
+    let other = stage.add("web", &["payments"]).await;
+    let error = async |app: &App, changes: &[(&str, &str)]| {
+        let answer = stage.browser().open(&stage.authorize(app, changes)).await.unwrap();
+        let back = returned(&answer);
+        (back.get("error").unwrap_or_default().to_owned(), back.get("error_description").unwrap_or_default().to_owned())
+    };
+    for scope in ["payments", "fundsconfirmations", "accounts payments", ""] {
+        let (code, text) = error(&app, &[("scope", scope)]).await;
+        assert!(code == "invalid_request" && text.contains("consents first"), "{scope}: {code} {text}");
     }
-    let answer = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    assert!(returned(&answer).get("code").is_some());
-    let again = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    assert_eq!(again.status(), StatusCode::BAD_REQUEST);
+    let own = stage.payment_consent(&app, &payment("12.50", "EUR")).await;
+    let details = format!(r#"[{{"type":"payment","consent_id":"{own}"}}]"#);
+    let mistyped = format!(r#"[{{"type":"account_access","consent_id":"{own}"}}]"#);
+    let both = [("scope", "payments"), ("consent_id", own.as_str()), ("authorization_details", details.as_str())];
+    assert_eq!(error(&app, &both).await.0, "invalid_request");
+    let unlike = [("authorization_details", mistyped.as_str())];
+    assert_eq!(error(&app, &unlike).await.0, "invalid_authorization_details");
+    let stolen = [("scope", "payments"), ("authorization_details", details.as_str())];
+    assert_eq!(error(&other, &stolen).await.0, "invalid_authorization_details");
+    let outside = [("scope", "accounts"), ("consent_id", own.as_str())];
+    assert_eq!(error(&app, &outside).await.0, "invalid_scope");
+    for good in [("consent_id", own.as_str()), ("authorization_details", details.as_str())] {
+        let answer = stage.browser().open(&stage.authorize(&app, &[("scope", ""), good])).await.unwrap();
+        assert!(agent::location(&answer).starts_with("/login?"), "{good:?}");
+    }
+    stage.code_of(&stage.authorize(&app, &[("scope", "payments"), ("consent_id", &own)])).await;
+    assert_eq!(error(&app, &[("scope", "payments"), ("consent_id", &own)]).await.0, "invalid_authorization_details");
 }
 
+/// AS-32
 #[tokio::test]
-async fn forged_forms_are_refused() {
+async fn a_login_of_before_does_only_where_the_application_says_nothing_else() {
     let stage = Stage::start().await;
     let app = stage.add("web", &["accounts"]).await;
-    let (mut browser, consent) = stage.at_consent(&app).await;
-    let mut fields = filled(&consent, &[("decision", "allow")]);
-    let good = fields.clone();
-    for token in ["", "wrong"] {
-        fields[1].1 = token.to_owned();
-        for path in ["/consent", "/login", "/logout"] {
-            let answer = browser.submit(&stage.url(path), &pairs(&fields)).await.unwrap();
-            assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
+    let (mut browser, _) = stage.at_consent(&app).await;
+    stage.clock.advance(Duration::from_mins(1));
+    for (change, next) in [
+        (("state", "x"), "/consent?"),
+        (("max_age", "60"), "/consent?"),
+        (("max_age", "59"), "/login?"),
+        (("max_age", "0"), "/login?"),
+        (("prompt", "login"), "/login?"),
+        (("prompt", "consent login"), "/login?"),
+        (("prompt", "consent"), "/consent?"),
+        (("acr_values", "urn:scopegate:acr:password"), "/consent?"),
+    ] {
+        let answer = browser.open(&stage.authorize(&app, &[change])).await.unwrap();
+        assert!(agent::location(&answer).starts_with(next), "{change:?} {}", agent::location(&answer));
+        if next == "/login?" {
+            // Nor does going on by hand.
+            let consent = stage.url(&agent::location(&answer).replace("/login", "/consent"));
+            assert!(agent::location(&browser.open(&consent).await.unwrap()).starts_with("/login?"), "{change:?}");
         }
     }
-    for path in ["/consent", "/login", "/logout", "/applications"] {
-        let request =
-            Request::post(stage.url(path)).header("content-type", FORM).header("origin", "https://evil.example");
-        let answer = stage.send(request, &form::join(&pairs(&good))).await;
-        assert_eq!(answer.status(), StatusCode::FORBIDDEN, "{path}");
-    }
-}
-
-#[tokio::test]
-async fn consent_needs_a_login_and_an_answer() {
-    let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    let mut browser = stage.browser();
-    let answer = browser.open(&stage.authorize(&app, &[])).await.unwrap();
-    let login = browser.open(&stage.url(agent::location(&answer))).await.unwrap();
-    let fields = filled(&login, &[("decision", "allow")]);
-    let answer = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    assert!(agent::location(&answer).starts_with("/login?"));
-    let answer = browser.open(&stage.url(&agent::location(&answer).replace("/login", "/consent"))).await.unwrap();
-    assert!(agent::location(&answer).starts_with("/login?"));
-
-    let (mut browser, consent) = stage.at_consent(&app).await;
-    let fields = filled(&consent, &[("decision", "perhaps")]);
-    let answer = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
-    assert!(agent::location(&answer).starts_with("/consent?"));
-}
-
-#[tokio::test]
-async fn the_eleventh_wrong_password_waits() {
-    let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    let mut browser = stage.browser();
-    let answer = browser.open(&stage.authorize(&app, &[])).await.unwrap();
-    let login = browser.open(&stage.url(agent::location(&answer))).await.unwrap();
-    let wrong = filled(&login, &[("user", DEMO.user), ("password", "guess")]);
-    for _ in 0..10 {
-        let answer = browser.submit(&stage.url("/login"), &pairs(&wrong)).await.unwrap();
-        assert_eq!(answer.status(), StatusCode::UNPROCESSABLE_ENTITY);
-    }
-    let right = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
-    let answer = browser.submit(&stage.url("/login"), &pairs(&right)).await.unwrap();
-    assert_eq!(answer.status(), StatusCode::TOO_MANY_REQUESTS);
-    stage.clock.advance(Duration::from_mins(1));
-    let answer = browser.submit(&stage.url("/login"), &pairs(&right)).await.unwrap();
-    assert!(agent::location(&answer).starts_with("/consent?"));
-}
-
-#[tokio::test]
-async fn login_gives_a_new_cookie_and_logout_ends_it() {
-    let stage = Stage::start().await;
-    let app = stage.add("web", &["accounts"]).await;
-    let mut browser = stage.browser();
-    let first = browser.open(&stage.authorize(&app, &[])).await.unwrap();
-    let cookie = |answer: &Answer| answer.headers()["set-cookie"].to_str().unwrap().to_owned();
-    assert!(cookie(&first).ends_with("; Path=/; HttpOnly; SameSite=Lax"));
-    let login = browser.open(&stage.url(agent::location(&first))).await.unwrap();
-    let fields = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
-    let second = browser.submit(&stage.url("/login"), &pairs(&fields)).await.unwrap();
-    assert_ne!(cookie(&first), cookie(&second));
-    let planted = Request::get(stage.url(agent::location(&second))).header("cookie", cookie(&first));
-    assert_eq!(stage.send(planted, "").await.status(), StatusCode::BAD_REQUEST);
-
-    let consent = browser.open(&stage.url(agent::location(&second))).await.unwrap();
-    let left = browser.submit(&stage.url("/logout"), &pairs(&filled(&consent, &[]))).await.unwrap();
-    assert!(agent::location(&left).starts_with("/login?"));
-    let old = Request::get(stage.url(agent::location(&second))).header("cookie", cookie(&second));
-    assert_eq!(stage.send(old, "").await.status(), StatusCode::BAD_REQUEST);
-}
-
-#[tokio::test]
-async fn the_consent_page_escapes_names_and_lets_its_form_return_to_the_application() {
-    let stage = Stage::start().await;
-    let fields = [
-        ("name", "<img src=x onerror=alert(1)>"),
-        ("description", "\"><script>alert(2)</script>"),
-        ("kind", "single-page"),
-        ("redirect_uris", "http://127.0.0.1:1/cb"),
-        ("api", "accounts"),
-    ];
-    let (_, page) = stage.register(&fields).await;
-    let app = App { id: agent::element(agent::text(&page), "client-id").unwrap().to_owned(), secret: String::new() };
-    let mut browser = stage.browser();
-    let changed = stage.authorize(&app, &[("redirect_uri", "http://127.0.0.1:49152/cb")]);
-    let answer = browser.open(&changed).await.unwrap();
-    let login = browser.open(&stage.url(agent::location(&answer))).await.unwrap();
-    let fields = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
-    let answer = browser.submit(&stage.url("/login"), &pairs(&fields)).await.unwrap();
-    let consent = browser.open(&stage.url(agent::location(&answer))).await.unwrap();
-    for page in [&page, &login, &consent] {
-        assert!(
-            !agent::text(page).contains("<img") && !agent::text(page).contains("<script>"),
-            "{}",
-            agent::text(page)
-        );
-        assert_eq!(page.headers()["x-frame-options"], "DENY");
-        assert_eq!(page.headers()["cache-control"], "no-store");
-        let policy = page.headers()["content-security-policy"].to_str().unwrap();
-        assert!(policy.starts_with("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{policy}");
-    }
-    let policy = consent.headers()["content-security-policy"].to_str().unwrap();
-    assert!(policy.ends_with("form-action 'self' http://127.0.0.1:49152"), "{policy}");
+    let mut page = stage.follow(&mut browser, &stage.authorize(&app, &[("prompt", "login")])).await;
+    let fields = filled(&page, &[("user", DEMO.user), ("password", DEMO.password)]);
+    page = stage.press(&mut browser, "/login", &fields).await;
+    assert!(agent::text(&page).contains("wants to see your accounts"));
 }

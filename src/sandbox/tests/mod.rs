@@ -5,8 +5,12 @@ mod authorize;
 mod authz;
 mod bank;
 mod certificate;
+mod consent;
 mod introspect;
 mod keys;
+mod login;
+mod my_access;
+mod one_time_code;
 mod portal;
 mod portal_sign_in;
 mod proof;
@@ -16,7 +20,7 @@ mod revoke;
 mod token;
 
 use super::authz::Challenge;
-use super::customer::DEMO;
+use super::customer::{Customer, DEMO};
 use super::form::{self, Params};
 use super::story::agent::{self, Agent, Answer};
 use super::{Options, ResourceServer, Sandbox, TokenLifetimes};
@@ -131,20 +135,46 @@ impl Stage {
     }
 
     /// A browser whose customer logged in, at the consent page of a request.
-    async fn at_consent_of(&self, address: &str) -> (Agent, Answer) {
+    async fn at_consent_of(&self, request: &str) -> (Agent, Answer) {
+        self.at_consent_as(request, &DEMO).await
+    }
+
+    /// Likewise, as another customer.
+    async fn at_consent_as(&self, request: &str, customer: &Customer) -> (Agent, Answer) {
         let mut browser = self.browser();
-        let answer = browser.open(address).await.unwrap();
-        let login = browser.open(&self.url(agent::location(&answer))).await.unwrap();
-        let fields = filled(&login, &[("user", DEMO.user), ("password", DEMO.password)]);
-        let answer = browser.submit(&self.url("/login"), &pairs(&fields)).await.unwrap();
-        let consent = browser.open(&self.url(agent::location(&answer))).await.unwrap();
-        (browser, consent)
+        let mut page = self.follow(&mut browser, request).await;
+        let fields = filled(&page, &[("user", customer.user), ("password", customer.password)]);
+        page = self.press(&mut browser, "/login", &fields).await;
+        if let Some(code) = sent_code(&page) {
+            page = self.press(&mut browser, "/one-time-code", &filled(&page, &[("code", &code)])).await;
+        }
+        (browser, page)
+    }
+
+    /// Opens an address and follows our own redirects to a page.
+    async fn follow(&self, browser: &mut Agent, url: &str) -> Answer {
+        let mut answer = browser.open(url).await.unwrap();
+        for _ in 0..3 {
+            match agent::location(&answer) {
+                path if path.starts_with('/') => answer = browser.open(&self.url(path)).await.unwrap(),
+                _ => break,
+            }
+        }
+        answer
+    }
+
+    /// Sends a form and follows our own redirects to a page.
+    async fn press(&self, browser: &mut Agent, path: &str, fields: &[(String, String)]) -> Answer {
+        let answer = browser.submit(&self.url(path), &pairs(fields)).await.unwrap();
+        match agent::location(&answer) {
+            next if next.starts_with('/') => self.follow(browser, &self.url(next)).await,
+            _ => answer,
+        }
     }
 
     async fn code(&self, app: &App) -> String {
         let (mut browser, consent) = self.at_consent(app).await;
-        let fields = filled(&consent, &[("decision", "allow")]);
-        let back = browser.submit(&self.url("/consent"), &pairs(&fields)).await.unwrap();
+        let back = browser.submit(&self.url("/consent"), &pairs(&allowing(&consent))).await.unwrap();
         returned(&back).get("code").unwrap().to_owned()
     }
 
@@ -184,6 +214,24 @@ fn filled(page: &Answer, more: &[(&str, &str)]) -> Vec<(String, String)> {
     let hidden =
         ["ask", "form_token"].map(|name| (name, agent::hidden(html, name).unwrap_or_else(|| panic!("{html}"))));
     hidden.iter().chain(more).map(|(name, value)| ((*name).to_owned(), (*value).to_owned())).collect()
+}
+
+/// What a customer sends who allows everything that the consent page offers, from the first account that can pay.
+fn allowing(consent: &Answer) -> Vec<(String, String)> {
+    let mut fields = filled(consent, &[("decision", "allow")]);
+    let html = agent::text(consent);
+    for (name, count_max) in [("scope", 3), ("account", 9), ("payer", 1)] {
+        let field = format!("name=\"{name}\" value=\"");
+        let values = html.split(&field).skip(1).take(count_max);
+        fields.extend(values.map(|rest| (name.to_owned(), rest.split('"').next().unwrap().to_owned())));
+    }
+    fields
+}
+
+/// The code in the text message that the page shows.
+fn sent_code(page: &Answer) -> Option<String> {
+    let (_, rest) = agent::text(page).split_once("class=\"code pick\">")?;
+    Some(rest.split('<').next()?.replace(' ', ""))
 }
 
 fn pairs(fields: &[(String, String)]) -> Vec<(&str, &str)> {

@@ -30,7 +30,7 @@ async fn every_page_is_guarded() {
         ("/applications/new", 200),
         ("/applications/app_unknown", 404),
         ("/callback?code=%3Cscript%3E", 200),
-        ("/login", 400),
+        ("/login", 303),
         ("/consent", 400),
         ("/nowhere", 404),
     ] {

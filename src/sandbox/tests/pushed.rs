@@ -166,11 +166,11 @@ async fn a_pushed_request_is_answered_once() {
     }
     let mut codes = Vec::new();
     for (mut browser, consent) in windows {
-        let fields = filled(&consent, &[("decision", "allow")]);
+        let fields = allowing(&consent);
         let answer = browser.submit(&stage.url("/consent"), &pairs(&fields)).await.unwrap();
         codes.push((answer.status().as_u16(), agent::location(&answer).contains("code=")));
     }
-    assert_eq!(codes, [(303, true), (400, false)]);
+    assert_eq!(codes, [(303, true), (410, false)]);
     let answer = stage.browser().open(&stage.bring(&app, &name)).await.unwrap();
     assert_eq!(answer.status(), StatusCode::BAD_REQUEST);
 }
