@@ -52,6 +52,16 @@ pub enum Command {
         /// Where the developer portal and the authorization server listen.
         #[arg(long, value_name = "ADDR", default_value = "127.0.0.1:8000")]
         portal: SocketAddr,
+        /// Speak TLS, with certificates made at the start.
+        #[arg(long)]
+        tls: bool,
+        /// Keep everything in this folder. Without it, it is forgotten at the end.
+        #[arg(long, value_name = "FOLDER")]
+        data: Option<PathBuf>,
+        /// Keep everything in this PostgreSQL database, postgres://user@host/name. The password comes from PGPASSWORD
+        /// or from .pgpass, so that no list of processes shows it.
+        #[arg(long, value_name = "URL", conflicts_with = "data")]
+        database: Option<String>,
     },
 }
 

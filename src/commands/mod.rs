@@ -13,6 +13,8 @@ pub mod worker;
 use crate::cli::Command;
 use crate::config::fault::Faults;
 use crate::telemetry;
+#[cfg(feature = "sandbox")]
+use sandbox::{Keep, Wish};
 use std::fmt::{self, Display};
 use std::io;
 use std::process::ExitCode;
@@ -28,7 +30,14 @@ pub fn run(command: &Command) -> ExitCode {
             routes::run(config, form, &mut io::stdout().lock())
         }
         #[cfg(feature = "sandbox")]
-        Command::Sandbox { listen, portal } => sandbox::run(*listen, *portal),
+        Command::Sandbox { listen, portal, tls, data, database } => {
+            let keep = match (data, database) {
+                (Some(folder), _) => Keep::Folder(folder.clone()),
+                (None, Some(url)) => Keep::Database(url.clone()),
+                (None, None) => Keep::Nothing,
+            };
+            sandbox::run(&Wish { listen: *listen, portal: *portal, is_tls: *tls, keep })
+        }
     };
     outcome.unwrap_or_else(|error| explain(&error, &mut io::stderr().lock()))
 }

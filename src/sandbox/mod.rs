@@ -12,10 +12,13 @@ mod form;
 mod page;
 mod portal;
 mod redirect_uri;
+mod routes;
 mod scopes;
 mod secret;
 mod store;
 
+pub use routes::{Access, ROUTES, Route};
+pub use scopes::Api;
 pub use store::Location;
 
 use crate::clock::Clock;
@@ -157,6 +160,13 @@ impl Sandbox {
         self.apis.stop().await;
         drop(self.upkeep);
         self.site.store.close().await;
+    }
+}
+
+impl ResourceServer {
+    /// One with a new secret.
+    pub fn generate(client_id: &str) -> Self {
+        Self { client_id: client_id.to_owned(), secret: secret::fresh("secret_") }
     }
 }
 

@@ -6,7 +6,7 @@ use std::fmt;
 
 /// What an application may ask for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) enum Api {
+pub enum Api {
     /// Accounts, balances and transactions, read only.
     AccountInformation,
     /// Payments out of an account.
@@ -25,10 +25,10 @@ pub(super) struct UnknownScope;
 
 impl Api {
     /// Every API, in the order in which pages list them.
-    pub(super) const ALL: [Self; 3] = [Self::AccountInformation, Self::PaymentInitiation, Self::FundsConfirmation];
+    pub const ALL: [Self; 3] = [Self::AccountInformation, Self::PaymentInitiation, Self::FundsConfirmation];
 
     /// Its scope.
-    pub(super) fn scope(self) -> &'static str {
+    pub fn scope(self) -> &'static str {
         match self {
             Self::AccountInformation => "accounts",
             Self::PaymentInitiation => "payments",
@@ -37,7 +37,7 @@ impl Api {
     }
 
     /// Its name on pages.
-    pub(super) fn title(self) -> &'static str {
+    pub fn title(self) -> &'static str {
         match self {
             Self::AccountInformation => "Account Information",
             Self::PaymentInitiation => "Payment Initiation",
@@ -46,7 +46,7 @@ impl Api {
     }
 
     /// What it does, for developers.
-    pub(super) fn summary(self) -> &'static str {
+    pub fn summary(self) -> &'static str {
         match self {
             Self::AccountInformation => "Read accounts, balances and transactions.",
             Self::PaymentInitiation => "Start a payment and follow it.",
@@ -55,7 +55,7 @@ impl Api {
     }
 
     /// Where it stands behind the gateway.
-    pub(super) fn path(self) -> &'static str {
+    pub fn path(self) -> &'static str {
         match self {
             Self::AccountInformation => "/open-banking/v4.0/aisp",
             Self::PaymentInitiation => "/open-banking/v4.0/pisp",
@@ -64,12 +64,12 @@ impl Api {
     }
 
     /// Its address at the gateway `origin`, and so the audience of its tokens (RFC 9068 §3).
-    pub(super) fn audience(self, origin: &str) -> String {
+    pub fn audience(self, origin: &str) -> String {
         format!("{origin}{}", self.path())
     }
 
     /// The API that `scope` opens.
-    pub(super) fn of_scope(scope: &str) -> Option<Self> {
+    pub fn of_scope(scope: &str) -> Option<Self> {
         Self::ALL.into_iter().find(|api| api.scope() == scope)
     }
 }
