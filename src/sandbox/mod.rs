@@ -31,6 +31,7 @@ use axum::Router;
 use hyper_util::service::TowerToHyperService;
 use portal::Passwords;
 use rustls::ServerConfig;
+use std::collections::BTreeSet;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr};
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -152,6 +153,12 @@ impl Sandbox {
     /// The portal and the authorization server; the port differs from the wished one if that was busy.
     pub fn portal(&self) -> SocketAddr {
         self.portal.address()
+    }
+
+    /// Where the pages of applications that run in browsers come from: the gateway must let them read its answers.
+    /// None, if the store does not answer now.
+    pub async fn single_page_origins(&self) -> Option<BTreeSet<String>> {
+        self.site.store.single_page_origins().await.ok()
     }
 
     /// Lets answers finish that are under way.

@@ -1,6 +1,7 @@
 //! Redirect URIs: what may be registered, and when an asked one is a registered one.
 //! Exact comparison and nothing else, except the port of a loopback address (RFC 9700 §2.1, RFC 8252 §7.3).
 
+use crate::oauth::origin::Origin;
 use std::fmt;
 
 /// A redirect URI that an application may register.
@@ -63,6 +64,11 @@ impl RedirectUri {
     /// Scheme and authority, as a Content-Security-Policy names a source.
     pub(super) fn origin(&self) -> &str {
         &self.origin
+    }
+
+    /// The origin of its pages as a browser writes it: host in lower case, no port that is the scheme's own.
+    pub(super) fn web_origin(&self) -> Option<String> {
+        Origin::parse(&self.origin).map(|origin| origin.as_str().to_owned())
     }
 
     fn of_web(text: &str, scheme: &str, rest: &str) -> Result<Self, BadRedirectUri> {

@@ -2,6 +2,7 @@
 //! folder, so that `scopegate check` and `scopegate routes` can be tried on it.
 
 use crate::sandbox::{Access, Api, ROUTES};
+use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
@@ -19,7 +20,7 @@ pub struct Surroundings<'a> {
     /// The banking APIs.
     pub apis: SocketAddr,
     /// Where the pages of applications that run in browsers come from.
-    pub origins: &'a [String],
+    pub origins: &'a BTreeSet<String>,
 }
 
 /// The configuration as YAML.
@@ -62,6 +63,7 @@ pub fn write(around: &Surroundings<'_>) -> String {
             .expect("writing to a String does not fail");
     }
     text.push_str("routes:\n");
+    // No `audience` per route: scope and API are one here, and "insufficient scope" tells a developer what to ask for.
     for route in ROUTES {
         let (path, method, scope) = (format!("{}{}", route.api.path(), route.path), route.method, route.api.scope());
         let (grant, step_up) = match route.access {
@@ -69,15 +71,17 @@ pub fn write(around: &Surroundings<'_>) -> String {
             Access::Customer => ("authorization_code", ""),
             Access::CustomerWithCode => ("authorization_code", ", step_up: { acr_values: ['urn:scopegate:acr:otp'] }"),
         };
-        let audience = route.api.audience(&origin);
         let cors = if around.origins.is_empty() {
             String::new()
         } else {
-            format!(", cors: {{ origins: [{}] }}", around.origins.join(", "))
+            format!(
+                ", cors: {{ origins: [{}] }}",
+                around.origins.iter().map(String::as_str).collect::<Vec<_>>().join(", ")
+            )
         };
         writeln!(
             text,
-            "  - {{ path: '{path}', methods: [{method}], scopes: [{scope}], grants: [{grant}], audience: {audience}, \
+            "  - {{ path: '{path}', methods: [{method}], scopes: [{scope}], grants: [{grant}], \
              upstream: bank{step_up}{cors} }}"
         )
         .expect("writing to a String does not fail");
@@ -119,8 +123,8 @@ mod tests {
         certificates::make(&folder, &["127.0.0.1".parse().unwrap()]).unwrap();
         let [listen, admin, portal, apis] =
             ["127.0.0.1:8080", "127.0.0.1:9090", "127.0.0.1:8000", "127.0.0.1:9001"].map(|a| a.parse().unwrap());
-        let origins = ["https://app.example".to_owned()];
-        for (scheme, origins) in [("http", &[][..]), ("https", &origins[..])] {
+        let origins = BTreeSet::from(["https://app.example".to_owned()]);
+        for (scheme, origins) in [("http", &BTreeSet::new()), ("https", &origins)] {
             let text = write(&Surroundings { listen, admin, scheme, portal, apis, origins });
             let settings = config::parse(&text, &folder.file(FILE)).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
             assert_eq!((settings.routes.len(), settings.issuers.len()), (ROUTES.len(), 1));

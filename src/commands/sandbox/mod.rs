@@ -64,7 +64,10 @@ async fn play(wish: &Wish, out: &mut dyn Write) -> anyhow::Result<ExitCode> {
     };
     if matches!(told, Ok(Told::ToTheEnd)) {
         invite(out, &scene, wish)?;
-        leave.asked().await;
+        tokio::select! {
+            () = scene.keep_origins() => {}
+            () = leave.asked() => {}
+        }
     }
     scene.clear().await?;
     told.map(|_| ExitCode::SUCCESS)

@@ -7,13 +7,14 @@ use super::{Keep, Wish};
 use crate::clock::Clock;
 use crate::commands::CannotServe;
 use crate::commands::gateway::Gateway;
-use crate::config;
+use crate::config::{self, Settings};
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls;
 use crate::sandbox::{Location, Options, ResourceServer, Sandbox, TokenLifetimes};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use rustls::ServerConfig;
+use std::collections::BTreeSet;
 use std::io;
 use std::net::{IpAddr, Ipv4Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
@@ -23,6 +24,8 @@ use std::time::Duration;
 pub struct Scene {
     sandbox: Sandbox,
     gateway: Gateway,
+    /// Whose pages it lets read its answers, from its start on.
+    origins: BTreeSet<String>,
     addresses: Addresses,
     folder: Folder,
     fetcher: Fetcher,
@@ -63,12 +66,11 @@ impl Scene {
         let options = addresses.options(&folder, portal_tls, location, fetcher.clone())?;
         let sandbox =
             Sandbox::start(options).await.map_err(|fault| CannotServe(format!("cannot start the bank: {fault}")))?;
-        let text = configuration::write(&addresses.surroundings(&sandbox, &[]));
-        let path = folder.write(configuration::FILE, &text)?;
-        let settings = config::parse(&text, &path)?;
+        let origins = sandbox.single_page_origins().await.unwrap_or_default();
+        let settings = configure(&folder, &addresses.surroundings(&sandbox, &origins))?;
         // On a thread that may wait: this one serves the keys that the gateway asks for.
         let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, Clock::System)).await??;
-        let scene = Self { sandbox, gateway, addresses, folder, fetcher };
+        let scene = Self { sandbox, gateway, origins, addresses, folder, fetcher };
         scene.until_ready().await?;
         Ok(scene)
     }
@@ -94,6 +96,25 @@ impl Scene {
         tokio::task::spawn_blocking(|| gateway.drain()).await?;
         sandbox.stop().await;
         Ok(())
+    }
+
+    /// Lets the pages of applications that were added later read the gateway's answers too: by a reload, as an operator
+    /// would. Never returns.
+    pub async fn keep_origins(&self) {
+        let mut known = self.origins.clone();
+        let mut ticks = tokio::time::interval(ORIGINS_INTERVAL);
+        loop {
+            ticks.tick().await;
+            let Some(origins) = self.sandbox.single_page_origins().await.filter(|origins| *origins != known) else {
+                continue;
+            };
+            let around = self.addresses.surroundings(&self.sandbox, &origins);
+            match configure(&self.folder, &around).and_then(|settings| self.gateway.reload(&settings)) {
+                Ok(()) => tracing::info!(count = origins.len(), "the gateway knows other origins of pages now"),
+                Err(fault) => tracing::error!(%fault, "the gateway could not be told of an application's origin"),
+            }
+            known = origins;
+        }
     }
 
     /// Until the gateway holds the issuer's keys.
@@ -168,7 +189,7 @@ impl Addresses {
         })
     }
 
-    fn surroundings<'a>(&self, sandbox: &Sandbox, origins: &'a [String]) -> Surroundings<'a> {
+    fn surroundings<'a>(&self, sandbox: &Sandbox, origins: &'a BTreeSet<String>) -> Surroundings<'a> {
         Surroundings {
             listen: self.gateway,
             admin: self.admin,
@@ -180,6 +201,12 @@ impl Addresses {
     }
 }
 
+fn configure(folder: &Folder, around: &Surroundings<'_>) -> anyhow::Result<Settings> {
+    let text = configuration::write(around);
+    let path = folder.write(configuration::FILE, &text)?;
+    Ok(config::parse(&text, &path)?)
+}
+
 /// `wished`, or the same host with a free port if that one is busy.
 fn free(wished: SocketAddr) -> io::Result<SocketAddr> {
     let bound = match TcpListener::bind(wished) {
@@ -189,6 +216,8 @@ fn free(wished: SocketAddr) -> io::Result<SocketAddr> {
     bound?.local_addr()
 }
 
+/// How long a page waits at most that was just registered.
+const ORIGINS_INTERVAL: Duration = Duration::from_secs(1);
 /// Five seconds; the gateway asks for the keys at once.
 const READY_POLLS_MAX: usize = 100;
 const READY_POLL_INTERVAL: Duration = Duration::from_millis(50);

@@ -6,6 +6,7 @@ use super::statement::sql;
 use crate::clock::UnixSeconds;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::Scopes;
+use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -222,6 +223,19 @@ impl Store {
         row.map(|row| Application::read(&row).map(Arc::new)).transpose()
     }
 
+    /// Where the pages of applications that run in browsers come from, of the newest ones: as browsers write origins.
+    pub(in crate::sandbox) async fn single_page_origins(&self) -> Result<BTreeSet<String>, StoreFault> {
+        let statement = sql("SELECT redirect_uris FROM applications WHERE kind = $1 ORDER BY created DESC LIMIT $2")
+            .bind(Kind::SinglePage.as_str())
+            .bind(SINGLE_PAGE_MAX);
+        let mut origins = BTreeSet::new();
+        for row in self.database.rows(statement).await? {
+            let uris = row.text("redirect_uris")?;
+            origins.extend(uris.lines().filter_map(|uri| RedirectUri::parse(uri).ok()?.web_origin()));
+        }
+        Ok(origins)
+    }
+
     /// The applications of one developer, newest first.
     pub(in crate::sandbox) async fn applications_of(&self, developer_id: &str) -> Result<Vec<Application>, StoreFault> {
         let statement = sql("SELECT * FROM applications WHERE developer_id = $1 \
@@ -232,5 +246,7 @@ impl Store {
     }
 }
 
+/// Every one of them stands in each route of the gateway.
+const SINGLE_PAGE_MAX: i64 = 100;
 /// What one page shows.
 const APPLICATIONS_LISTED_MAX: i64 = 500;

@@ -2,6 +2,7 @@
 //! Everything goes over HTTP, as a third party would do it; the printed lines can be pasted.
 
 mod call;
+mod html;
 mod narrator;
 mod third_party;
 

@@ -35,6 +35,7 @@ CREATE TABLE applications (
     created          BIGINT NOT NULL
 );
 CREATE INDEX applications_by_developer ON applications (developer_id, created);
+CREATE INDEX applications_by_kind ON applications (kind, created);
 
 CREATE TABLE application_secrets (
     id        TEXT PRIMARY KEY,
