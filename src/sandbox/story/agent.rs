@@ -1,5 +1,6 @@
 //! A browser reduced to what the story needs: cookies, forms, and no redirect followed unseen.
 
+use super::html::Form;
 use crate::net::fetch::{Bounds, FetchError, Fetcher};
 use crate::sandbox::{form, secret};
 use bytes::Bytes;
@@ -36,6 +37,31 @@ impl Agent {
     ) -> Result<Answer, FetchError> {
         let request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
         self.send(request, Bytes::from(form::join(fields))).await
+    }
+
+    /// Opens an address of `site` and goes where it leads, as long as that is on the same site.
+    pub(in crate::sandbox) async fn visit(&mut self, site: &str, path: &str) -> Result<Answer, FetchError> {
+        let answer = self.open(&format!("{site}{path}")).await?;
+        self.follow(site, answer).await
+    }
+
+    /// Sends a form of a page of `site`, and goes where the answer leads on the same site.
+    pub(in crate::sandbox) async fn press(&mut self, site: &str, form: &Form) -> Result<Answer, FetchError> {
+        let request = Request::post(format!("{site}{}", form.action));
+        let request = request.header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
+        let answer = self.send(request, Bytes::from(form.body())).await?;
+        self.follow(site, answer).await
+    }
+
+    async fn follow(&mut self, site: &str, mut answer: Answer) -> Result<Answer, FetchError> {
+        for _ in 0..REDIRECTS_MAX {
+            let path = location(&answer);
+            if !path.starts_with('/') {
+                break;
+            }
+            answer = self.open(&format!("{site}{path}")).await?;
+        }
+        Ok(answer)
     }
 
     /// Signs up as a developer, so that the portal's pages open.
@@ -102,5 +128,7 @@ fn between<'a>(text: &'a str, before: &str, after: char) -> Option<&'a str> {
     rest.split_once(after).map(|(value, _)| value)
 }
 
+/// From a question to log in, on to the next page, and some to spare.
+const REDIRECTS_MAX: usize = 5;
 /// Everything is on this machine; more than a second is a fault already.
 pub(super) const BOUNDS: Bounds = Bounds { total: Duration::from_secs(5), body_bytes_max: 256 * 1024 };

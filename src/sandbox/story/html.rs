@@ -7,8 +7,12 @@ use crate::sandbox::form;
 pub(in crate::sandbox) struct Form {
     /// Where it is sent.
     pub(in crate::sandbox) action: String,
-    fields: Vec<(String, String)>,
+    fields: Fields,
+    /// Boxes and buttons to choose among that nothing marks.
+    offered: Fields,
 }
+
+type Fields = Vec<(String, String)>;
 
 impl Form {
     /// The first form of `page` that is sent to a path which ends with `action`.
@@ -19,7 +23,8 @@ impl Form {
             let (head, content) = form.split_once('>')?;
             let target = attribute(head, "action")?;
             if target.split('?').next().is_some_and(|path| path.ends_with(action)) {
-                return Some(Self { action: target, fields: fields(content) });
+                let (fields, offered) = fields(content);
+                return Some(Self { action: target, fields, offered });
             }
             rest = after;
         }
@@ -29,12 +34,15 @@ impl Form {
     /// Types `value` into the field `name`, or presses the button of that name.
     pub(in crate::sandbox) fn with(mut self, name: &str, value: &str) -> Self {
         self.fields.retain(|(held, _)| held != name);
-        self.and(name, value)
+        self.fields.push((name.to_owned(), value.to_owned()));
+        self
     }
 
-    /// Ticks one more box of this name.
-    pub(in crate::sandbox) fn and(mut self, name: &str, value: &str) -> Self {
-        self.fields.push((name.to_owned(), value.to_owned()));
+    /// Ticks every box of this name.
+    pub(in crate::sandbox) fn with_all(mut self, name: &str) -> Self {
+        let (ticked, left): (Fields, Fields) = self.offered.into_iter().partition(|(held, _)| held == name);
+        self.offered = left;
+        self.fields.extend(ticked);
         self
     }
 
@@ -58,8 +66,8 @@ pub(in crate::sandbox) fn element(page: &str, id: &str) -> Option<String> {
 }
 
 /// What a browser would send without anybody touching the form. Buttons are left out: one of them is pressed.
-fn fields(content: &str) -> Vec<(String, String)> {
-    let mut fields = Vec::new();
+fn fields(content: &str) -> (Fields, Fields) {
+    let (mut fields, mut offered) = (Fields::new(), Fields::new());
     let mut select = None;
     for tag in content.split('<').skip(1) {
         let (head, text) = tag.split_once('>').unwrap_or((tag, ""));
@@ -69,8 +77,8 @@ fn fields(content: &str) -> Vec<(String, String)> {
             "input" => {
                 let kind = attribute(head, "type").unwrap_or_default();
                 let counts = !matches!(kind.as_str(), "checkbox" | "radio") || has(head, "checked");
-                if let (Some(name), true) = (name(), counts) {
-                    fields.push((name, value()));
+                if let Some(name) = name() {
+                    if counts { &mut fields } else { &mut offered }.push((name, value()));
                 }
             }
             "textarea" => fields.extend(name().map(|name| (name, unescape(text)))),
@@ -86,7 +94,7 @@ fn fields(content: &str) -> Vec<(String, String)> {
             _ => {}
         }
     }
-    fields
+    (fields, offered)
 }
 
 fn attribute(head: &str, name: &str) -> Option<String> {
@@ -121,7 +129,7 @@ lines</textarea><select name="kind"><option value="a">A</option><option value="b
     fn a_form_is_sent_as_it_stands_with_what_was_changed() {
         let form = Form::find(PAGE, "/consent").unwrap();
         assert_eq!((form.action.as_str(), form.value("ask")), ("/consent?a=1", Some("a&b")));
-        let body = form.with("user", "deniz").and("account", "2").with("decision", "allow").body();
+        let body = form.with("user", "deniz").with_all("account").with("decision", "allow").body();
         assert_eq!(body, "ask=a%26b&account=1&debtor=4&note=two%0Alines&kind=b&user=deniz&account=2&decision=allow");
         assert_eq!(Form::find(PAGE, "/absent"), None);
     }

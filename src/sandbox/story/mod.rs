@@ -43,14 +43,15 @@ pub async fn tell(places: Places<'_>, fetcher: Fetcher, out: &mut dyn Write) -> 
     let mut narrator = Narrator::new(out);
     narrator.chapter("A third party adds its application in the portal")?;
     let mut party = ThirdParty::register(places, fetcher).await?;
-    narrator.says(&format!("{}/applications/new: Tally, Account Information, tokens of 3 seconds", places.portal))?;
+    narrator
+        .says(&format!("{0}/signup, then {0}/applications/new: Tally, which may ask for accounts", places.portal))?;
     narrator.says(&format!("CLIENT_ID={}", party.client_id()))?;
     narrator.says(&format!("CLIENT_SECRET={}", party.secret()))?;
     narrator.verdict(true, "client id and secret")?;
     consents(&mut party, &mut narrator).await?;
     calls(&party, &mut narrator).await?;
     refuses(&party, &mut narrator).await?;
-    expires(&mut party, &mut narrator).await?;
+    ends(&mut party, &mut narrator).await?;
     match narrator.unmet() {
         0 => Ok(()),
         unmet => Err(StoryFault::Unmet(unmet)),
@@ -110,7 +111,7 @@ async fn refuses(party: &ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Result<
     Ok(())
 }
 
-async fn expires(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Result<(), StoryFault> {
+async fn ends(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Result<(), StoryFault> {
     narrator.chapter("The access token expires")?;
     let call = party.accounts_call();
     narrator.command(&call.curl())?;
@@ -133,6 +134,13 @@ async fn expires(party: &mut ThirdParty<'_>, narrator: &mut Narrator<'_>) -> Res
     let call = party.accounts_call();
     narrator.command(&call.curl())?;
     narrator.answer(&call.send(party.fetcher()).await?, expected(StatusCode::OK, "\"Account\""))?;
+
+    narrator.chapter("It gives its access back, and the gateway knows at once")?;
+    let revoke = party.revoke_call();
+    narrator.command(&revoke.curl())?;
+    narrator.answer(&revoke.send(party.fetcher()).await?, expected(StatusCode::OK, ""))?;
+    narrator.command(&call.curl())?;
+    narrator.answer(&call.send(party.fetcher()).await?, expected(StatusCode::UNAUTHORIZED, "revoked"))?;
     Ok(())
 }
 

@@ -2,11 +2,13 @@
 
 use super::agent::{self, Agent, Answer};
 use super::call::Call;
+use super::html::{self, Form};
 use super::{Places, StoryFault};
 use crate::net::fetch::Fetcher;
 use crate::sandbox::authz::Challenge;
 use crate::sandbox::customer;
 use crate::sandbox::form::{self, Params};
+use crate::sandbox::scopes::Api;
 use crate::sandbox::secret;
 use http::StatusCode;
 use serde_json::Value;
@@ -31,22 +33,25 @@ pub(super) enum Decision {
 }
 
 impl<'a> ThirdParty<'a> {
-    /// Fills in *Add Application* and reads id and secret off the page that follows.
+    /// Signs up, fills in *Add Application*, and reads id and secret off the page that follows.
     pub(super) async fn register(places: Places<'a>, fetcher: Fetcher) -> Result<Self, StoryFault> {
-        let fields = [
-            ("name", "Tally"),
-            ("description", "Shows all your accounts in one list."),
-            ("kind", "web"),
-            ("api", "accounts"),
-            ("redirect_uris", REDIRECT_URI),
-            ("lifetime", "short"),
-        ];
         let portal = places.portal;
         let mut developer = Agent::new(fetcher.clone());
-        developer.sign_up(portal, "ada@tally.example").await?;
-        let (form, action) = (format!("{portal}/applications/new"), format!("{portal}/applications"));
-        let page = developer.fill(&form, &action, &fields).await?;
-        let value = |id| agent::element(agent::text(&page), id).map(str::to_owned);
+        let page = developer.visit(portal, "/signup").await?;
+        // Another one each time: what is kept knows the last time's.
+        let email = format!("{}@tally.example", secret::fresh("").to_lowercase());
+        let form = form_on(&page, "/signup")?.with("name", "Ada").with("email", &email);
+        developer.press(portal, &form.with("password", &secret::fresh(""))).await?;
+        let page = developer.visit(portal, "/applications/new").await?;
+        let form = form_on(&page, "/applications")?
+            .with("name", "Tally")
+            .with("description", "Shows all your accounts in one list.")
+            .with("kind", "web")
+            .with("api", "accounts")
+            .with("redirect_uris", REDIRECT_URI)
+            .with("lifetime", "short");
+        let page = developer.press(portal, &form).await?;
+        let value = |id| html::element(agent::text(&page), id);
         Ok(Self {
             places,
             fetcher,
@@ -89,22 +94,16 @@ impl<'a> ThirdParty<'a> {
     pub(super) async fn ask(&self, decision: Decision) -> Result<Params, StoryFault> {
         let portal = self.places.portal;
         let mut browser = Agent::new(self.fetcher.clone());
-        let login = browser.open(&self.authorize_url()).await?;
-        let login = browser.open(&format!("{portal}{}", agent::location(&login))).await?;
-        let (ask, form_token) = hidden_fields(&login)?;
+        let answer = browser.open(&self.authorize_url()).await?;
+        let login = browser.visit(portal, agent::location(&answer)).await?;
         let demo = customer::DEMO;
-        let fields =
-            [("ask", ask.as_str()), ("form_token", &form_token), ("user", demo.user), ("password", demo.password)];
-        let logged_in = browser.submit(&format!("{portal}/login"), &fields).await?;
-        let consent = browser.open(&format!("{portal}{}", agent::location(&logged_in))).await?;
-        let (ask, form_token) = hidden_fields(&consent)?;
-        let decision = match decision {
-            Decision::Allow => "allow",
-            Decision::Refuse => "refuse",
+        let form = form_on(&login, "/login")?.with("user", demo.user).with("password", demo.password);
+        let consent = browser.press(portal, &form).await?;
+        let form = form_on(&consent, "/consent")?.with_all("account");
+        let back = match decision {
+            Decision::Allow => browser.press(portal, &form.with("decision", "allow")).await?,
+            Decision::Refuse => browser.press(portal, &form.with("decision", "refuse")).await?,
         };
-        let fields =
-            [("ask", ask.as_str()), ("form_token", &form_token), ("decision", decision), ("account", "acc-1001")];
-        let back = browser.submit(&format!("{portal}/consent"), &fields).await?;
         let query = agent::location(&back).strip_prefix(REDIRECT_URI).and_then(|rest| rest.strip_prefix('?'));
         let query = query.filter(|_| back.status() == StatusCode::SEE_OTHER);
         let query = query.ok_or(StoryFault::Lacking("the consent page does not send the customer back"))?;
@@ -131,6 +130,14 @@ impl<'a> ThirdParty<'a> {
         self.token_call("client_credentials")
     }
 
+    pub(super) fn revoke_call(&self) -> Call {
+        Call::post(format!("{}/revoke", self.places.portal)).client(&self.client_id, &self.secret).field(
+            "token",
+            &self.refresh_token,
+            "$REFRESH_TOKEN",
+        )
+    }
+
     /// Sends a token request and keeps what it brings.
     pub(super) async fn take_tokens(&mut self, call: &Call) -> Result<Answer, StoryFault> {
         let answer = call.send(&self.fetcher).await?;
@@ -148,7 +155,7 @@ impl<'a> ThirdParty<'a> {
     }
 
     pub(super) fn bare_call(&self) -> Call {
-        Call::get(format!("{}/open-banking/v4.0/aisp/accounts", self.places.gateway))
+        Call::get(format!("{}{}/accounts", self.places.gateway, Api::AccountInformation.path()))
     }
 
     pub(super) fn query_call(&self) -> Call {
@@ -156,9 +163,9 @@ impl<'a> ThirdParty<'a> {
     }
 
     pub(super) fn payment_call(&self) -> Call {
-        Call::post(format!("{}/open-banking/v4.0/pisp/domestic-payments", self.places.gateway))
-            .bearer(&self.access_token, "TOKEN")
-            .json(PAYMENT)
+        let path = Api::PaymentInitiation.path();
+        let call = Call::post(format!("{}{path}/domestic-payments", self.places.gateway));
+        call.bearer(&self.access_token, "TOKEN").json("{}")
     }
 
     fn token_call(&self, grant_type: &str) -> Call {
@@ -179,13 +186,9 @@ pub(super) fn field(answer: &Answer, name: &'static str) -> Result<String, Story
         .ok_or(StoryFault::Lacking("the token endpoint gives no token"))
 }
 
-fn hidden_fields(page: &Answer) -> Result<(String, String), StoryFault> {
-    let html = agent::text(page);
-    let value = |name| agent::hidden(html, name).map(str::to_owned);
-    value("ask").zip(value("form_token")).ok_or(StoryFault::Lacking("the bank's page has no form"))
+fn form_on(page: &Answer, action: &str) -> Result<Form, StoryFault> {
+    Form::find(agent::text(page), action).ok_or(StoryFault::Lacking("a page has not the form that was expected"))
 }
 
 /// Nobody listens there: the story reads the code off the redirect.
 const REDIRECT_URI: &str = "http://127.0.0.1:8765/callback";
-const PAYMENT: &str =
-    r#"{"amount":{"amount":"12.50","currency":"EUR"},"creditor":{"name":"Ada Books","iban":"DE89370400440532013000"}}"#;
