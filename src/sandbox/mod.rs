@@ -12,12 +12,10 @@ mod form;
 mod page;
 mod portal;
 mod redirect_uri;
-mod routes;
 mod scopes;
 mod secret;
 mod store;
 
-pub use routes::{Access, ROUTES, Route};
 pub use scopes::Api;
 pub use store::Location;
 

@@ -1,7 +1,8 @@
 //! What an operator would write for this bank: the configuration of the gateway in front of it. It lies in the sandbox's
 //! folder, so that `scopegate check` and `scopegate routes` can be tried on it.
 
-use crate::sandbox::{Access, Api, ROUTES};
+use crate::sandbox::Api;
+use crate::sandbox::bank::{AUDIENCE, routes};
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
@@ -54,7 +55,7 @@ pub fn write(around: &Surroundings<'_>) -> String {
          client_secret: {{ file: {CLIENT_SECRET} }}{trust} }}\n    \
              claims: {{ grant: gty, consent: consent_id }}\n    \
              leeway: 0s\n\
-         upstreams:\n  - {{ name: bank, servers: [http://{apis}] }}\n\
+         upstreams:\n  - {{ name: {AUDIENCE}, servers: [http://{apis}] }}\n\
          resources:\n",
     );
     for api in Api::ALL {
@@ -64,13 +65,9 @@ pub fn write(around: &Surroundings<'_>) -> String {
     }
     text.push_str("routes:\n");
     // No `audience` per route: scope and API are one here, and "insufficient scope" tells a developer what to ask for.
-    for route in ROUTES {
-        let (path, method, scope) = (format!("{}{}", route.api.path(), route.path), route.method, route.api.scope());
-        let (grant, step_up) = match route.access {
-            Access::Client => ("client_credentials", ""),
-            Access::Customer => ("authorization_code", ""),
-            Access::CustomerWithCode => ("authorization_code", ", step_up: { acr_values: ['urn:scopegate:acr:otp'] }"),
-        };
+    for route in &routes::ALL {
+        let (path, method, scope, grant) = (route.template(), route.method(), route.scope(), route.grant());
+        let step_up = route.acr().map(|acr| format!(", step_up: {{ acr_values: ['{acr}'] }}")).unwrap_or_default();
         let cors = if around.origins.is_empty() {
             String::new()
         } else {
@@ -82,7 +79,7 @@ pub fn write(around: &Surroundings<'_>) -> String {
         writeln!(
             text,
             "  - {{ path: '{path}', methods: [{method}], scopes: [{scope}], grants: [{grant}], \
-             upstream: bank{step_up}{cors} }}"
+             upstream: {AUDIENCE}{step_up}{cors} }}"
         )
         .expect("writing to a String does not fail");
     }
@@ -127,7 +124,7 @@ mod tests {
         for (scheme, origins) in [("http", &BTreeSet::new()), ("https", &origins)] {
             let text = write(&Surroundings { listen, admin, scheme, portal, apis, origins });
             let settings = config::parse(&text, &folder.file(FILE)).unwrap_or_else(|faults| panic!("{faults}\n{text}"));
-            assert_eq!((settings.routes.len(), settings.issuers.len()), (ROUTES.len(), 1));
+            assert_eq!((settings.routes.len(), settings.issuers.len()), (routes::ALL.len(), 1));
             assert_eq!(settings.server.tls.is_some(), scheme == "https");
         }
     }

@@ -2,6 +2,7 @@
 //! documents describe, which a test compares.
 
 use crate::sandbox::scopes::Api;
+use crate::sandbox::store::Acr;
 
 /// One operation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -45,6 +46,12 @@ impl Operation {
             Whose::Application => "client_credentials",
             Whose::Customer => "authorization_code",
         }
+    }
+
+    /// How the customer must have proved who they are, if a password is not enough: money leaves.
+    pub fn acr(&self) -> Option<&'static str> {
+        let pays = self.api == Api::PaymentInitiation && self.whose == Whose::Customer && self.method == "POST";
+        pays.then(|| Acr::OneTimeCode.as_str())
     }
 
     /// What stands in a token's `aud`, behind the gateway's origin.
