@@ -88,7 +88,13 @@ pub(super) async fn get(State(site): State<Arc<Site>>, RawQuery(query): RawQuery
 pub(super) async fn post(State(site): State<Arc<Site>>, headers: HeaderMap, body: Bytes) -> Response {
     let taken = async {
         let guest = Guest::of_form(&site, &body, &headers).await?;
-        let ask = guest.ask(&site).await?;
+        let ask = match guest.ask(&site).await {
+            Err(VisitFault::Ended(ended)) if guest.value("decision") == "allow" => {
+                let ask = guest.ask_of_before(&site).await?;
+                return again(&site, &ask).await?.ok_or(VisitFault::Ended(ended));
+            }
+            ask => ask?,
+        };
         match (guest.login_for(&ask), guest.value("decision")) {
             (Ok(login), "allow") => allow(&site, &guest, &ask, login).await,
             (Ok(_), "refuse") => refuse(&site, &guest, &ask).await,
@@ -108,8 +114,17 @@ async fn allow(site: &Site, guest: &Guest, ask: &Ask, login: Login) -> Result<Re
     };
     match decision::allow(site, ask, login, &choice).await? {
         Outcome::Code(code) => Ok(Back::of(&ask.question, &site.issuer).with_code(&code)),
-        Outcome::AnsweredBefore => Err(guest.ended(site, ask).await),
+        Outcome::AnsweredBefore => match again(site, ask).await? {
+            Some(answer) => Ok(answer),
+            None => Err(guest.ended(site, ask).await),
+        },
     }
+}
+
+/// The answer to a button that was pressed twice: the browser shows the second one only.
+async fn again(site: &Site, ask: &Ask) -> Result<Option<Response>, VisitFault> {
+    let code = site.store.renew_code(ask, site.clock.now()).await?;
+    Ok(code.map(|code| Back::of(&ask.question, &site.issuer).with_code(&code)))
 }
 
 async fn refuse(site: &Site, guest: &Guest, ask: &Ask) -> Result<Response, VisitFault> {

@@ -60,6 +60,7 @@ pub(super) async fn allow(site: &Site, ask: &Ask, login: Login, choice: &Choice)
     for detail in question.details.iter().filter(|detail| !choice.scopes.contains(detail.api)) {
         transaction.reject_consent(&detail.consent_id, now).await?;
     }
+    transaction.note_authorization(ask, &id).await?;
     let code = transaction.issue_code(&code_for(site, ask, login, &choice.scopes, (id, &granted))).await?;
     transaction.commit().await?;
     Ok(Outcome::Code(code))

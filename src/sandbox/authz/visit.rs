@@ -83,11 +83,16 @@ impl Guest {
 
     /// The question that the page is about, as long as it can be answered.
     pub(super) async fn ask(&self, site: &Site) -> Result<Ask, VisitFault> {
-        let ask = site.store.ask(self.value("ask"), &self.session).await?.ok_or(VisitFault::Unknown)?;
+        let ask = self.ask_of_before(site).await?;
         if ask.answer.is_some() || site.clock.now() >= ask.expires {
             return Err(VisitFault::Ended(Box::new(Ended::of(&ask, &site.issuer))));
         }
         Ok(ask)
+    }
+
+    /// Likewise, also where it was answered or is too old.
+    pub(super) async fn ask_of_before(&self, site: &Site) -> Result<Ask, VisitFault> {
+        site.store.ask(self.value("ask"), &self.session).await?.ok_or(VisitFault::Unknown)
     }
 
     /// What is to be said about a question that somebody else answered in this moment.

@@ -110,6 +110,24 @@ impl Store {
         Ask::read(&row, application).map(Some)
     }
 
+    /// Another code in place of one that a moment ago answered this question and was not used: a button was pressed twice,
+    /// and the browser threw the first answer away. None, where that is not what happened.
+    pub(in crate::sandbox) async fn renew_code(
+        &self,
+        ask: &Ask,
+        now: UnixSeconds,
+    ) -> Result<Option<String>, StoreFault> {
+        let code = secret::fresh("");
+        let statement =
+            sql("UPDATE codes SET digest = $1 WHERE used IS NULL AND good_until > $2 AND authorization_id = \
+             (SELECT authorization_id FROM asks WHERE id = $3 AND answered > $4)")
+            .bind(Digest::of(&code))
+            .bind(now)
+            .bind(ask.id.as_str())
+            .bind(UnixSeconds(now.0 - TWICE_SECONDS));
+        Ok((self.database.run(statement).await? == 1).then_some(code))
+    }
+
     /// The customer logged in for this question.
     pub(in crate::sandbox) async fn note_login(&self, ask: &Ask) -> Result<(), StoreFault> {
         let statement = sql("UPDATE asks SET login_needed = 0 WHERE id = $1").bind(ask.id.as_str());
@@ -132,6 +150,12 @@ impl Transaction {
         .bind(answer.as_str())
         .bind(now);
         Ok(self.run(statement).await? == 1)
+    }
+
+    /// Notes what a yes made, so that the same yes can be sent twice.
+    pub(in crate::sandbox) async fn note_authorization(&mut self, ask: &Ask, id: &str) -> Result<(), StoreFault> {
+        let statement = sql("UPDATE asks SET authorization_id = $2 WHERE id = $1").bind(ask.id.as_str()).bind(id);
+        self.run(statement).await.map(drop)
     }
 }
 
@@ -183,6 +207,8 @@ impl Answer {
     }
 }
 
+/// Two presses of one button are closer than this.
+const TWICE_SECONDS: i64 = 5;
 /// How long a customer may think.
 const ASK_SECONDS: i64 = 30 * 60;
 /// How long a page can say what became of it.

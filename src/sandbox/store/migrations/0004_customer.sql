@@ -28,6 +28,7 @@ CREATE TABLE asks (
     forgotten    BIGINT NOT NULL, -- a page can say what became of it before
     answered     BIGINT,
     answer       TEXT,
+    authorization_id TEXT,        -- what a yes made
     -- The one-time code: of one session, for this question only.
     code         TEXT,
     code_session TEXT,
