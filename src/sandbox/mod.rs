@@ -19,7 +19,7 @@ mod store;
 pub use scopes::Api;
 pub use store::Location;
 
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::net::fetch::Fetcher;
 use crate::net::serve::Serving;
 use crate::net::task::Background;
@@ -103,7 +103,9 @@ struct Site {
     admin: String,
     resource_server: ResourceServer,
     fetcher: Fetcher,
-    access_log: Option<PathBuf>,
+    calls: portal::Calls,
+    catalogue: portal::Catalogue,
+    started: UnixSeconds,
     lifetimes: TokenLifetimes,
     clock: Clock,
     keys: Keys,
@@ -121,13 +123,16 @@ impl Sandbox {
         let scheme = if options.tls.is_some() { "https" } else { "http" };
         let store = Store::open(&options.store).await?;
         let keys = Keys::open(&store, options.clock.now()).await.map_err(io::Error::other)?;
+        let issuer = format!("{scheme}://{}", listener.local_addr()?);
         let site = Site {
-            issuer: format!("{scheme}://{}", listener.local_addr()?),
+            catalogue: portal::Catalogue::read(&options.gateway, &issuer).map_err(io::Error::other)?,
+            calls: portal::Calls::follow(options.access_log, options.clock.clone()),
+            started: options.clock.now(),
+            issuer,
             gateway: options.gateway,
             admin: options.admin,
             resource_server: options.resource_server,
             fetcher: options.fetcher,
-            access_log: options.access_log,
             lifetimes: options.lifetimes,
             clock: options.clock,
             keys,

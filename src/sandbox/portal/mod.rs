@@ -1,19 +1,29 @@
 //! The developer portal: pages on which a third party signs up, adds its applications and learns to use the APIs.
 
 mod add;
+mod apis;
 mod application;
 mod callback;
+mod calls;
 mod cookie;
 mod dashboard;
+mod explain;
 mod home;
+mod log;
 mod next;
+mod openapi;
 mod passwords;
 mod sign_in;
 mod sign_up;
 mod snippets;
+mod start;
+mod status;
+mod try_it;
 mod visitor;
 mod words;
 
+pub(super) use log::Calls;
+pub(super) use openapi::Catalogue;
 pub(super) use passwords::Passwords;
 
 use super::{Site, page};
@@ -36,6 +46,15 @@ pub(super) fn router() -> Router<Arc<Site>> {
         .route("/applications", get(application::list).post(add::post))
         .route("/applications/new", get(add::get))
         .route("/applications/{client_id}", get(application::get))
+        .route("/applications/{client_id}/calls", get(calls::list))
+        .route("/applications/{client_id}/calls/find", get(calls::find))
+        .route("/applications/{client_id}/calls/{id}", get(calls::one))
+        .route("/apis", get(apis::list))
+        .route("/apis/{scope}", get(apis::one))
+        .route("/apis/{scope}/openapi.yaml", get(apis::document))
+        .route("/apis/{scope}/{operation}", get(try_it::get).post(try_it::post))
+        .route("/start", get(start::get))
+        .route("/status", get(status::get))
         .route("/callback", get(callback::get))
         .route("/bank.css", get(page::style))
         .route("/portal.js", get(script))
