@@ -4,11 +4,11 @@ use super::decision;
 use super::visit::{Guest, VisitFault};
 use crate::clock::UnixSeconds;
 use crate::sandbox::Site;
+use crate::sandbox::bank::consent::{Consent, IMPLIED_SECONDS, Request, Status};
 use crate::sandbox::bank::order::{Order, Party};
 use crate::sandbox::bank::permissions::Permissions;
 use crate::sandbox::bank::{self, AccountLine};
 use crate::sandbox::scopes::Api;
-use crate::sandbox::store::consents::{self, Consent, Request, Status};
 use crate::sandbox::store::{Answer, Ask, Question, StoreFault};
 
 /// What is asked for; at most one of each kind.
@@ -80,8 +80,8 @@ impl Matter {
             }
         }
         if question.scopes.contains(Api::AccountInformation) && matter.access.is_none() {
-            let until = Some(UnixSeconds(now.0 + consents::IMPLIED_SECONDS));
-            matter.access = Some(Access { permissions: Permissions::all(), from: None, to: None, until });
+            let until = Some(UnixSeconds(now.0 + IMPLIED_SECONDS));
+            matter.access = Some(Access { permissions: Permissions::implied(), from: None, to: None, until });
         }
         matter
     }

@@ -3,10 +3,10 @@
 use super::visit::{self, Guest, VisitFault};
 use super::{gateway, words};
 use crate::sandbox::Site;
+use crate::sandbox::bank::consent::{Consent, Request, Status};
 use crate::sandbox::bank::{self, AccountLine};
 use crate::sandbox::customer::Customer;
 use crate::sandbox::page;
-use crate::sandbox::store::consents::{Consent, Request, Status};
 use crate::sandbox::store::{Authorization, StoreFault};
 use askama::Template;
 use axum::body::Bytes;
@@ -66,13 +66,8 @@ pub(super) async fn post(State(site): State<Arc<Site>>, headers: HeaderMap, body
 }
 
 async fn withdraw(site: &Site, authorization: &Authorization) -> Result<(), StoreFault> {
-    let now = site.clock.now();
-    let mut transaction = site.store.begin().await?;
-    transaction.revoke_authorization(&authorization.id, now).await?;
-    transaction.cancel_consents_of(&authorization.id, now).await?;
-    transaction.commit().await?;
     // A gateway that cannot be told now is told later; the bank serves nothing under it any more.
-    gateway::revoke_at_gateway(site, &authorization.id).await.map(drop)
+    gateway::revoke_authorization(site, &authorization.id).await.map(drop)
 }
 
 async fn show(site: &Site, guest: &Guest, customer: &Customer) -> Result<Response, VisitFault> {

@@ -203,3 +203,6 @@ impl Status {
         Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
+
+/// As long as the customer's yes lasts where no law says longer (RTS Article 10).
+pub(in crate::sandbox) const IMPLIED_SECONDS: i64 = 90 * 86_400;

@@ -53,8 +53,14 @@ pub struct Permissions(BTreeSet<Permission>);
 
 impl Permissions {
     /// All of them.
+    #[cfg(test)]
     pub(in crate::sandbox) fn all() -> Self {
         Self(Permission::ALL.iter().copied().collect())
+    }
+
+    /// What our own operations show, and no more: where nobody said what is needed, a customer is not asked for the rest.
+    pub(in crate::sandbox) fn implied() -> Self {
+        Self(IMPLIED.into())
     }
 
     /// Reads the names that a third party asks for.
@@ -103,6 +109,14 @@ impl Permissions {
         permissions.iter().any(|permission| self.has(*permission))
     }
 }
+
+const IMPLIED: [Permission; 5] = [
+    Permission::ReadAccountsDetail,
+    Permission::ReadBalances,
+    Permission::ReadTransactionsCredits,
+    Permission::ReadTransactionsDebits,
+    Permission::ReadTransactionsDetail,
+];
 
 #[cfg(test)]
 mod tests {

@@ -4,7 +4,7 @@ use super::Store;
 use super::sql::{Row, StoreFault, Transaction};
 use super::statement::{Statement, sql};
 use crate::clock::UnixSeconds;
-use crate::sandbox::bank::consent::{Consent, Kind, Request, Status};
+use crate::sandbox::bank::consent::{Consent, IMPLIED_SECONDS, Kind, Request, Status};
 use crate::sandbox::bank::permissions::Permissions;
 
 impl Consent {
@@ -104,7 +104,7 @@ impl Transaction {
         Ok(self.run(statement.bind(id).bind(now)).await? == 1)
     }
 
-    /// The consent that an application did not create itself: everything about the chosen accounts, for 90 days.
+    /// The consent that an application did not create itself: what our operations show of the chosen accounts, for 90 days.
     pub(in crate::sandbox) async fn create_implied_account_consent(
         &mut self,
         client_id: &str,
@@ -114,7 +114,7 @@ impl Transaction {
     ) -> Result<String, StoreFault> {
         let consent = Consent {
             status: Status::Authorised,
-            permissions: Permissions::all(),
+            permissions: Permissions::implied(),
             expires: Some(UnixSeconds(now.0 + IMPLIED_SECONDS)),
             authorization_id: Some(authorization_id.to_owned()),
             subject: Some(subject.to_owned()),
@@ -175,5 +175,3 @@ impl Transaction {
 const WAITING_MAX: i64 = 10_000;
 /// One for each API, and room for what another version may do.
 const OF_AUTHORIZATION_MAX: i64 = 16;
-/// As long as the customer's yes lasts where no law says longer (RTS Article 10).
-pub(in crate::sandbox) const IMPLIED_SECONDS: i64 = 90 * 86_400;

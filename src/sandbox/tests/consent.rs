@@ -1,10 +1,10 @@
 //! The consent page, and what the customer's one answer does.
 
 use super::*;
+use crate::sandbox::bank::consent::{Consent, Request as Wanted, Status};
 use crate::sandbox::bank::order::Given;
 use crate::sandbox::bank::permissions::Permissions;
 use crate::sandbox::customer::{AMARA, JONAS};
-use crate::sandbox::store::consents::{Consent, Request as Wanted, Status};
 
 /// What a third party sends to create a payment consent.
 pub(super) fn payment(amount: &str, currency: &str) -> Value {

@@ -3,8 +3,8 @@
 use super::consent::payment;
 use super::*;
 use crate::net::serve::Serving;
+use crate::sandbox::bank::consent::Status;
 use crate::sandbox::customer::AMARA;
-use crate::sandbox::store::consents::Status;
 use axum::Router;
 use axum::routing::post;
 use hyper_util::service::TowerToHyperService;
