@@ -52,6 +52,12 @@ pub(super) async fn style() -> Response {
     (headers, css).into_response()
 }
 
+/// The gate, as the mark of tabs.
+pub(super) async fn icon() -> Response {
+    let headers = [(header::CONTENT_TYPE, "image/svg+xml"), (header::CACHE_CONTROL, "max-age=300")];
+    (headers, include_str!("pages/icon.svg")).into_response()
+}
+
 /// Lets a form end at `target` too: browsers hold redirects after a form against `form-action`.
 pub(super) fn allow_form_to(mut response: Response, target: &str) -> Response {
     let policy = format!("{POLICY}; form-action 'self' {target}");
@@ -77,8 +83,8 @@ pub(super) fn guard(router: Router<Arc<Site>>) -> Router<Arc<Site>> {
     })
 }
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'";
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'";
 const FORM_POLICY: &str =
-    "default-src 'none'; style-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
 /// *Add Application* with every field at its limit fits four times.
 const FORM_BYTES_MAX: usize = 32 * 1024;

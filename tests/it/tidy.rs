@@ -1,5 +1,6 @@
 //! Reads the sources: who may use whom, how long a file is, what must not stand anywhere. The map of it is in `lib.rs`.
 
+use scopegate::gateway::reason::Reason;
 use std::path::{Path, PathBuf};
 
 /// Which top-level modules a module may name, beside its own. `commands` and `lib.rs` may name all.
@@ -256,4 +257,16 @@ fn the_sandbox_can_be_left_out() {
     let places: Vec<_> = sources("src").into_iter().filter(uses).map(|source| source.path).collect();
     assert!(places.len() <= 3, "{places:?}");
     assert!(places.iter().all(|path| !path.starts_with("src/gateway") && !path.starts_with("src/net")), "{places:?}");
+}
+
+/// A developer who is refused reads why, and what to do, on a page of the sandbox's portal.
+#[test]
+fn every_reason_is_explained_to_developers() {
+    let text = std::fs::read_to_string("src/sandbox/portal/explain.rs").unwrap();
+    let missing: Vec<_> = Reason::ALL
+        .iter()
+        .filter(|reason| !text.contains(&format!("\"{}\",", reason.name())))
+        .map(|reason| reason.name().to_owned())
+        .collect();
+    expect_none("not in src/sandbox/portal/explain.rs", &missing);
 }

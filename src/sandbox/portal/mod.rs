@@ -57,6 +57,7 @@ pub(super) fn router() -> Router<Arc<Site>> {
         .route("/status", get(status::get))
         .route("/callback", get(callback::get))
         .route("/bank.css", get(page::style))
+        .route("/icon.svg", get(page::icon))
         .route("/portal.js", get(script))
         .layer(SetResponseHeaderLayer::if_not_present(header::CONTENT_SECURITY_POLICY, own))
 }
@@ -68,5 +69,5 @@ async fn script() -> Response {
 }
 
 /// As all pages, and one script of our own. The customers' pages have none.
-const POLICY: &str = "default-src 'none'; style-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
+const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
      form-action 'self'";

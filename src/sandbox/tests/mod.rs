@@ -12,6 +12,7 @@ mod login;
 mod my_access;
 mod one_time_code;
 mod portal;
+mod portal_calls;
 mod portal_sign_in;
 mod proof;
 mod pushed;
