@@ -10,7 +10,7 @@ use crate::oauth::jwk::KeySet;
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
 use crate::sandbox::secret::{self, Digest};
-use crate::sandbox::store::{Application, Authentication, StoreFault};
+use crate::sandbox::store::{Application, Authentication, ClientSecret, StoreFault};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::{HeaderMap, header};
@@ -39,10 +39,10 @@ pub(super) async fn authenticate(site: &Site, call: &Call) -> Result<Arc<Applica
     let claimed = Claimed::read(&call.headers, &call.params)?;
     let now = site.clock.now();
     site.attempts.check(&claimed.client_id, call.peer, now).map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
-    let application = site.store.application(&claimed.client_id).await?;
+    let (application, secrets) = site.store.application_and_secrets(&claimed.client_id).await?;
     let is_right = match &claimed.evidence {
         Evidence::None => is_public(application.as_deref()),
-        Evidence::Secret(secret) => has_secret(site, application.as_deref(), &claimed.client_id, secret, now).await?,
+        Evidence::Secret(secret) => has_secret(site, application.as_deref(), &secrets, secret, now).await?,
         Evidence::Assertion(text) => has_signed(site, application.as_deref(), text, now).await?,
     };
     match application.filter(|_| is_right) {
@@ -77,15 +77,14 @@ fn is_public(application: Option<&Application>) -> bool {
     application.is_some_and(|application| application.authentication == Authentication::None)
 }
 
-/// Asked and compared also for unknown clients: how long the answer takes must not tell which ids exist.
+/// Digested also for unknown clients: how long the answer takes must not tell which ids exist.
 async fn has_secret(
     site: &Site,
     application: Option<&Application>,
-    client_id: &str,
+    secrets: &[ClientSecret],
     shown: &str,
     now: UnixSeconds,
 ) -> Result<bool, StoreFault> {
-    let secrets = site.store.secrets(client_id).await?;
     let shown = Digest::of(shown);
     let right = secrets.iter().find(|held| shown.equals(&held.digest));
     let may_pass = application.is_some_and(|application| application.authentication == Authentication::Secret);

@@ -159,7 +159,7 @@ impl Application {
         self.authentication != Authentication::None
     }
 
-    fn read(row: &Row) -> Result<Self, StoreFault> {
+    pub(super) fn read(row: &Row) -> Result<Self, StoreFault> {
         let word = |column| row.text(column);
         let uris = row.text("redirect_uris")?;
         let redirect_uris = uris.lines().map(RedirectUri::parse).collect::<Result<_, _>>().map_err(|_| StoreFault)?;

@@ -1,10 +1,12 @@
 //! The secrets of applications: kept as digests, two at most, so that one can take the other's place without a gap.
 
 use super::Store;
+use super::applications::Application;
 use super::sql::{Row, StoreFault};
 use super::statement::sql;
 use crate::clock::UnixSeconds;
 use crate::sandbox::secret::Digest;
+use std::sync::Arc;
 
 /// A secret of an application, as far as it is kept.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -56,6 +58,31 @@ impl Store {
             })
         };
         self.database.rows(statement).await?.iter().map(read).collect()
+    }
+
+    /// The application with this client id, and its secrets: one question, because every token request asks it.
+    pub(in crate::sandbox) async fn application_and_secrets(
+        &self,
+        client_id: &str,
+    ) -> Result<(Option<Arc<Application>>, Vec<ClientSecret>), StoreFault> {
+        let statement = sql("SELECT applications.*, secret.id AS secret_id, secret.digest AS secret_digest, \
+             secret.created AS secret_created, secret.last_used AS secret_last_used \
+             FROM applications LEFT JOIN application_secrets secret ON secret.client_id = applications.client_id \
+             WHERE applications.client_id = $1")
+        .bind(client_id);
+        let rows = self.database.rows(statement).await?;
+        let application = rows.first().map(|row| Application::read(row).map(Arc::new)).transpose()?;
+        let mut secrets = Vec::new();
+        for row in &rows {
+            let Some(id) = row.optional_text("secret_id")? else { continue };
+            secrets.push(ClientSecret {
+                id,
+                digest: Digest::parse(&row.text("secret_digest")?).ok_or(StoreFault)?,
+                created: row.time("secret_created")?,
+                last_used: row.optional_time("secret_last_used")?,
+            });
+        }
+        Ok((application, secrets))
     }
 
     /// Notes that a secret was right. To the minute, so that a busy application does not write with each token.
