@@ -33,7 +33,9 @@ mod visit;
 mod words;
 
 pub(super) use details::Details;
-pub(super) use gateway::{Told, revoke_at_gateway, revoke_authorization, tell_what_is_due};
+pub(super) use gateway::revoke_at_gateway;
+#[cfg(test)]
+pub(super) use gateway::tell_what_is_due;
 pub(super) use keys::Keys;
 pub(super) use pkce::Challenge;
 pub(super) use under_way::UnderWay;

@@ -91,7 +91,7 @@ async fn a_question_is_answered_once_however_often_the_form_is_sent() {
     let mut good = 0;
     for answer in [one, two, three, four].map(Result::unwrap) {
         let code = returned(&answer).get("code").unwrap().to_owned();
-        let (status, _) = stage.token(&super::authz::redeem(&app, &code)).await;
+        let (status, _) = stage.token(&authz::redeem(&app, &code)).await;
         good += usize::from(status == StatusCode::OK);
     }
     assert_eq!(good, 1);

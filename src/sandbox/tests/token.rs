@@ -6,6 +6,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::{STANDARD, URL_SAFE_NO_PAD};
 use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
 
+/// AS-2, AS-18
 #[tokio::test]
 async fn a_code_gives_tokens_with_the_claims_of_rfc_9068() {
     let stage = Stage::start().await;
@@ -34,6 +35,7 @@ async fn a_code_gives_tokens_with_the_claims_of_rfc_9068() {
     assert_eq!(claims["exp"].as_i64().unwrap() - claims["iat"].as_i64().unwrap(), 300);
 }
 
+/// AS-5
 #[tokio::test]
 async fn an_application_s_own_token_has_no_customer_and_no_refresh_token() {
     let stage = Stage::start().await;
@@ -48,6 +50,7 @@ async fn an_application_s_own_token_has_no_customer_and_no_refresh_token() {
     assert_eq!(claims.get("consent_id"), None);
 }
 
+/// AS-7, AS-8, AS-9
 #[tokio::test]
 async fn a_code_that_does_not_fit_is_refused() {
     let stage = Stage::start().await;
@@ -73,6 +76,7 @@ async fn a_code_that_does_not_fit_is_refused() {
     assert_eq!(stage.token(&redeem(&app, &code)).await.0, StatusCode::OK);
 }
 
+/// AS-7
 #[tokio::test]
 async fn a_code_lives_for_a_minute() {
     let stage = Stage::start().await;
@@ -85,6 +89,7 @@ async fn a_code_lives_for_a_minute() {
     assert_eq!((status, text(&json, "error").as_str()), (StatusCode::BAD_REQUEST, "invalid_grant"));
 }
 
+/// AS-7: only where the request is otherwise valid (OAuth 2.1 §7.5.2).
 #[tokio::test]
 async fn a_used_code_revokes_what_came_of_it() {
     let stage = Stage::start().await;
@@ -102,6 +107,7 @@ async fn a_used_code_revokes_what_came_of_it() {
     assert_eq!((status, text(&json, "error").as_str()), (StatusCode::BAD_REQUEST, "invalid_grant"));
 }
 
+/// AS-14
 #[tokio::test]
 async fn refresh_tokens_rotate_and_a_used_one_ends_the_family() {
     let stage = Stage::start().await;
@@ -127,6 +133,7 @@ async fn refresh_tokens_rotate_and_a_used_one_ends_the_family() {
     }
 }
 
+/// AS-14
 #[tokio::test]
 async fn an_idle_refresh_token_expires() {
     let stage = Stage::start().await;
@@ -139,6 +146,7 @@ async fn an_idle_refresh_token_expires() {
     assert_eq!(stage.token(&refresh(&app, &text(&tokens, "refresh_token"))).await.0, StatusCode::BAD_REQUEST);
 }
 
+/// AS-5, AS-9
 #[tokio::test]
 async fn applications_without_a_secret_have_only_pkce() {
     let stage = Stage::start().await;
@@ -154,6 +162,7 @@ async fn applications_without_a_secret_have_only_pkce() {
     assert_eq!((status, text(&json, "error").as_str()), (StatusCode::UNAUTHORIZED, "invalid_client"));
 }
 
+/// AS-1, AS-3, AS-16
 #[tokio::test]
 async fn faulty_requests_are_named_as_rfc_6749_says() {
     let stage = Stage::start().await;
@@ -184,6 +193,7 @@ async fn faulty_requests_are_named_as_rfc_6749_says() {
     assert_eq!(stage.token(&changed(good(), ("unknown", "ignored"))).await.0, StatusCode::OK);
 }
 
+/// AS-2, AS-3, AS-4
 #[tokio::test]
 async fn clients_authenticate_in_one_way_and_never_in_the_address() {
     let stage = Stage::start().await;
@@ -220,6 +230,7 @@ async fn clients_authenticate_in_one_way_and_never_in_the_address() {
     }
 }
 
+/// AS-1
 #[tokio::test]
 async fn other_methods_and_other_bodies_are_refused() {
     let stage = Stage::start().await;
@@ -244,6 +255,7 @@ async fn other_methods_and_other_bodies_are_refused() {
     assert_eq!(answer.status(), StatusCode::PAYLOAD_TOO_LARGE);
 }
 
+/// UI-7
 #[tokio::test]
 async fn the_eleventh_wrong_secret_waits() {
     let stage = Stage::start().await;
@@ -258,6 +270,7 @@ async fn the_eleventh_wrong_secret_waits() {
     assert_eq!(stage.token(&fields(&app.secret)).await.0, StatusCode::OK);
 }
 
+/// AS-11, AS-26, AS-27
 #[tokio::test]
 async fn metadata_and_keys_are_public_and_hold_no_secret() {
     let stage = Stage::start().await;
