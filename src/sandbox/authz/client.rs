@@ -60,15 +60,17 @@ pub(super) async fn authenticate(site: &Site, call: &Call) -> Result<Arc<Applica
 /// Refuses everybody but the bank's own resource server: tokens are no business of other clients (RFC 7662 §4).
 pub(super) fn authenticate_resource_server(site: &Site, call: &Call) -> Result<(), TokenFault> {
     let claimed = Claimed::read(&call.headers, &call.params)?;
-    let now = site.clock.now();
-    site.attempts.check(&claimed.client_id, call.peer, now).map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
-    let Evidence::Secret(shown) = &claimed.evidence else { return Err(TokenFault::ClientUnknown(claimed.scheme)) };
+    let shown = match &claimed.evidence {
+        Evidence::Secret(shown) => Digest::of(shown),
+        Evidence::None | Evidence::Assertion(_) => return Err(TokenFault::ClientUnknown(claimed.scheme)),
+    };
     let is_named = secret::equal(claimed.client_id.as_bytes(), site.resource_server.client_id.as_bytes());
-    let is_right = Digest::of(shown).equals(&Digest::of(&site.resource_server.secret));
-    if is_named & is_right {
-        site.attempts.forgive(&claimed.client_id, call.peer);
+    // First, and whatever went before: who guesses in its name must not lock the gateway out.
+    if is_named & shown.equals(&Digest::of(&site.resource_server.secret)) {
         return Ok(());
     }
+    let now = site.clock.now();
+    site.attempts.check(&claimed.client_id, call.peer, now).map_err(|wait| TokenFault::TooManyAttempts(wait.0))?;
     site.attempts.fail(&claimed.client_id, call.peer, now);
     Err(TokenFault::ClientUnknown(claimed.scheme))
 }

@@ -31,6 +31,13 @@ async fn only_the_banks_resource_server_learns_of_tokens() {
     let basic = [("authorization", "Basic Z2F0ZXdheTpvZi10aGUtZ2F0ZXdheQ==")];
     assert_eq!(stage.post("/introspect", &[("token", &token)], &basic).await.status(), StatusCode::OK);
     assert_eq!(error(&stage.post("/introspect", &[], &basic).await), (400, "invalid_request".to_owned()));
+    // Who guesses is slowed down; the gateway itself is not.
+    let guess = [("client_id", "gateway"), ("client_secret", "guess"), ("token", &token)];
+    for _ in 0..10 {
+        stage.post("/introspect", &guess, &[]).await;
+    }
+    assert_eq!(stage.post("/introspect", &guess, &[]).await.status(), StatusCode::TOO_MANY_REQUESTS);
+    assert_eq!(stage.post("/introspect", &[("token", &token)], &basic).await.status(), StatusCode::OK);
 }
 
 /// AS-25: RFC 7662 §2.2
