@@ -58,7 +58,7 @@ pub enum Command {
         /// Keep everything in this folder. Without it, it is forgotten at the end.
         #[arg(long, value_name = "FOLDER")]
         data: Option<PathBuf>,
-        /// Keep everything in this PostgreSQL database, postgres://user@host/name. The password comes from PGPASSWORD
+        /// Keep everything in this `PostgreSQL` database, `postgres://user@host/name`. The password comes from PGPASSWORD
         /// or from .pgpass, so that no list of processes shows it.
         #[arg(long, value_name = "URL", conflicts_with = "data")]
         database: Option<String>,

@@ -15,15 +15,15 @@ use std::sync::Arc;
 
 /// What is used here of what was made; the rest lies in the folder.
 #[derive(Debug)]
-pub struct Made {
+pub(super) struct Made {
     /// Whom to trust.
-    pub authority: CertificateDer<'static>,
+    pub(super) authority: CertificateDer<'static>,
     /// How the portal serves.
-    pub server: Arc<ServerConfig>,
+    pub(super) server: Arc<ServerConfig>,
 }
 
 /// Makes them for these addresses and `localhost`, and writes them into the folder.
-pub fn make(folder: &Folder, addresses: &[IpAddr]) -> anyhow::Result<Made> {
+pub(super) fn make(folder: &Folder, addresses: &[IpAddr]) -> anyhow::Result<Made> {
     let authority_key = KeyPair::generate()?;
     let mut params = named("Sandbox Bank, authority for trying things out");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));

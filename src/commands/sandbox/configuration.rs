@@ -9,23 +9,23 @@ use std::net::SocketAddr;
 
 /// What the gateway has to know of the rest; its files are named in `Files`.
 #[derive(Debug)]
-pub struct Surroundings<'a> {
+pub(super) struct Surroundings<'a> {
     /// Where it listens.
-    pub listen: SocketAddr,
+    pub(super) listen: SocketAddr,
     /// Where operators, and the bank's own servers, reach it.
-    pub admin: SocketAddr,
+    pub(super) admin: SocketAddr,
     /// The scheme that it and the authorization server speak.
-    pub scheme: &'static str,
+    pub(super) scheme: &'static str,
     /// The authorization server.
-    pub portal: SocketAddr,
+    pub(super) portal: SocketAddr,
     /// The banking APIs.
-    pub apis: SocketAddr,
+    pub(super) apis: SocketAddr,
     /// Where the pages of applications that run in browsers come from.
-    pub origins: &'a BTreeSet<String>,
+    pub(super) origins: &'a BTreeSet<String>,
 }
 
 /// The configuration as YAML.
-pub fn write(around: &Surroundings<'_>) -> String {
+pub(super) fn write(around: &Surroundings<'_>) -> String {
     let Surroundings { listen, admin, scheme, portal, apis, .. } = around;
     let (origin, issuer) = (format!("{scheme}://{listen}"), format!("{scheme}://{portal}"));
     let audiences = Api::ALL.map(|api| api.audience(&origin)).join(", ");
@@ -87,23 +87,23 @@ pub fn write(around: &Surroundings<'_>) -> String {
 }
 
 /// The configuration itself.
-pub const FILE: &str = "gateway.yaml";
+pub(super) const FILE: &str = "gateway.yaml";
 /// The gateway's access log.
-pub const ACCESS_LOG: &str = "access.log";
+pub(super) const ACCESS_LOG: &str = "access.log";
 /// What was revoked.
-pub const REVOCATIONS: &str = "revocations";
+pub(super) const REVOCATIONS: &str = "revocations";
 /// The gateway's client id at the authorization server, which it asks about opaque tokens.
-pub const CLIENT_ID: &str = "gateway";
+pub(super) const CLIENT_ID: &str = "gateway";
 /// The file of its secret there.
-pub const CLIENT_SECRET: &str = "gateway-secret";
+pub(super) const CLIENT_SECRET: &str = "gateway-secret";
 /// The authority that developers are told to trust.
-pub const AUTHORITY: &str = "authority.pem";
+pub(super) const AUTHORITY: &str = "authority.pem";
 /// The certificate of gateway and portal.
-pub const SERVER: &str = "server.pem";
+pub(super) const SERVER: &str = "server.pem";
 /// Its key.
-pub const SERVER_KEY: &str = "server-key.pem";
+pub(super) const SERVER_KEY: &str = "server-key.pem";
 /// A client's certificate, with its key behind it, as `curl --cert` takes it.
-pub const CLIENT: &str = "client.pem";
+pub(super) const CLIENT: &str = "client.pem";
 
 #[cfg(test)]
 mod tests {

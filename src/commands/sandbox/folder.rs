@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 /// A folder that nobody else may read. A temporary one is gone when this is dropped.
 #[derive(Debug)]
-pub struct Folder {
+pub(super) struct Folder {
     path: PathBuf,
     is_temporary: bool,
     /// Two sandboxes in one folder would sign with one key and write one log.
@@ -16,13 +16,13 @@ pub struct Folder {
 
 impl Folder {
     /// A folder to keep, made if it is not there; refused while another sandbox has it.
-    pub fn keep(path: &Path) -> io::Result<Self> {
+    pub(super) fn keep(path: &Path) -> io::Result<Self> {
         DirBuilder::new().recursive(true).mode(0o700).create(path)?;
         Self::hold(path.canonicalize()?, false)
     }
 
     /// A folder for as long as this lives.
-    pub fn temporary() -> io::Result<Self> {
+    pub(super) fn temporary() -> io::Result<Self> {
         let within = std::env::temp_dir();
         for _ in 0..NAMES_MAX {
             let path = within.join(format!("scopegate-sandbox-{:016x}", fastrand::u64(..)));
@@ -47,17 +47,17 @@ impl Folder {
     }
 
     /// Where it is.
-    pub fn path(&self) -> &Path {
+    pub(super) fn path(&self) -> &Path {
         &self.path
     }
 
     /// The path of a file in it.
-    pub fn file(&self, name: &str) -> PathBuf {
+    pub(super) fn file(&self, name: &str) -> PathBuf {
         self.path.join(name)
     }
 
     /// Writes a file that only we may read, in place of one that was there.
-    pub fn write(&self, name: &str, content: &str) -> io::Result<PathBuf> {
+    pub(super) fn write(&self, name: &str, content: &str) -> io::Result<PathBuf> {
         let path = self.file(name);
         let mut file = OpenOptions::new().create(true).truncate(true).write(true).mode(0o600).open(&path)?;
         file.write_all(content.as_bytes())?;

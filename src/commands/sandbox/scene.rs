@@ -21,7 +21,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 /// What runs.
-pub struct Scene {
+pub(super) struct Scene {
     sandbox: Sandbox,
     gateway: Gateway,
     /// Whose pages it lets read its answers, from its start on.
@@ -33,20 +33,20 @@ pub struct Scene {
 
 /// Who listens where.
 #[derive(Clone, Copy, Debug)]
-pub struct Addresses {
+pub(super) struct Addresses {
     /// `http` or `https`: of the portal and of the gateway.
-    pub scheme: &'static str,
+    pub(super) scheme: &'static str,
     /// Portal and authorization server.
-    pub portal: SocketAddr,
+    pub(super) portal: SocketAddr,
     /// The gateway.
-    pub gateway: SocketAddr,
+    pub(super) gateway: SocketAddr,
     /// Its admin listener.
-    pub admin: SocketAddr,
+    pub(super) admin: SocketAddr,
 }
 
 impl Scene {
     /// Starts everything, and returns when the gateway is ready.
-    pub async fn set(wish: &Wish) -> anyhow::Result<Self> {
+    pub(super) async fn set(wish: &Wish) -> anyhow::Result<Self> {
         let (folder, location) = match &wish.keep {
             Keep::Nothing => (Folder::temporary()?, Location::Memory),
             Keep::Folder(path) => {
@@ -76,22 +76,22 @@ impl Scene {
     }
 
     /// Who listens where.
-    pub fn addresses(&self) -> Addresses {
+    pub(super) fn addresses(&self) -> Addresses {
         self.addresses
     }
 
     /// Where its files lie.
-    pub fn folder(&self) -> &Folder {
+    pub(super) fn folder(&self) -> &Folder {
         &self.folder
     }
 
     /// Calls the portal and the gateway as anybody would.
-    pub fn fetcher(&self) -> Fetcher {
+    pub(super) fn fetcher(&self) -> Fetcher {
         self.fetcher.clone()
     }
 
     /// Ends everything in order: the door first.
-    pub async fn clear(self) -> anyhow::Result<()> {
+    pub(super) async fn clear(self) -> anyhow::Result<()> {
         let Self { sandbox, gateway, .. } = self;
         tokio::task::spawn_blocking(|| gateway.drain()).await?;
         sandbox.stop().await;
@@ -100,7 +100,7 @@ impl Scene {
 
     /// Lets the pages of applications that were added later read the gateway's answers too: by a reload, as an operator
     /// would. Never returns.
-    pub async fn keep_origins(&self) {
+    pub(super) async fn keep_origins(&self) {
         let mut known = self.origins.clone();
         let mut ticks = tokio::time::interval(ORIGINS_INTERVAL);
         loop {
@@ -155,12 +155,12 @@ impl Addresses {
     }
 
     /// The gateway as third parties write it.
-    pub fn gateway_origin(&self) -> String {
+    pub(super) fn gateway_origin(&self) -> String {
         format!("{}://{}", self.scheme, self.gateway)
     }
 
     /// Portal and authorization server.
-    pub fn issuer(&self) -> String {
+    pub(super) fn issuer(&self) -> String {
         format!("{}://{}", self.scheme, self.portal)
     }
 

@@ -1,7 +1,7 @@
 //! Consents: what third parties ask customers for, and what became of it.
 
 use super::cbpii::Asked;
-use super::order::{Given, Party};
+use super::order::Given;
 use super::permissions::Permissions;
 use crate::clock::UnixSeconds;
 use crate::sandbox::secret;
@@ -116,15 +116,6 @@ impl Consent {
     pub(in crate::sandbox) fn updated_at(&self, now: UnixSeconds) -> UnixSeconds {
         let is_expired = self.status_at(now) == Status::Expired;
         self.expires.filter(|_| is_expired).unwrap_or(self.updated)
-    }
-
-    /// The account that the third party names as the payer's, or asks about.
-    pub(in crate::sandbox) fn debtor(&self) -> Option<&Party> {
-        match &self.request {
-            Request::AccountAccess => None,
-            Request::Payment(given) => given.order.debtor.as_ref(),
-            Request::FundsConfirmation(asked) => Some(&asked.account),
-        }
     }
 }
 

@@ -2,6 +2,7 @@
 
 use super::openapi::{Operation, Reference};
 use super::visitor::{Frame, Visitor};
+use crate::sandbox::bank::openapi;
 use crate::sandbox::{Site, page};
 use askama::Template;
 use axum::extract::{Path, State};
@@ -41,7 +42,12 @@ pub(super) async fn one(State(site): State<Arc<Site>>, visitor: Visitor, Path(sc
 /// The document itself, with this sandbox's addresses in it; for tools, and pages of any origin.
 pub(super) async fn document(State(site): State<Arc<Site>>, Path(scope): Path<String>) -> Response {
     let Some(reference) = site.catalogue.find(&scope) else { return unknown() };
-    let headers = [(header::CONTENT_TYPE, "application/yaml"), (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*")];
+    let name = format!("attachment; filename=\"{}\"", openapi::file_name(reference.api));
+    let headers = [
+        (header::CONTENT_TYPE, "application/yaml"),
+        (header::ACCESS_CONTROL_ALLOW_ORIGIN, "*"),
+        (header::CONTENT_DISPOSITION, &name),
+    ];
     (headers, reference.source.clone()).into_response()
 }
 

@@ -210,11 +210,16 @@ impl Typed {
         for parameter in operation.parameters.iter().filter(|parameter| parameter.place == Place::Header) {
             let value = self.value(&parameter.name);
             if !value.is_empty() {
-                line.push_str(&format!(" \\\n  -H {}", quoted(&format!("{}: {value}", parameter.name))));
+                let field = quoted(&format!("{}: {value}", parameter.name));
+                line.push_str(" \\\n  -H ");
+                line.push_str(&field);
             }
         }
         if let Some(body) = &operation.body {
-            line.push_str(&format!(" \\\n  -H 'Content-Type: {}' \\\n  -d {}", body.content_type, quoted(&self.body)));
+            line.push_str(" \\\n  -H 'Content-Type: ");
+            line.push_str(&body.content_type);
+            line.push_str("' \\\n  -d ");
+            line.push_str(&quoted(&self.body));
         }
         line
     }

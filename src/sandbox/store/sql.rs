@@ -199,10 +199,11 @@ impl Transaction {
 
     /// Makes everything so far last.
     pub(in crate::sandbox) async fn commit(self) -> Result<(), StoreFault> {
-        Ok(match self {
+        match self {
             Self::Sqlite(open) => open.commit().await?,
             Self::Postgres(open) => open.commit().await?,
-        })
+        }
+        Ok(())
     }
 }
 

@@ -6,33 +6,33 @@ use serde::Deserialize;
 
 /// What a line says about one request. Absent in the line, absent here.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Line {
+pub(in crate::sandbox::portal) struct Line {
     /// When the request's head was complete, in milliseconds since 1970.
-    pub time_ms: u64,
+    pub(in crate::sandbox::portal) time_ms: u64,
     /// The correlation id, `x-fapi-interaction-id`: a UUID in lower case.
-    pub id: Box<str>,
+    pub(in crate::sandbox::portal) id: Box<str>,
     /// As the client spelled it.
-    pub method: Option<Box<str>>,
+    pub(in crate::sandbox::portal) method: Option<Box<str>>,
     /// Without the query, which is in no log.
-    pub path: Option<Box<str>>,
+    pub(in crate::sandbox::portal) path: Option<Box<str>>,
     /// The rule's path, as the operator wrote it.
-    pub route: Option<Box<str>>,
+    pub(in crate::sandbox::portal) route: Option<Box<str>>,
     /// Of the answer.
-    pub status: u16,
+    pub(in crate::sandbox::portal) status: u16,
     /// Why it was refused; absent if it was not.
-    pub reason: Option<Box<str>>,
+    pub(in crate::sandbox::portal) reason: Option<Box<str>>,
     /// Whose token it was, if it was good.
-    pub client_id: Option<Box<str>>,
+    pub(in crate::sandbox::portal) client_id: Option<Box<str>>,
     /// Whether the token was looked at `fresh` or `remembered`.
-    pub verdict: Option<Box<str>>,
+    pub(in crate::sandbox::portal) verdict: Option<Box<str>>,
     /// How long the API took.
-    pub upstream_us: Option<u64>,
+    pub(in crate::sandbox::portal) upstream_us: Option<u64>,
     /// How long everything took.
-    pub duration_us: u64,
+    pub(in crate::sandbox::portal) duration_us: u64,
     /// Of the answer's body.
-    pub bytes: u64,
+    pub(in crate::sandbox::portal) bytes: u64,
     /// How the answer ended, if not as it should.
-    pub end: Option<Box<str>>,
+    pub(in crate::sandbox::portal) end: Option<Box<str>>,
 }
 
 /// The line as it stands there. Fields that are read by nobody here may be anything.
@@ -54,7 +54,7 @@ struct Spelled {
 }
 
 /// Reads a line without its newline; `None` if it is not one of the gateway's.
-pub fn parse(line: &[u8]) -> Option<Line> {
+pub(in crate::sandbox::portal) fn parse(line: &[u8]) -> Option<Line> {
     if line.len() > LINE_BYTES_MAX {
         return None;
     }
@@ -78,7 +78,7 @@ pub fn parse(line: &[u8]) -> Option<Line> {
 }
 
 /// A correlation id as it is compared: the gateway takes UUIDs of either case and no others.
-pub fn uuid(text: &str) -> Option<Box<str>> {
+pub(in crate::sandbox::portal) fn uuid(text: &str) -> Option<Box<str>> {
     let is_uuid = text.len() == UUID_BYTES
         && text.bytes().enumerate().all(|(place, byte)| match place {
             8 | 13 | 18 | 23 => byte == b'-',
@@ -131,7 +131,7 @@ fn days(year: u64, month: u64, day: u64) -> Option<u64> {
 }
 
 /// The longest path that the gateway takes is 8 KiB, and every octet of it may stand there as six.
-pub const LINE_BYTES_MAX: usize = 64 * 1024;
+pub(in crate::sandbox::portal) const LINE_BYTES_MAX: usize = 64 * 1024;
 /// What a page can show of one text.
 const TEXT_CHARS_MAX: usize = 256;
 const UUID_BYTES: usize = 36;

@@ -32,7 +32,8 @@ pub(super) struct Info {
 #[derive(Debug, Deserialize)]
 #[serde(deny_unknown_fields, rename_all = "camelCase")]
 pub(super) struct Operation {
-    pub(super) operation_id: String,
+    #[serde(rename = "operationId")]
+    pub(super) id: String,
     pub(super) summary: String,
     #[serde(default)]
     pub(super) description: String,
@@ -157,10 +158,10 @@ impl Components {
     /// The thing itself. Our documents refer once: a reference to a reference leads nowhere.
     pub(super) fn resolve<'d, T: Referable>(&'d self, thing: &'d T) -> Result<&'d T, Dangling> {
         let Some(reference) = thing.reference() else { return Ok(thing) };
-        let (folder, shelf) = T::shelf(self);
+        let (folder, held) = T::shelf(self);
         let name =
             reference.strip_prefix("#/components/").and_then(|rest| rest.strip_prefix(folder)?.strip_prefix('/'));
-        let found = name.and_then(|name| shelf.get(name)).filter(|found| found.reference().is_none());
+        let found = name.and_then(|name| held.get(name)).filter(|found| found.reference().is_none());
         found.ok_or_else(|| Dangling(reference.to_owned()))
     }
 }

@@ -21,10 +21,11 @@ pub(super) fn html(text: &str) -> String {
             while let Some(next) = lines.next_if(|next| List::of(next).is_some_and(|(kind, _)| kind == list.0)) {
                 items.extend(List::of(next).map(|(_, item)| item.to_owned()));
             }
-            let name = list.0.name();
-            html.push_str(&format!("<{name}>\n"));
-            items.iter().for_each(|item| element(&mut html, "li", item));
-            html.push_str(&format!("</{name}>\n"));
+            html.push_str(list.0.opening());
+            for item in &items {
+                element(&mut html, "li", item);
+            }
+            html.push_str(list.0.closing());
         } else if !line.is_empty() {
             let mut paragraph = line.to_owned();
             while let Some(next) = lines.next_if(|next| is_prose(next)) {
@@ -44,7 +45,9 @@ pub(super) fn inline(text: &str) -> String {
         let part =
             askama::filters::escape(part, askama::filters::Html).map(|safe| safe.to_string()).unwrap_or_default();
         if place % 2 == 1 {
-            html.push_str(&format!("<code>{part}</code>"));
+            html.push_str("<code>");
+            html.push_str(&part);
+            html.push_str("</code>");
         } else {
             html.push_str(&part);
         }
@@ -67,10 +70,17 @@ impl List {
         (!number.is_empty() && number.bytes().all(|b| b.is_ascii_digit())).then_some((Self::Numbered, item))
     }
 
-    fn name(self) -> &'static str {
+    fn opening(self) -> &'static str {
         match self {
-            Self::Numbered => "ol",
-            Self::Plain => "ul",
+            Self::Numbered => "<ol>\n",
+            Self::Plain => "<ul>\n",
+        }
+    }
+
+    fn closing(self) -> &'static str {
+        match self {
+            Self::Numbered => "</ol>\n",
+            Self::Plain => "</ul>\n",
         }
     }
 }
@@ -96,7 +106,9 @@ fn table(html: &mut String, rows: &[Vec<&str>]) {
         }
         let cell = if place == 0 { "th" } else { "td" };
         html.push_str("<tr>");
-        row.iter().for_each(|text| element(html, cell, text));
+        for text in row {
+            element(html, cell, text);
+        }
         html.push_str("</tr>\n");
     }
     html.push_str("</table></div>\n");

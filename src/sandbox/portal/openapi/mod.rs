@@ -7,7 +7,7 @@ mod operation;
 mod ordered;
 mod rows;
 
-pub(super) use operation::{Operation, Parameter, Place};
+pub(super) use operation::{Operation, Place};
 pub(super) use rows::Row;
 
 use crate::sandbox::bank::openapi;

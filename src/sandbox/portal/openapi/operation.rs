@@ -116,7 +116,7 @@ impl Operation {
         let parameters = operation.parameters.iter().map(|parameter| Parameter::read(parameter, components));
         let answers = operation.responses.0.iter().map(|(status, answer)| Answer::read(status, answer, components));
         Ok(Self {
-            id: operation.operation_id.clone(),
+            id: operation.id.clone(),
             method: method.map_err(|_| DocumentFault::Other("a method that is none"))?,
             path: path.to_owned(),
             summary: operation.summary.clone(),
@@ -126,11 +126,6 @@ impl Operation {
             body,
             answers: answers.collect::<Result<_, _>>()?,
         })
-    }
-
-    /// Whether the application's own token will do.
-    pub(in crate::sandbox::portal) fn takes(&self, grant: Grant) -> bool {
-        self.callers.iter().any(|caller| caller.grant == grant)
     }
 
     /// What comes back when all is well.

@@ -1,6 +1,7 @@
 //! Confirmation of funds: yes or no, for the account that the customer agreed to.
 
 use super::*;
+use crate::sandbox::bank::consent::Request;
 
 fn consents() -> String {
     format!("{CBPII}/funds-confirmation-consents")
@@ -21,7 +22,8 @@ async fn an_account_holds_enough_or_not() {
     assert_eq!(created.json["Data"]["DebtorAccount"], account);
     let id = created.text("/Data/ConsentId");
     let kept = branch.store().consent(&id).await.unwrap().unwrap();
-    let party = kept.debtor().unwrap();
+    let Request::FundsConfirmation(asked) = &kept.request else { panic!("{kept:?}") };
+    let party = &asked.account;
     let theirs = crate::sandbox::bank::account_numbered(DENIZ, party.scheme, &party.number);
     assert_eq!(theirs, Some("acc-1003"));
     assert_eq!(crate::sandbox::bank::account_numbered("customer-2304", party.scheme, &party.number), None);
