@@ -121,7 +121,7 @@ pub(super) fn new_id(now: UnixSeconds) -> String {
 }
 
 /// The name that a text gives itself, if it looks like an access token of ours. Whether it is one, the store says.
-pub(super) fn id_of(text: &str) -> Option<String> {
+pub(in crate::sandbox) fn id_of(text: &str) -> Option<String> {
     let id = match text.strip_prefix(OPAQUE_PREFIX) {
         Some(rest) => rest.split_once('.')?.0.to_owned(),
         None => jti_of(text)?,

@@ -54,7 +54,7 @@ async fn identify(site: &Site, query: &str) -> Result<(Opened, Arc<Application>,
     let application =
         site.store.application(client_id).await.map_err(PageFault::Store)?.ok_or(PageFault::ClientUnknown)?;
     let asked = params.get("redirect_uri").ok_or(PageFault::RedirectMissing)?.to_owned();
-    if !application.redirect_uris.iter().any(|registered| registered.matches(&asked)) {
+    if !application.returns_to(&asked, &site.issuer) {
         return Err(PageFault::RedirectUnknown);
     }
     Ok((opened, application, asked))

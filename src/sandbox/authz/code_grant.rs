@@ -11,7 +11,7 @@ use crate::sandbox::store::NewCode;
 
 /// Why a code gives no token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum CodeFault {
+pub(in crate::sandbox) enum CodeFault {
     /// Never given out, or long ago, or to another client: a stranger learns nothing more.
     Unknown,
     /// Its minute is over.
@@ -31,7 +31,11 @@ pub(super) enum CodeFault {
 }
 
 /// Takes a code for an access token and the first refresh token.
-pub(super) async fn redeem(site: &Site, presenter: &Presenter, params: &Params) -> Result<Tokens, TokenFault> {
+pub(in crate::sandbox) async fn redeem(
+    site: &Site,
+    presenter: &Presenter,
+    params: &Params,
+) -> Result<Tokens, TokenFault> {
     let text = params.get("code").ok_or(TokenFault::Missing("code is missing"))?;
     let code = site.store.code(text).await?.ok_or(CodeFault::Unknown)?;
     check(&code.content, presenter, params)?;

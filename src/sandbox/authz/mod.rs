@@ -32,12 +32,19 @@ mod upkeep;
 mod visit;
 mod words;
 
+pub(super) use access_token::id_of;
+pub(super) use code_grant::redeem;
 pub(super) use details::Details;
 pub(super) use gateway::revoke_at_gateway;
 #[cfg(test)]
 pub(super) use gateway::tell_what_is_due;
 pub(super) use keys::Keys;
 pub(super) use pkce::Challenge;
+pub(super) use pushed::{LIFETIME_SECONDS as PUSHED_SECONDS, PREFIX as PUSHED_PREFIX};
+pub(super) use refresh_grant::{find, refresh};
+pub(super) use revoke::{end_access_token, end_authorization};
+pub(super) use token::{Presenter, Tokens, own_token};
+pub(super) use token_fault::TokenFault;
 pub(super) use under_way::UnderWay;
 pub(super) use upkeep::keep_up;
 

@@ -13,7 +13,7 @@ use http::HeaderName;
 
 /// Why a proof proves nothing here.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum ProofFault {
+pub(in crate::sandbox) enum ProofFault {
     /// The application's tokens are bound to a key, and there is no proof of one.
     Missing,
     /// Two proofs, or no well-formed one, or not signed by the key that it brings.

@@ -83,7 +83,7 @@ pub(super) async fn open(site: &Site, params: Params) -> Result<Option<Opened>, 
 /// Where this endpoint is.
 pub(super) const PATH: &str = "/par";
 /// RFC 9126 §2.2
-const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
+pub(in crate::sandbox) const PREFIX: &str = "urn:ietf:params:oauth:request_uri:";
 /// From the application's request to the customer's, which follows at once; FAPI 2.0 §5.3.2.2-12 wants less than 600.
-const LIFETIME_SECONDS: i64 = 90;
+pub(in crate::sandbox) const LIFETIME_SECONDS: i64 = 90;
 const NOT_KEPT: [&str; 5] = ["client_id", "client_secret", "client_assertion", "client_assertion_type", "dpop_jkt"];

@@ -21,7 +21,7 @@ pub(super) enum Freshness {
 
 /// Faults that the application learns of (RFC 6749 §4.1.2.1).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum AskFault {
+pub(in crate::sandbox) enum AskFault {
     Repeated,
     RequestObject,
     ResponseTypeMissing,

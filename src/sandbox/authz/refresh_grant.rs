@@ -13,7 +13,7 @@ use crate::sandbox::store::{Refresh, RefreshToken};
 
 /// Why a refresh token gives no access token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum RefreshFault {
+pub(in crate::sandbox) enum RefreshFault {
     /// Never given out, or to another client.
     Unknown,
     /// Bound to a key or certificate that was not shown.
@@ -31,20 +31,20 @@ pub(super) enum RefreshFault {
 }
 
 /// A token that a request shows, and what is kept of it.
-pub(super) struct Shown<'a> {
+pub(in crate::sandbox) struct Shown<'a> {
     showing: Showing<'a>,
     found: Option<RefreshToken>,
 }
 
 /// Looks up the token that a request shows, before anything else is: what happens meanwhile is a race.
-pub(super) async fn find<'a>(site: &'a Site, params: &Params) -> Result<Shown<'a>, TokenFault> {
+pub(in crate::sandbox) async fn find<'a>(site: &'a Site, params: &Params) -> Result<Shown<'a>, TokenFault> {
     let token = params.get("refresh_token").ok_or(TokenFault::Missing("refresh_token is missing"))?;
     let showing = site.refreshing.begin(token);
     Ok(Shown { showing, found: site.store.refresh_token(token).await? })
 }
 
 /// Takes a refresh token for an access token, and its successor if it does not stay.
-pub(super) async fn refresh(
+pub(in crate::sandbox) async fn refresh(
     site: &Site,
     presenter: &Presenter,
     Shown { showing, found }: Shown<'_>,

@@ -26,7 +26,12 @@ pub(super) async fn post(State(site): State<Arc<Site>>, call: Call) -> Result<St
     }
 }
 
-async fn end_access_token(site: &Site, application: &Application, id: &str, text: &str) -> Result<Told, StoreFault> {
+pub(in crate::sandbox) async fn end_access_token(
+    site: &Site,
+    application: &Application,
+    id: &str,
+    text: &str,
+) -> Result<Told, StoreFault> {
     let token = site.store.access_token(id, text).await?;
     if token.is_some_and(|token| token.client_id == application.client_id) {
         let mut transaction = site.store.begin().await?;
@@ -37,7 +42,11 @@ async fn end_access_token(site: &Site, application: &Application, id: &str, text
     gateway::revoke_at_gateway(site, id).await
 }
 
-async fn end_authorization(site: &Site, application: &Application, text: &str) -> Result<Told, StoreFault> {
+pub(in crate::sandbox) async fn end_authorization(
+    site: &Site,
+    application: &Application,
+    text: &str,
+) -> Result<Told, StoreFault> {
     let token = site.store.refresh_token(text).await?;
     match token.filter(|token| token.authorization.client_id == application.client_id) {
         Some(token) => gateway::revoke_authorization(site, &token.authorization.id).await,

@@ -22,23 +22,23 @@ use std::time::Duration;
 
 /// A successful answer (RFC 6749 §5.1).
 #[derive(Debug, Serialize)]
-pub(super) struct Tokens {
-    access_token: String,
+pub(in crate::sandbox) struct Tokens {
+    pub(in crate::sandbox) access_token: String,
     token_type: &'static str,
-    expires_in: u64,
-    scope: String,
+    pub(in crate::sandbox) expires_in: u64,
+    pub(in crate::sandbox) scope: String,
     #[serde(skip_serializing_if = "Option::is_none")]
-    refresh_token: Option<String>,
+    pub(in crate::sandbox) refresh_token: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     authorization_details: Option<Box<RawValue>>,
 }
 
 /// The application that asks for tokens, and what they are bound to.
 #[derive(Debug)]
-pub(super) struct Presenter {
-    pub(super) application: Arc<Application>,
-    pub(super) binding: Binding,
-    pub(super) now: UnixSeconds,
+pub(in crate::sandbox) struct Presenter {
+    pub(in crate::sandbox) application: Arc<Application>,
+    pub(in crate::sandbox) binding: Binding,
+    pub(in crate::sandbox) now: UnixSeconds,
 }
 
 /// Answers with tokens or with an error of RFC 6749 §5.2.
@@ -59,7 +59,11 @@ pub(super) async fn post(State(site): State<Arc<Site>>, call: Call) -> Result<Js
 }
 
 /// RFC 6749 §4.4: the application's own token, without a customer and without a refresh token.
-async fn own_token(site: &Site, presenter: &Presenter, params: &Params) -> Result<Tokens, TokenFault> {
+pub(in crate::sandbox) async fn own_token(
+    site: &Site,
+    presenter: &Presenter,
+    params: &Params,
+) -> Result<Tokens, TokenFault> {
     let application = &presenter.application;
     if !application.is_confidential() {
         return Err(TokenFault::ClientNotAllowed);

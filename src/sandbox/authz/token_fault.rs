@@ -12,7 +12,7 @@ use serde_json::json;
 
 /// Every "no" of the endpoints that applications call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum TokenFault {
+pub(in crate::sandbox) enum TokenFault {
     /// Not `application/x-www-form-urlencoded`, or broken.
     NotAForm,
     /// A parameter stands there twice.
@@ -59,7 +59,7 @@ pub(super) enum TokenFault {
 
 /// How the client tried to authenticate: Basic is answered with a challenge.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Scheme {
+pub(in crate::sandbox) enum Scheme {
     /// In `Authorization`.
     Basic,
     /// In the form, or not at all.
@@ -114,7 +114,7 @@ impl TokenFault {
         response
     }
 
-    fn status(self) -> StatusCode {
+    pub(in crate::sandbox) fn status(self) -> StatusCode {
         match self {
             Self::ClientUnknown(_) => StatusCode::UNAUTHORIZED,
             Self::TooManyAttempts(_) | Self::TooManyPushed => StatusCode::TOO_MANY_REQUESTS,
@@ -138,7 +138,7 @@ impl TokenFault {
         }
     }
 
-    fn code(self) -> &'static str {
+    pub(in crate::sandbox) fn code(self) -> &'static str {
         match self {
             Self::NotAForm
             | Self::Repeated
@@ -168,7 +168,7 @@ impl TokenFault {
         }
     }
 
-    fn text(self) -> &'static str {
+    pub(in crate::sandbox) fn text(self) -> &'static str {
         match self {
             Self::NotAForm => "Send the parameters as application/x-www-form-urlencoded",
             Self::Repeated => "A parameter is repeated",

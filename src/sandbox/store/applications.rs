@@ -2,7 +2,7 @@
 
 use super::Store;
 use super::sql::{Row, StoreFault};
-use super::statement::sql;
+use super::statement::{Statement, sql};
 use crate::clock::UnixSeconds;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::Scopes;
@@ -182,6 +182,41 @@ impl Application {
         })
     }
 
+    /// Whether customers may be sent back to `asked`: a registered redirect URI, or the page of the portal at `issuer` that
+    /// asks on its developer's behalf.
+    pub(in crate::sandbox) fn returns_to(&self, asked: &str, issuer: &str) -> bool {
+        asked == self.own_callback(issuer) || self.redirect_uris.iter().any(|registered| registered.matches(asked))
+    }
+
+    /// The page of the portal at `issuer` to which customers return whom the portal asked for this application.
+    pub(in crate::sandbox) fn own_callback(&self, issuer: &str) -> String {
+        format!("{issuer}/applications/{}/callback", self.client_id)
+    }
+
+    /// Everything but id, owner and age.
+    pub(super) fn update(&self) -> Statement {
+        let statement = sql("UPDATE applications SET name = $1, description = $2, kind = $3, redirect_uris = $4, \
+             scopes = $5, authentication = $6, keys = $7, token_format = $8, sender = $9, refresh = $10, \
+             requires_pushed = $11, lifetime_seconds = $12 WHERE client_id = $13");
+        self.bind_settings(statement).bind(self.client_id.as_str())
+    }
+
+    fn bind_settings(&self, statement: Statement) -> Statement {
+        statement
+            .bind(self.name.as_str())
+            .bind(self.description.as_str())
+            .bind(self.kind.as_str())
+            .bind(self.uris())
+            .bind(self.scopes.to_string())
+            .bind(self.authentication.as_str())
+            .bind(self.keys.clone())
+            .bind(self.token_format.as_str())
+            .bind(self.sender.as_str())
+            .bind(self.refresh.as_str())
+            .bind(self.requires_pushed)
+            .bind(i64::try_from(self.access_lifetime.as_secs()).unwrap_or(i64::MAX))
+    }
+
     fn uris(&self) -> String {
         let uris: Vec<_> = self.redirect_uris.iter().map(RedirectUri::as_str).collect();
         uris.join("\n")
@@ -192,23 +227,13 @@ impl Store {
     /// Adds an application.
     pub(in crate::sandbox) async fn add_application(&self, application: &Application) -> Result<(), StoreFault> {
         let statement =
-            sql("INSERT INTO applications (client_id, developer_id, name, description, kind, redirect_uris, \
-             scopes, authentication, keys, token_format, sender, refresh, requires_pushed, lifetime_seconds, created) \
-             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)")
+            sql("INSERT INTO applications (name, description, kind, redirect_uris, scopes, authentication, \
+             keys, token_format, sender, refresh, requires_pushed, lifetime_seconds, client_id, developer_id, created) \
+             VALUES ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13, $14, $15)");
+        let statement = application
+            .bind_settings(statement)
             .bind(application.client_id.as_str())
             .bind(application.developer_id.as_str())
-            .bind(application.name.as_str())
-            .bind(application.description.as_str())
-            .bind(application.kind.as_str())
-            .bind(application.uris())
-            .bind(application.scopes.to_string())
-            .bind(application.authentication.as_str())
-            .bind(application.keys.clone())
-            .bind(application.token_format.as_str())
-            .bind(application.sender.as_str())
-            .bind(application.refresh.as_str())
-            .bind(application.requires_pushed)
-            .bind(i64::try_from(application.access_lifetime.as_secs()).unwrap_or(i64::MAX))
             .bind(application.created);
         self.database.run(statement).await.map(drop)
     }

@@ -8,6 +8,7 @@ mod authorizations;
 mod bounded;
 mod codes;
 mod consents;
+mod deletion;
 mod developers;
 mod keys;
 mod location;
@@ -22,6 +23,9 @@ mod sessions;
 mod sql;
 mod statement;
 mod sweep;
+mod test_requests;
+mod test_tokens;
+mod walks;
 
 pub(super) use access::{AccessToken, Binding};
 pub(super) use applications::{Application, Authentication, Kind, Refresh, Sender, TokenFormat};
@@ -39,6 +43,9 @@ pub(super) use revocations::RevocationDue;
 pub(super) use secrets::ClientSecret;
 pub(super) use sessions::{Login, Session};
 pub(super) use sql::{StoreFault, Transaction};
+pub(super) use test_requests::TestRequest;
+pub(super) use test_tokens::{TestToken, TokenKind};
+pub(super) use walks::{Walk, WalkKind};
 
 use crate::clock::UnixSeconds;
 use sql::Database;

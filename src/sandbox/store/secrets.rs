@@ -38,10 +38,12 @@ impl Store {
         Ok(self.database.run(statement).await? == 1)
     }
 
-    /// Takes a secret from an application; what was given out for it stays good.
+    /// Takes one of two secrets from an application: false if it has no other. What was given out for it stays good.
     pub(in crate::sandbox) async fn remove_secret(&self, client_id: &str, secret_id: &str) -> Result<bool, StoreFault> {
-        let statement =
-            sql("DELETE FROM application_secrets WHERE client_id = $1 AND id = $2").bind(client_id).bind(secret_id);
+        let statement = sql("DELETE FROM application_secrets WHERE client_id = $1 AND id = $2 \
+             AND EXISTS (SELECT 1 FROM application_secrets WHERE client_id = $1 AND id <> $2)")
+        .bind(client_id)
+        .bind(secret_id);
         Ok(self.database.run(statement).await? == 1)
     }
 

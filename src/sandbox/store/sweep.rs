@@ -6,7 +6,7 @@ use super::statement::sql;
 use crate::clock::UnixSeconds;
 
 impl Store {
-    /// Deletes what of the authorization server's has expired, and says how many rows that were. Each step is a
+    /// Deletes what has expired, and says how many rows that were. Each step is a
     /// statement of its own: between two of them others get their turn.
     pub(in crate::sandbox) async fn sweep(&self, now: UnixSeconds) -> Result<u64, StoreFault> {
         let mut swept = 0;
@@ -24,7 +24,7 @@ impl Store {
     }
 }
 
-const STEPS: [&str; 8] = [
+const STEPS: [&str; 11] = [
     "DELETE FROM access_tokens WHERE id IN \
      (SELECT id FROM access_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)",
     "DELETE FROM shown_once WHERE digest IN \
@@ -38,6 +38,11 @@ const STEPS: [&str; 8] = [
     "DELETE FROM asks WHERE id IN (SELECT id FROM asks WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
     "DELETE FROM customer_sessions WHERE digest IN \
      (SELECT digest FROM customer_sessions WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    "DELETE FROM test_requests WHERE digest IN \
+     (SELECT digest FROM test_requests WHERE expires <= $1 ORDER BY expires LIMIT $2)",
+    "DELETE FROM test_tokens WHERE id IN \
+     (SELECT id FROM test_tokens WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
+    "DELETE FROM walks WHERE id IN (SELECT id FROM walks WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
     "DELETE FROM authorizations WHERE id IN \
      (SELECT id FROM authorizations WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
 ];

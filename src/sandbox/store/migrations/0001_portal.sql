@@ -45,3 +45,55 @@ CREATE TABLE application_secrets (
     last_used BIGINT
 );
 CREATE INDEX application_secrets_by_client ON application_secrets (client_id);
+
+-- What the portal asks customers on a developer's behalf, until they return.
+CREATE TABLE test_requests (
+    digest       TEXT PRIMARY KEY, -- of the state
+    browser      TEXT NOT NULL,    -- digest of the developer's cookie
+    developer_id TEXT NOT NULL,
+    client_id    TEXT NOT NULL,
+    verifier     TEXT NOT NULL,
+    walk_id      TEXT,             -- what goes on with the token
+    created      BIGINT NOT NULL,
+    expires      BIGINT NOT NULL
+);
+CREATE INDEX test_requests_by_developer ON test_requests (developer_id, created);
+CREATE INDEX test_requests_by_expiry ON test_requests (expires);
+
+-- Tokens that the portal got for developers, who read them here: invented money, so they are kept as they are.
+CREATE TABLE test_tokens (
+    id            TEXT PRIMARY KEY,
+    developer_id  TEXT NOT NULL,
+    client_id     TEXT NOT NULL,
+    kind          TEXT NOT NULL,   -- client or customer
+    scopes        TEXT NOT NULL,
+    access_token  TEXT NOT NULL,
+    refresh_token TEXT,
+    created       BIGINT NOT NULL,
+    expires       BIGINT NOT NULL, -- the access token
+    revoked       BIGINT,
+    claimed       BIGINT,          -- since when somebody refreshes it
+    forgotten     BIGINT NOT NULL
+);
+CREATE INDEX test_tokens_by_developer ON test_tokens (developer_id, created);
+CREATE INDEX test_tokens_by_client ON test_tokens (client_id, created);
+CREATE INDEX test_tokens_by_end ON test_tokens (forgotten);
+
+-- Guided walks through an API, step by step.
+CREATE TABLE walks (
+    id           TEXT PRIMARY KEY,
+    developer_id TEXT NOT NULL,
+    client_id    TEXT NOT NULL,
+    kind         TEXT NOT NULL,   -- payment or accounts
+    request      TEXT NOT NULL,   -- what the consent is created with (JSON)
+    consent_id   TEXT,
+    token_id     TEXT,
+    payment_id   TEXT,
+    found        TEXT NOT NULL,   -- what came of it (JSON)
+    refusal      TEXT,            -- why the customer's answer was none
+    exchanges    TEXT NOT NULL,   -- requests and answers, tokens shortened (JSON)
+    created      BIGINT NOT NULL,
+    forgotten    BIGINT NOT NULL
+);
+CREATE INDEX walks_by_client ON walks (client_id, created);
+CREATE INDEX walks_by_end ON walks (forgotten);
