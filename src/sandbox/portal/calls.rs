@@ -1,6 +1,6 @@
 //! `/applications/{client_id}/calls`: what the gateway decided about this application's calls, read from its access log.
 
-use super::application::{NotYours, owned};
+use super::application::{Refused, owned};
 use super::explain::{self, Explanation};
 use super::log::{Line, NoLog};
 use super::visitor::{Frame, SignedIn};
@@ -45,7 +45,7 @@ pub(super) async fn list(
     State(site): State<Arc<Site>>,
     signed_in: SignedIn,
     Path(client_id): Path<String>,
-) -> Result<Response, NotYours> {
+) -> Result<Response, Refused> {
     let application = owned(&site, &signed_in, &client_id).await?;
     let read = site.calls.of(&client_id).await;
     let is_readable = read.is_ok();
@@ -71,7 +71,7 @@ pub(super) async fn one(
     State(site): State<Arc<Site>>,
     signed_in: SignedIn,
     Path((client_id, id)): Path<(String, String)>,
-) -> Result<Response, NotYours> {
+) -> Result<Response, Refused> {
     let application = owned(&site, &signed_in, &client_id).await?;
     let id = super::log::line::uuid(&id).unwrap_or_default();
     let found = site.calls.find(&client_id, &id).await;
