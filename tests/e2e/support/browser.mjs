@@ -98,7 +98,11 @@ export class Visitor {
 
   /** Presses a button twice, as fast as an impatient person does. */
   async pressTwice(button, { within } = {}) {
-    await this.#act(`press “${button}” twice`, () => this.#named('button', button, within).dblclick());
+    await this.#act(`press “${button}” twice`, async () => {
+      await this.#named('button', button, within).dblclick();
+      // The second answer replaces the first, which may be on its way already.
+      await this.#page.waitForLoadState('networkidle');
+    });
   }
 
   async back() {
@@ -119,6 +123,11 @@ export class Visitor {
     for (const label of labels) await this.#labelled(label).check();
   }
 
+  /** Ticks the first box of the page that is not. */
+  tickFirst() {
+    return this.#page.getByRole('checkbox', { checked: false }).first().check();
+  }
+
   async untick(...labels) {
     for (const label of labels) await this.#labelled(label).uncheck();
   }
@@ -130,6 +139,11 @@ export class Visitor {
   /** What stands in a field. */
   value(label) {
     return this.#labelled(label).inputValue();
+  }
+
+  /** What an element of this id says: for what a person would copy. */
+  read(id) {
+    return this.#page.locator(`#${id}`).innerText();
   }
 
   /** What the page says, as a person reads it. */
