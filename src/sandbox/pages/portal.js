@@ -46,6 +46,9 @@ if (countdowns.length > 0) setInterval(countDown, 1000);
 for (const time of document.querySelectorAll("time[datetime]")) {
   const at = new Date(time.dateTime);
   if (Number.isNaN(at.valueOf())) continue;
+  const local = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  // Words such as "2 minutes ago" stay; the exact time stands behind them.
+  if ("words" in time.dataset) { time.title = local; continue; }
   time.title = time.textContent;
-  time.textContent = at.toLocaleString(undefined, { dateStyle: "medium", timeStyle: "short" });
+  time.textContent = local;
 }

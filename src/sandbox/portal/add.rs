@@ -48,7 +48,7 @@ pub(super) async fn post(State(site): State<Arc<Site>>, SignedForm { signed_in, 
     let application = match draft.apply(unregistered(&site, &signed_in), &site) {
         Ok(application) => application,
         Err(faults) => {
-            let page = FormPage::new(&site, &signed_in, None, (&draft, faults));
+            let page = FormPage::new(&site, &signed_in, None, (&draft, *faults));
             return page::show(StatusCode::UNPROCESSABLE_ENTITY, &page);
         }
     };

@@ -30,6 +30,7 @@ struct ApplicationPage<'a> {
     shown: Shown<'a>,
     secrets: Vec<SecretLine>,
     settings: [(&'static str, Choice); 4],
+    lifetime: String,
     next: Next,
     tokens: Vec<TokenLine>,
     bound: Option<Snippet>,
@@ -124,6 +125,7 @@ pub(super) async fn show(
             ("Tokens are bound to", choices::sender(application.sender)),
             ("Refresh tokens", choices::refresh(application.refresh)),
         ],
+        lifetime: moment::span(i64::try_from(application.access_lifetime.as_secs()).unwrap_or(i64::MAX)),
         next: Next::of(application),
         tokens: tokens.map(|token| TokenLine::of(token, site)).collect(),
         bound: snippets::bound(site, application),
@@ -136,11 +138,10 @@ impl Next {
     fn of(application: &Application) -> Self {
         let has = |api| application.scopes.contains(api);
         match (application.sender, application.is_confidential()) {
-            (Sender::Dpop | Sender::Certificate, _) => Self::Nothing,
             (Sender::Bearer, true) if has(Api::PaymentInitiation) => Self::Payment,
             (Sender::Bearer, _) if has(Api::AccountInformation) => Self::Accounts,
             (Sender::Bearer, true) => Self::Token,
-            (Sender::Bearer, false) => Self::Nothing,
+            (Sender::Bearer, false) | (Sender::Dpop | Sender::Certificate, _) => Self::Nothing,
         }
     }
 }

@@ -62,7 +62,7 @@ impl Draft {
         let authentication = match application.authentication {
             // What it would be if it ran on a server.
             Authentication::None => Authentication::Secret,
-            held => held,
+            held @ (Authentication::Secret | Authentication::PrivateKey) => held,
         };
         Self {
             name: application.name.clone(),
@@ -120,7 +120,7 @@ impl Draft {
     }
 
     /// `application` as the form describes it. All faults are told at once.
-    pub(super) fn apply(&self, mut application: Application, site: &Site) -> Result<Application, Faults> {
+    pub(super) fn apply(&self, mut application: Application, site: &Site) -> Result<Application, Box<Faults>> {
         let mut faults = Faults::default();
         let app = &mut application;
         take(self.name(), &mut app.name, &mut faults.name);
@@ -135,7 +135,7 @@ impl Draft {
         take(self.refresh(app.authentication, app.sender), &mut app.refresh, &mut faults.refresh);
         app.requires_pushed = self.requires_pushed;
         app.access_lifetime = if self.is_short { site.lifetimes.access_short } else { site.lifetimes.access };
-        if faults == Faults::default() { Ok(application) } else { Err(faults) }
+        if faults == Faults::default() { Ok(application) } else { Err(Box::new(faults)) }
     }
 
     fn name(&self) -> Result<String, String> {

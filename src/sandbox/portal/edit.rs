@@ -44,7 +44,7 @@ pub(super) async fn post(
     let changed = match draft.apply((*application).clone(), &site) {
         Ok(changed) => changed,
         Err(faults) => {
-            let page = FormPage::new(&site, &signed_in, Some(&application), (&draft, faults));
+            let page = FormPage::new(&site, &signed_in, Some(&application), (&draft, *faults));
             return Ok(page::show(StatusCode::UNPROCESSABLE_ENTITY, &page));
         }
     };

@@ -64,12 +64,12 @@ impl Call<'_> {
     }
 
     fn write_down(self, answer: Result<Response<Bytes>, FetchError>) -> (Exchange, Option<Value>) {
-        let mut head = format!("Authorization: Bearer {}", shortened(self.token));
-        for (name, value) in [(IDEMPOTENCY_KEY, self.key), ("Content-Type", self.body.map(|_| JSON))] {
-            if let Some(value) = value {
-                head.push_str(&format!("\n{name}: {value}"));
-            }
-        }
+        let fields = [
+            Some(format!("Authorization: Bearer {}", shortened(self.token))),
+            self.key.map(|key| format!("{IDEMPOTENCY_KEY}: {key}")),
+            self.body.map(|_| format!("Content-Type: {JSON}")),
+        ];
+        let head = fields.into_iter().flatten().collect::<Vec<_>>().join("\n");
         let mut exchange = Exchange {
             title: self.title.to_owned(),
             method: self.method.to_string(),
@@ -147,6 +147,16 @@ impl Exchange {
         }
     }
 
+    /// The request as it went out: line, fields, and the body after an empty line.
+    pub(super) fn sent(&self) -> String {
+        message(&format!("{} {}", self.method, self.url), &self.head, &self.body)
+    }
+
+    /// The answer likewise.
+    pub(super) fn came_back(&self) -> String {
+        message(&self.status_text(), &self.answer_head, &self.answer)
+    }
+
     /// `201 Created`
     pub(super) fn status_text(&self) -> String {
         let Some(number) = self.status else { return "no answer".to_owned() };
@@ -179,6 +189,11 @@ pub(super) fn add(kept: &str, more: Vec<Exchange>) -> String {
 pub(super) fn shortened(token: &str) -> String {
     let shown = if token.len() > 4 * SHOWN_CHARS { SHOWN_CHARS } else { 0 };
     format!("{}…", token.chars().take(shown).collect::<String>())
+}
+
+fn message(line: &str, head: &str, body: &str) -> String {
+    let head = [line, head].into_iter().filter(|part| !part.is_empty()).collect::<Vec<_>>().join("\n");
+    if body.is_empty() { head } else { format!("{head}\n\n{body}") }
 }
 
 fn field(name: &str, value: &str) -> String {

@@ -9,7 +9,7 @@ use crate::clock::UnixSeconds;
 use crate::oauth::jws::Jws;
 use crate::sandbox::authz::{self, Presenter, TokenFault, Tokens, Told};
 use crate::sandbox::form::{self, Params};
-use crate::sandbox::scopes::Scopes;
+use crate::sandbox::scopes::{Api, Scopes};
 use crate::sandbox::store::{Application, Binding, Sender, StoreFault, TestToken, TokenKind};
 use crate::sandbox::{Site, page, secret};
 use askama::Template;
@@ -29,6 +29,13 @@ struct TokenPage<'a> {
     state: String,
     claims: Option<String>,
     fault: Option<&'static str>,
+}
+
+impl TokenPage<'_> {
+    /// Whether a customer can be asked for it without a consent.
+    fn for_accounts(&self) -> bool {
+        self.token.scopes.contains(Api::AccountInformation)
+    }
 }
 
 /// Why the portal gets no token for an application.

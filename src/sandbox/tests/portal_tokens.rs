@@ -125,24 +125,24 @@ async fn only_the_answer_to_a_question_of_this_browser_is_taken() {
         let query = agent::location(&answer).split_once('?').unwrap().1.to_owned();
         Params::parse(query.as_bytes()).unwrap().get("state").unwrap().to_owned()
     };
-    let answer = async |browser: &mut Agent, state: &str, iss: &str| {
-        let query = form::join(&[("code", "made-up"), ("state", state), ("iss", iss)]);
+    let answer = async |browser: &mut Agent, word: &str, iss: &str| {
+        let query = form::join(&[("code", "made-up"), ("state", word), ("iss", iss)]);
         let page = browser.open(&stage.url(&format!("/applications/{}/callback?{query}", app.id))).await.unwrap();
         (page.status().as_u16(), agent::text(&page).to_owned())
     };
     let issuer = stage.portal.clone();
-    let state = asked(&mut developer).await;
+    let word = asked(&mut developer).await;
     assert!(answer(&mut developer, "other", &issuer).await.1.contains("answers no question of yours"));
     let mut other = stage.developer().await;
-    assert_eq!(answer(&mut other, &state, &issuer).await.0, 404);
-    let (status, html) = answer(&mut developer, &state, &issuer).await;
+    assert_eq!(answer(&mut other, &word, &issuer).await.0, 404);
+    let (status, html) = answer(&mut developer, &word, &issuer).await;
     assert!(status == 400 && html.contains("error=invalid_grant"), "{html}");
-    assert!(answer(&mut developer, &state, &issuer).await.1.contains("answers no question of yours"));
-    let state = asked(&mut developer).await;
-    assert!(answer(&mut developer, &state, "https://evil.example").await.1.contains("not from this bank"));
-    let state = asked(&mut developer).await;
+    assert!(answer(&mut developer, &word, &issuer).await.1.contains("answers no question of yours"));
+    let word = asked(&mut developer).await;
+    assert!(answer(&mut developer, &word, "https://evil.example").await.1.contains("not from this bank"));
+    let word = asked(&mut developer).await;
     stage.clock.advance(Duration::from_mins(30));
-    assert!(answer(&mut developer, &state, &issuer).await.1.contains("answers no question of yours"));
+    assert!(answer(&mut developer, &word, &issuer).await.1.contains("answers no question of yours"));
     // Signed out, the answer waits behind the sign-in page, and belongs to nobody then.
     let signed_out = stage.browser().open(&stage.url(&format!("/applications/{}/callback?state=x", app.id))).await;
     assert!(agent::location(&signed_out.unwrap()).starts_with("/signin?next="));

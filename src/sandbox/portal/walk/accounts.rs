@@ -1,6 +1,7 @@
 //! *Read the accounts*: the customer picks what may be seen, the application reads it.
 
 use super::{WalkKind, address, begin, find, get, hindrance, token_of};
+use crate::sandbox::bank::money::{Currency, Money};
 use crate::sandbox::portal::application::{Refused, owned};
 use crate::sandbox::portal::asking::{self, Asked};
 use crate::sandbox::portal::exchange::{self, Exchange};
@@ -118,8 +119,13 @@ fn lines(accounts: Option<&Value>, balances: Option<&Value>) -> Vec<Line> {
 
 fn sum(balance: &Value) -> String {
     let text = |pointer| balance.pointer(pointer).and_then(Value::as_str).unwrap_or_default();
+    let (amount, currency) = (text("/Amount/Amount"), text("/Amount/Currency"));
     let sign = if text("/CreditDebitIndicator") == "Debit" { "−" } else { "" };
-    format!("{sign}{} {}", text("/Amount/Amount"), text("/Amount/Currency"))
+    let known = Currency::ALL.into_iter().find(|known| known.as_str() == currency);
+    match (Money::parse_amount(amount), known) {
+        (Ok(minor), Some(currency)) => format!("{sign}{}", Money { minor, currency }.text()),
+        (Ok(_) | Err(_), _) => format!("{sign}{amount} {currency}"),
+    }
 }
 
 impl AccountsPage<'_> {

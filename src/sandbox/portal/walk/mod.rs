@@ -4,6 +4,8 @@
 pub(super) mod accounts;
 pub(super) mod payment;
 
+mod order;
+
 use super::application::{self, Refused, owned};
 use super::exchange::{self, Call, Exchange};
 use super::tokens::{self, NoToken};
@@ -121,11 +123,14 @@ async fn token_of(
 }
 
 /// The application's own token for `api`, and how it came.
-async fn own_token(site: &Site, application: &Arc<Application>, api: Api) -> (Exchange, Result<Tokens, NoToken>) {
+async fn own_token(
+    site: &Site,
+    application: &Arc<Application>,
+    (title, api): (&str, Api),
+) -> (Exchange, Result<Tokens, NoToken>) {
     let scopes: Scopes = [api].into_iter().collect();
     let result = tokens::own(site, application, &scopes).await;
     let form = [("grant_type", "client_credentials"), ("scope", api.scope())];
-    let title = "Get a token of the application’s own";
     (Exchange::of_token(site, application, (title, &form), &result), result)
 }
 

@@ -1,9 +1,7 @@
 //! *Make a test payment*: the application creates a consent, the customer agrees to it, the application pays.
 
+use super::order::{Draft, Faults};
 use super::{WalkKind, address, begin, find, get, hindrance, own_token, post, token_of};
-use crate::sandbox::bank::money::Money;
-use crate::sandbox::bank::number::Scheme;
-use crate::sandbox::form::Params;
 use crate::sandbox::portal::application::{Refused, owned};
 use crate::sandbox::portal::asking::{self, Asked};
 use crate::sandbox::portal::exchange::{self, Exchange};
@@ -17,23 +15,6 @@ use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
 use serde_json::{Value, json};
 use std::sync::Arc;
-
-/// Whom to pay how much.
-#[derive(Debug)]
-struct Draft {
-    amount: String,
-    payee: String,
-    account: String,
-    reference: String,
-}
-
-#[derive(Debug, Default, PartialEq, Eq)]
-struct Faults {
-    amount: Option<&'static str>,
-    payee: Option<&'static str>,
-    account: Option<&'static str>,
-    reference: Option<&'static str>,
-}
 
 #[derive(Template)]
 #[template(path = "payment_form.html", config = "src/sandbox/askama.toml")]
@@ -108,7 +89,8 @@ pub(in crate::sandbox::portal) async fn create(
     }
     let mut walk = begin(&application, WalkKind::Payment, site.clock.now());
     let body = draft.consent(&walk.id);
-    let (exchange, token) = own_token(&site, &application, Api::PaymentInitiation).await;
+    let (exchange, token) =
+        own_token(&site, &application, ("Get the application’s own token", Api::PaymentInitiation)).await;
     let mut exchanges = vec![exchange];
     let mut answer = None;
     if let Ok(token) = token {
@@ -194,7 +176,7 @@ pub(in crate::sandbox::portal) async fn follow(
 ) -> Result<Response, Refused> {
     let (application, mut walk) = find(&site, &signed_in, (&client_id, &id), WalkKind::Payment).await?;
     let payment_id = walk.payment_id.clone().ok_or(Refused::Gone)?;
-    let (exchange, token) = own_token(&site, &application, Api::PaymentInitiation).await;
+    let (exchange, token) = own_token(&site, &application, ("Get another, to ask with", Api::PaymentInitiation)).await;
     let mut exchanges = vec![exchange];
     let mut answer = None;
     if let Ok(token) = token {
@@ -246,72 +228,6 @@ fn submission(walk: &Walk) -> Value {
     body
 }
 
-impl Draft {
-    fn example() -> Self {
-        let [amount, payee, account, reference] =
-            ["12.50", "Ada Books", "08080021325698", "Order 77"].map(str::to_owned);
-        Self { amount, payee, account, reference }
-    }
-
-    fn read(params: &Params) -> Self {
-        let text = |name| params.get(name).unwrap_or_default().trim().to_owned();
-        Self { amount: text("amount"), payee: text("payee"), account: text("account"), reference: text("reference") }
-    }
-
-    /// As it was sent.
-    fn of(walk: &Walk) -> Self {
-        let body: Value = serde_json::from_str(&walk.request).unwrap_or_default();
-        let text = |pointer: &str| {
-            let value = body.pointer(&format!("/Data/Initiation/{pointer}"));
-            value.and_then(Value::as_str).unwrap_or_default().to_owned()
-        };
-        Self {
-            amount: text("InstructedAmount/Amount"),
-            payee: text("CreditorAccount/Name"),
-            account: text("CreditorAccount/Identification"),
-            reference: text("RemittanceInformation/Unstructured/0"),
-        }
-    }
-
-    fn faults(&self) -> Faults {
-        let long = |text: &str, max| text.chars().count() > max;
-        Faults {
-            amount: Money::parse_amount(&self.amount).is_err().then_some("Write pounds and pence: 12.50"),
-            payee: (self.payee.is_empty() || long(&self.payee, PAYEE_CHARS_MAX))
-                .then_some("Say who is paid, in at most 70 characters."),
-            account: Scheme::SortCode
-                .check(&self.account)
-                .is_err()
-                .then_some("Write six digits of sort code and eight of account number, without spaces."),
-            reference: long(&self.reference, REFERENCE_CHARS_MAX).then_some("Keep it to 35 characters."),
-        }
-    }
-
-    /// `OBWriteDomesticConsent4`
-    fn consent(&self, id: &str) -> Value {
-        let mut initiation = json!({
-            "InstructionIdentification": id,
-            "EndToEndIdentification": id,
-            "InstructedAmount": { "Amount": self.amount, "Currency": "GBP" },
-            "CreditorAccount": {
-                "SchemeName": Scheme::SortCode.as_str(),
-                "Identification": self.account,
-                "Name": self.payee,
-            },
-        });
-        if let (false, Some(fields)) = (self.reference.is_empty(), initiation.as_object_mut()) {
-            fields.insert("RemittanceInformation".to_owned(), json!({ "Unstructured": [self.reference] }));
-        }
-        let risk = json!({ "PaymentContextCode": "EcommerceMerchantInitiatedPayment" });
-        json!({ "Data": { "Initiation": initiation }, "Risk": risk })
-    }
-
-    /// For the pages.
-    fn number(&self) -> String {
-        Scheme::SortCode.text(&self.account)
-    }
-}
-
 impl Stage {
     fn of(walk: &Walk) -> Option<Self> {
         let found: Value = serde_json::from_str(&walk.found).ok()?;
@@ -349,31 +265,5 @@ impl PaymentPage<'_> {
 
 const CONSENTS: (Api, &str) = (Api::PaymentInitiation, "/domestic-payment-consents");
 const PAYMENTS: (Api, &str) = (Api::PaymentInitiation, "/domestic-payments");
-const PAYEE_CHARS_MAX: usize = 70;
-const REFERENCE_CHARS_MAX: usize = 35;
 /// `DomesticPaymentId`
 const ID_BYTES_MAX: usize = 40;
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn each_field_is_held_to_what_a_bank_takes() {
-        let faults = |change: fn(&mut Draft)| {
-            let mut draft = Draft::example();
-            change(&mut draft);
-            let Faults { amount, payee, account, reference } = draft.faults();
-            [amount, payee, account, reference].map(|fault| fault.is_some())
-        };
-        assert_eq!(faults(|_| ()), [false; 4]);
-        assert_eq!(faults(|draft| draft.amount = "12,50".to_owned()), [true, false, false, false]);
-        assert_eq!(faults(|draft| draft.amount = "0.00".to_owned()), [true, false, false, false]);
-        assert_eq!(faults(|draft| draft.payee.clear()), [false, true, false, false]);
-        assert_eq!(faults(|draft| draft.payee = "a".repeat(PAYEE_CHARS_MAX + 1)), [false, true, false, false]);
-        assert_eq!(faults(|draft| draft.payee = "ç".repeat(PAYEE_CHARS_MAX)), [false; 4]);
-        assert_eq!(faults(|draft| draft.account = "0808002132569".to_owned()), [false, false, true, false]);
-        assert_eq!(faults(|draft| draft.reference = "a".repeat(REFERENCE_CHARS_MAX + 1)), [false, false, false, true]);
-        assert_eq!(faults(|draft| draft.reference.clear()), [false; 4]);
-    }
-}
