@@ -257,7 +257,7 @@ mod tests {
                     let typed = Typed { token: token.clone(), values, body: value.clone() };
                     let Ok(request) = typed.request("http://127.0.0.1:8080", reference, operation) else { continue };
                     let uri = request.uri();
-                    prop_assert_eq!(uri.authority().map(|authority| authority.as_str()), Some("127.0.0.1:8080"));
+                    prop_assert_eq!(uri.authority().map(http::uri::Authority::as_str), Some("127.0.0.1:8080"));
                     let prefix = reference.api.path();
                     prop_assert!(uri.path().starts_with(prefix));
                     let (is, shape) = (uri.path()[prefix.len()..].split('/'), operation.path.split('/'));

@@ -177,18 +177,6 @@ impl Transaction {
         })
     }
 
-    /// Every row of an answer.
-    pub(in crate::sandbox) async fn rows(&mut self, statement: Statement) -> Result<Vec<Row>, StoreFault> {
-        Ok(match self {
-            Self::Sqlite(open) => {
-                query!(Sqlite, statement).fetch_all(&mut **open).await?.into_iter().map(Row::Sqlite).collect()
-            }
-            Self::Postgres(open) => {
-                query!(Postgres, statement).fetch_all(&mut **open).await?.into_iter().map(Row::Postgres).collect()
-            }
-        })
-    }
-
     /// Carries one change out, and says how many rows it touched.
     pub(in crate::sandbox) async fn run(&mut self, statement: Statement) -> Result<u64, StoreFault> {
         Ok(match self {

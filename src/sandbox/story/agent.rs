@@ -2,7 +2,6 @@
 
 use super::html::Form;
 use crate::net::fetch::{Bounds, FetchError, Fetcher};
-use crate::sandbox::{form, secret};
 use bytes::Bytes;
 use http::{Request, Response, header};
 use std::time::Duration;
@@ -27,16 +26,6 @@ impl Agent {
     /// Opens an address.
     pub(in crate::sandbox) async fn open(&mut self, url: &str) -> Result<Answer, FetchError> {
         self.send(Request::get(url), Bytes::new()).await
-    }
-
-    /// Sends a form.
-    pub(in crate::sandbox) async fn submit(
-        &mut self,
-        url: &str,
-        fields: &[(&str, &str)],
-    ) -> Result<Answer, FetchError> {
-        let request = Request::post(url).header(header::CONTENT_TYPE, "application/x-www-form-urlencoded");
-        self.send(request, Bytes::from(form::join(fields))).await
     }
 
     /// Opens an address of `site` and goes where it leads, as long as that is on the same site.
@@ -64,29 +53,12 @@ impl Agent {
         Ok(answer)
     }
 
-    /// Signs up as a developer, so that the portal's pages open.
-    pub(in crate::sandbox) async fn sign_up(&mut self, portal: &str, email: &str) -> Result<Answer, FetchError> {
-        let page = self.open(&format!("{portal}/signup")).await?;
-        let form_token = hidden(text(&page), "form_token").unwrap_or_default();
-        let password = secret::fresh("");
-        let fields = [("form_token", form_token), ("name", "Ada"), ("email", email), ("password", &password)];
-        self.submit(&format!("{portal}/signup"), &fields).await
-    }
-
-    /// Fills in the form on `page` and sends it to `action`.
-    pub(in crate::sandbox) async fn fill(
+    /// Sends anything with the cookies that were set.
+    pub(in crate::sandbox) async fn send(
         &mut self,
-        page: &str,
-        action: &str,
-        fields: &[(&str, &str)],
+        mut request: http::request::Builder,
+        body: Bytes,
     ) -> Result<Answer, FetchError> {
-        let page = self.open(page).await?;
-        let mut all = vec![("form_token", hidden(text(&page), "form_token").unwrap_or_default())];
-        all.extend_from_slice(fields);
-        self.submit(action, &all).await
-    }
-
-    async fn send(&mut self, mut request: http::request::Builder, body: Bytes) -> Result<Answer, FetchError> {
         if !self.cookies.is_empty() {
             let pairs: Vec<_> = self.cookies.iter().map(|(name, value)| format!("{name}={value}")).collect();
             request = request.header(header::COOKIE, pairs.join("; "));
@@ -111,21 +83,6 @@ pub(in crate::sandbox) fn location(answer: &Answer) -> &str {
 /// The body as text.
 pub(in crate::sandbox) fn text(answer: &Answer) -> &str {
     std::str::from_utf8(answer.body()).unwrap_or_default()
-}
-
-/// The value of the hidden field `name`. Ours hold base64url only, so nothing has to be unescaped.
-pub(in crate::sandbox) fn hidden<'a>(html: &'a str, name: &str) -> Option<&'a str> {
-    between(html, &format!("name=\"{name}\" value=\""), '"')
-}
-
-/// The text of the element `id`, which holds no other element.
-pub(in crate::sandbox) fn element<'a>(html: &'a str, id: &str) -> Option<&'a str> {
-    between(html, &format!("id=\"{id}\">"), '<')
-}
-
-fn between<'a>(text: &'a str, before: &str, after: char) -> Option<&'a str> {
-    let (_, rest) = text.split_once(before)?;
-    rest.split_once(after).map(|(value, _)| value)
 }
 
 /// From a question to log in, on to the next page, and some to spare.

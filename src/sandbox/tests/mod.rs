@@ -1,5 +1,6 @@
 //! The sandbox over real sockets, as browsers and applications meet it.
 
+mod agent;
 mod assertion;
 mod authorize;
 mod authz;
@@ -26,10 +27,10 @@ mod token;
 use super::authz::Challenge;
 use super::customer::{Customer, DEMO};
 use super::form::{self, Params};
-use super::story::agent::{self, Agent, Answer};
 use super::{Options, ResourceServer, Sandbox, TokenLifetimes};
 use crate::clock::{Clock, UnixSeconds};
 use crate::net::fetch::{Bounds, Fetcher};
+use agent::{Agent, Answer};
 use bytes::Bytes;
 use http::{Request, StatusCode};
 use rustls::{ClientConfig, RootCertStore};
