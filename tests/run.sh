@@ -26,11 +26,18 @@ main() {
   fi
 }
 
-# The tests of the sandbox's storage find their PostgreSQL in SCOPEGATE_TEST_POSTGRES.
+# The sandbox keeps things in two ways, so its tests run twice: in memory, and in the PostgreSQL that
+# SCOPEGATE_TEST_POSTGRES names or that is started for them.
 rust() {
-  local beside=(tests/postgres.sh)
-  if lacks postgresql || [ -n "${SCOPEGATE_TEST_POSTGRES:-}" ]; then beside=(); fi
-  "${beside[@]}" cargo test --locked --all-features
+  env -u SCOPEGATE_TEST_POSTGRES cargo test --locked --all-features
+  local stored=(cargo test --locked --all-features --lib sandbox::)
+  if [ -n "${SCOPEGATE_TEST_POSTGRES:-}" ]; then
+    "${stored[@]}"
+  elif lacks postgresql; then
+    printf '  %-12s tests: not run: those of the sandbox in PostgreSQL\n' postgresql >>"$missing_file"
+  else
+    tests/postgres.sh "${stored[@]}"
+  fi
 }
 
 # A file needs a part when it imports one of that part's modules.
