@@ -7,7 +7,8 @@ import { Process } from './processes.mjs';
 import { within } from './wait.mjs';
 
 const ROOT = fileURLToPath(new URL('../../../', import.meta.url));
-const PROGRAMS = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target', 'python/bin');
+/** Where its programs are. */
+export const PROGRAMS = path.resolve(ROOT, process.env.CARGO_TARGET_DIR ?? 'target', 'python/bin');
 // Nothing is written beside the sources, and what is printed comes at once.
 const ENVIRONMENT = { ...process.env, PYTHONDONTWRITEBYTECODE: '1', PYTHONUNBUFFERED: '1' };
 
