@@ -25,6 +25,7 @@ mod sign_up;
 mod snippets;
 mod start;
 mod status;
+mod token_page;
 mod tokens;
 mod trouble;
 mod try_it;

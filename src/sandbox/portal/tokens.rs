@@ -2,41 +2,19 @@
 //! application itself. It needs no secret for that, and it cannot hold the keys that some tokens are bound to.
 
 use super::application::{Refused, owned};
-use super::moment;
+use super::token_page::show;
 use super::trouble::Trouble;
-use super::visitor::{Frame, SignedForm, SignedIn};
+use super::visitor::{SignedForm, SignedIn};
 use crate::clock::UnixSeconds;
-use crate::oauth::jws::Jws;
 use crate::sandbox::authz::{self, Presenter, TokenFault, Tokens, Told};
 use crate::sandbox::form::{self, Params};
-use crate::sandbox::scopes::{Api, Scopes};
+use crate::sandbox::scopes::Scopes;
 use crate::sandbox::store::{Application, Binding, Sender, StoreFault, TestToken, TokenKind};
-use crate::sandbox::{Site, page, secret};
-use askama::Template;
+use crate::sandbox::{Site, secret};
 use axum::extract::{Path, State};
 use axum::response::{IntoResponse, Redirect, Response};
 use http::StatusCode;
-use serde_json::Value;
 use std::sync::Arc;
-
-#[derive(Template)]
-#[template(path = "test_token.html", config = "src/sandbox/askama.toml")]
-struct TokenPage<'a> {
-    frame: Frame,
-    application: &'a Application,
-    token: &'a TestToken,
-    seconds_left: Option<i64>,
-    state: String,
-    claims: Option<String>,
-    fault: Option<&'static str>,
-}
-
-impl TokenPage<'_> {
-    /// Whether a customer can be asked for it without a consent.
-    fn for_accounts(&self) -> bool {
-        self.token.scopes.contains(Api::AccountInformation)
-    }
-}
 
 /// Why the portal gets no token for an application.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -229,38 +207,6 @@ fn take_in(token: &mut TestToken, tokens: &Tokens, site: &Site) -> Result<(), St
 
 fn params(pairs: &[(&str, &str)]) -> Params {
     Params::parse(form::join(pairs).as_bytes()).expect("what `join` writes reads back")
-}
-
-fn show(
-    site: &Site,
-    signed_in: &SignedIn,
-    application: &Application,
-    token: &TestToken,
-    fault: Option<TokenFault>,
-) -> Response {
-    let seconds_left = seconds_left(token, site.clock.now());
-    let state = match (token.revoked, seconds_left) {
-        (Some(_), _) => "Revoked: the gateway refuses it from now on".to_owned(),
-        (None, Some(seconds)) => format!("Expires in {}", moment::span(seconds)),
-        (None, None) => "Expired".to_owned(),
-    };
-    let page = TokenPage {
-        frame: signed_in.frame("/applications"),
-        application,
-        token,
-        seconds_left,
-        state,
-        claims: claims(&token.access_token),
-        fault: fault.map(TokenFault::text),
-    };
-    page::show(fault.map_or(StatusCode::OK, TokenFault::status), &page)
-}
-
-/// What a JWT says, for reading.
-fn claims(token: &str) -> Option<String> {
-    let payload = Jws::split(token.as_bytes()).ok()?.payload().ok()?;
-    let json: Value = serde_json::from_str(&payload).ok()?;
-    serde_json::to_string_pretty(&json).ok()
 }
 
 impl NoToken {

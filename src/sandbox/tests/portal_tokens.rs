@@ -58,10 +58,15 @@ async fn one_click_gives_the_applications_own_token() {
     let page = press(&stage, &mut developer, &app, "/tokens").await;
     let token = token_on(&page, "access-token");
     assert_eq!(stage.introspect(&token).await["gty"], "client_credentials");
-    assert!(agent::text(&page).contains("Expires in 5 minutes") && agent::text(&page).contains("/apis?token="));
+    assert!(agent::text(&page).contains("Expires in 5 minutes") && agent::text(&page).contains("?token="));
     let id = kept(&stage, &app).await[0].id.clone();
+    // What tries it out gets it by its name, and only for its developer.
+    let try_it = stage.url(&format!("/apis/accounts/CreateAccountAccessConsent?token={id}"));
+    assert!(agent::text(&page).contains(&format!("/apis/accounts/CreateAccountAccessConsent?token={id}")));
+    assert!(agent::text(&developer.open(&try_it).await.unwrap()).contains(&token));
+    assert!(!agent::text(&stage.developer().await.open(&try_it).await.unwrap()).contains(&token));
     let page = press(&stage, &mut developer, &app, &format!("/tokens/{id}/revoke")).await;
-    assert!(agent::text(&page).contains("Revoked") && !agent::text(&page).contains("/apis?token="));
+    assert!(agent::text(&page).contains("Revoked") && !agent::text(&page).contains("?token="));
     assert!(!stage.is_active(&token).await);
 }
 
