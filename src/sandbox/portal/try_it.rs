@@ -108,7 +108,7 @@ async fn send(site: &Site, request: Request<Bytes>, line: String) -> Result<Outc
     Ok(Outcome {
         status: answer.status(),
         headers: answer.headers().iter().map(shown).collect(),
-        explanation: reason_of(site, answer.headers()).await,
+        explanation: reason_of(site, answer.status(), answer.headers()).await,
         body: pretty.unwrap_or(body),
         took_ms,
         line,
@@ -116,10 +116,13 @@ async fn send(site: &Site, request: Request<Bytes>, line: String) -> Result<Outc
 }
 
 /// Why the gateway refused, if it did: its log says it under the answer's id, which takes a moment to be written.
-async fn reason_of(site: &Site, headers: &HeaderMap) -> Option<Explanation> {
+async fn reason_of(site: &Site, status: StatusCode, headers: &HeaderMap) -> Option<Explanation> {
+    if !status.is_client_error() && !status.is_server_error() {
+        return None;
+    }
     let id = headers.get("x-fapi-interaction-id")?.to_str().ok()?;
     for _ in 0..LOOKS_MAX {
-        if let Ok(Some(line)) = site.calls.find("", id).await {
+        if let Ok(Some(line)) = site.calls.find_any(id).await {
             return line.reason.as_deref().and_then(explain::explain);
         }
         tokio::time::sleep(LOOK_INTERVAL).await;

@@ -40,6 +40,12 @@ impl Book {
         own.find(|line| &*line.id == id).or_else(|| self.nobodys(id)).cloned()
     }
 
+    /// The call with this id, whosever it is.
+    pub(super) fn find_any(&self, id: &str) -> Option<Arc<Line>> {
+        let mut named = self.named.values().flatten();
+        named.find(|line| &*line.id == id).or_else(|| self.nobodys(id)).cloned()
+    }
+
     fn nobodys(&self, id: &str) -> Option<&Arc<Line>> {
         self.unnamed.iter().rev().find(|line| &*line.id == id)
     }
@@ -108,6 +114,7 @@ mod tests {
         assert!(book.find("app_1", &id(1)).is_some() && book.find("app_2", &id(1)).is_none());
         assert!(book.find("app_1", &id(2)).is_some() && book.find("app_2", &id(2)).is_some());
         assert!(book.calls("app_2").is_empty());
+        assert!(book.find_any(&id(1)).is_some() && book.find_any(&id(2)).is_some() && book.find_any(&id(3)).is_none());
     }
 
     #[test]

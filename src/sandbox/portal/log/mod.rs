@@ -54,6 +54,12 @@ impl Calls {
         self.ask(move |reader| reader.book.find(&client_id, &id)).await
     }
 
+    /// The call with this correlation id, whosever it is: for who just made it.
+    pub(super) async fn find_any(&self, id: &str) -> Result<Option<Arc<Line>>, NoLog> {
+        let id = id.to_owned();
+        self.ask(move |reader| reader.book.find_any(&id)).await
+    }
+
     /// The last `MINUTES`, the running one last.
     pub(super) async fn minutes(&self) -> Result<Vec<Count>, NoLog> {
         self.ask(|reader| reader.book.minutes.last(reader.clock.now_ms())).await
