@@ -8,6 +8,7 @@ use super::under_way::Showing;
 use super::{gateway, token};
 use crate::sandbox::Site;
 use crate::sandbox::form::Params;
+use crate::sandbox::scopes::Scopes;
 use crate::sandbox::secret;
 use crate::sandbox::store::{Refresh, RefreshToken};
 
@@ -74,9 +75,15 @@ pub(in crate::sandbox) async fn refresh(
         return Err(RefreshFault::Expired.into());
     }
     let authorization = found.authorization;
-    let scopes = narrower.unwrap_or_else(|| authorization.scopes.clone());
+    // What the developer took from the application since is not given any more, whatever the customer agreed to.
+    let registered = &presenter.application.scopes;
+    let left: Scopes = authorization.scopes.iter().filter(|api| registered.contains(*api)).collect();
+    let scopes = narrower.unwrap_or_else(|| left.clone());
     if !scopes.within(&authorization.scopes) {
         return Err(RefreshFault::ScopeWider.into());
+    }
+    if scopes.is_empty() || !scopes.within(&left) {
+        return Err(TokenFault::ScopeNotRegistered);
     }
     let access = presenter.token(site, Some(&authorization), scopes);
     let idle_until = presenter.idle_until(site);

@@ -74,6 +74,27 @@ async fn a_narrower_refresh_does_not_narrow_the_authorization() {
     assert_eq!(text(&tokens, "scope"), "accounts payments");
 }
 
+/// Two APIs were granted; one of them is taken from the application.
+#[tokio::test]
+async fn a_refresh_gives_nothing_that_was_taken_from_the_application() {
+    let stage = Stage::start().await;
+    let app = stage.put(|_| ()).await;
+    let scopes = |text| crate::sandbox::scopes::Scopes::parse(text).unwrap();
+    let code = stage.granted(&app, |code| code.authorization.scopes = scopes("accounts payments")).await;
+    let (_, tokens) = stage.token(&redeem(&app, &code)).await;
+    let store = &stage.sandbox.site.store;
+    let mut application = (*store.application(&app.id).await.unwrap().unwrap()).clone();
+    let fields = refresh(&app, tokens["refresh_token"].as_str().unwrap());
+    application.scopes = scopes("fundsconfirmations");
+    assert!(store.change_application(&application).await.unwrap());
+    assert_eq!(stage.token(&fields).await.1["error"], "invalid_scope");
+    application.scopes = scopes("accounts");
+    assert!(store.change_application(&application).await.unwrap());
+    assert_eq!(stage.token(&changed(fields.clone(), ("scope", "payments"))).await.1["error"], "invalid_scope");
+    let (_, tokens) = stage.token(&fields).await;
+    assert_eq!(text(&tokens, "scope"), "accounts");
+}
+
 /// What was given out is there after the process ended at any moment, and what was used up stays used up.
 #[tokio::test]
 async fn a_restart_forgets_nothing() {
