@@ -187,6 +187,12 @@ impl Typed {
         if let Some(parameter) = missing {
             return Err(format!("{} is needed.", parameter.name));
         }
+        // A dot segment would lead to another path (RFC 3986 §5.2.4).
+        let leads_away = |name: &str| matches!(self.value(name), "." | "..");
+        let mut in_path = operation.parameters.iter().filter(|parameter| parameter.place == Place::Path);
+        if let Some(parameter) = in_path.find(|parameter| leads_away(&parameter.name)) {
+            return Err(format!("{} names no resource.", parameter.name));
+        }
         let mut request =
             Request::builder().method(operation.method.clone()).uri(self.address(gateway, reference, operation));
         for parameter in operation.parameters.iter().filter(|parameter| parameter.place == Place::Header) {
@@ -259,7 +265,7 @@ mod tests {
     proptest! {
         /// Whatever is typed, the request goes to the gateway, to a path of this operation's shape (CWE-918, CWE-93).
         #[test]
-        fn what_is_typed_never_leaves_its_place(value in ".{0,60}", token in ".{0,60}") {
+        fn what_is_typed_never_leaves_its_place(value in ".{0,60}|[.]{1,3}", token in ".{0,60}") {
             let catalogue = Catalogue::read("http://127.0.0.1:8080", "http://127.0.0.1:8000").unwrap();
             for reference in catalogue.references() {
                 for operation in reference.operations() {
@@ -273,6 +279,7 @@ mod tests {
                     let (is, shape) = (uri.path()[prefix.len()..].split('/'), operation.path.split('/'));
                     prop_assert_eq!(is.clone().count(), shape.clone().count());
                     for (is, shape) in is.zip(shape) {
+                        prop_assert!(is != "." && is != "..");
                         let fits = shape.starts_with('{') || is == shape;
                         prop_assert!(fits);
                     }
