@@ -75,16 +75,7 @@ pub(in crate::sandbox) async fn refresh(
         return Err(RefreshFault::Expired.into());
     }
     let authorization = found.authorization;
-    // What the developer took from the application since is not given any more, whatever the customer agreed to.
-    let registered = &presenter.application.scopes;
-    let left: Scopes = authorization.scopes.iter().filter(|api| registered.contains(*api)).collect();
-    let scopes = narrower.unwrap_or_else(|| left.clone());
-    if !scopes.within(&authorization.scopes) {
-        return Err(RefreshFault::ScopeWider.into());
-    }
-    if scopes.is_empty() || !scopes.within(&left) {
-        return Err(TokenFault::ScopeNotRegistered);
-    }
+    let scopes = scopes(&authorization.scopes, &presenter.application.scopes, narrower)?;
     let access = presenter.token(site, Some(&authorization), scopes);
     let idle_until = presenter.idle_until(site);
     if presenter.application.refresh == Refresh::Rotate {
@@ -113,4 +104,17 @@ pub(in crate::sandbox) async fn refresh(
     transaction.add_access_token(&access.kept, &access.text).await?;
     transaction.commit().await?;
     Ok(presenter.tokens(access, Some(&authorization), successor))
+}
+
+/// What is given. What the developer took from the application since is not any more, whatever the customer agreed to.
+fn scopes(granted: &Scopes, registered: &Scopes, asked: Option<Scopes>) -> Result<Scopes, TokenFault> {
+    let left: Scopes = granted.iter().filter(|api| registered.contains(*api)).collect();
+    let scopes = asked.unwrap_or_else(|| left.clone());
+    if !scopes.within(granted) {
+        return Err(RefreshFault::ScopeWider.into());
+    }
+    if scopes.is_empty() || !scopes.within(&left) {
+        return Err(TokenFault::ScopeNotRegistered);
+    }
+    Ok(scopes)
 }
