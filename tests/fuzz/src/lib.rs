@@ -37,7 +37,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 16] = [
+pub const TARGETS: [Target; 17] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
