@@ -1,4 +1,4 @@
-//! A small bank around the door: a portal for developers, an authorization server, two banking APIs.
+//! A small bank around the door: a portal for developers, an authorization server, three banking APIs.
 //! It talks to the gateway over HTTP only, as any bank would, and keeps everything in a database.
 //! For loopback and for trying things out: it refuses to be a production authorization server.
 
@@ -7,6 +7,7 @@ pub mod story;
 
 mod attempts;
 mod authz;
+mod cookie;
 mod customer;
 mod form;
 mod page;
@@ -26,6 +27,7 @@ use crate::net::task::Background;
 use attempts::Attempts;
 use authz::{Keys, UnderWay};
 use axum::Router;
+use cookie::Jar;
 use hyper_util::service::TowerToHyperService;
 use portal::Passwords;
 use rustls::ServerConfig;
@@ -170,6 +172,18 @@ impl Sandbox {
         self.apis.stop().await;
         drop(self.upkeep);
         self.site.store.close().await;
+    }
+}
+
+impl Site {
+    /// Who the bank's customer at a browser is.
+    fn customers_cookie(&self) -> Jar {
+        Jar::of("scopegate_customer", &self.issuer)
+    }
+
+    /// Who the developer at a browser is.
+    fn developers_cookie(&self) -> Jar {
+        Jar::of("scopegate_portal", &self.issuer)
     }
 }
 

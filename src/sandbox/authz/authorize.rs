@@ -4,7 +4,7 @@
 use super::back::Back;
 use super::pushed::{self, Opened};
 use super::question::{self, AskFault, Freshness};
-use super::{cookie, matter, visit};
+use super::{matter, visit};
 use crate::sandbox::Site;
 use crate::sandbox::form::Params;
 use crate::sandbox::page;
@@ -71,7 +71,7 @@ async fn welcome(
         return Err(AskFault::DetailsConsent.into());
     }
     let now = site.clock.now();
-    let (cookie, session) = match cookie::session(site, headers).await? {
+    let (cookie, session) = match visit::session(site, headers).await? {
         Some(session) => (None, session),
         None => site.store.open_session(now).await.map(|(cookie, session)| (Some(cookie), session))?,
     };
@@ -81,7 +81,7 @@ async fn welcome(
     let next = if session.login.is_none() || login_needed { visit::LOGIN } else { visit::CONSENT };
     let welcome = visit::redirect(next, Some(&id));
     Ok(match cookie {
-        Some(cookie) => cookie::set(welcome, &cookie, site),
+        Some(cookie) => site.customers_cookie().set(welcome, &cookie),
         None => welcome,
     })
 }

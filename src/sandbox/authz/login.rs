@@ -1,6 +1,5 @@
 //! `/login` and `/logout`: the customer proves who they are to the bank, and to nobody else.
 
-use super::cookie;
 use super::visit::{self, Guest, VisitFault};
 use crate::net::serve::PeerAddress;
 use crate::sandbox::Site;
@@ -88,7 +87,7 @@ pub(super) async fn leave(State(site): State<Arc<Site>>, headers: HeaderMap, bod
     match site.store.renew_session(&guest.session, None, site.clock.now()).await {
         Ok(Some(cookie)) => {
             let ask_id = Some(guest.value("ask")).filter(|id| !id.is_empty());
-            cookie::set(visit::redirect(visit::LOGIN, ask_id), &cookie, &site)
+            site.customers_cookie().set(visit::redirect(visit::LOGIN, ask_id), &cookie)
         }
         Ok(None) => VisitFault::Unknown.answer(),
         Err(fault) => VisitFault::Store(fault).answer(),
@@ -109,7 +108,7 @@ fn again(body: &[u8]) -> Response {
 /// A customer who comes by themselves, to see what they allowed.
 async fn first_visit(site: &Site) -> Response {
     match site.store.open_session(site.clock.now()).await {
-        Ok((cookie, _)) => cookie::set(visit::redirect(visit::LOGIN, None), &cookie, site),
+        Ok((cookie, _)) => site.customers_cookie().set(visit::redirect(visit::LOGIN, None), &cookie),
         Err(fault) => VisitFault::Store(fault).answer(),
     }
 }
@@ -129,7 +128,7 @@ async fn enter(
         }
         None => visit::redirect(visit::MY_ACCESS, None),
     };
-    Ok(cookie::set(next, &cookie, site))
+    Ok(site.customers_cookie().set(next, &cookie))
 }
 
 fn show(guest: &Guest, ask: Option<&Ask>, status: StatusCode, fault: Option<String>) -> Response {

@@ -7,7 +7,6 @@ mod call;
 mod client;
 mod code_grant;
 mod consent;
-mod cookie;
 mod cors;
 mod decision;
 mod details;

@@ -2,7 +2,6 @@
 //! customer stands on the way from the login to the answer.
 
 use super::back::Back;
-use super::cookie;
 use crate::sandbox::Site;
 use crate::sandbox::form::{self, Params};
 use crate::sandbox::page;
@@ -52,11 +51,19 @@ pub(super) struct Ended {
     back: Option<String>,
 }
 
+/// The session that the browser's cookie names.
+pub(super) async fn session(site: &Site, headers: &HeaderMap) -> Result<Option<Session>, StoreFault> {
+    match site.customers_cookie().read(headers) {
+        Some(cookie) => site.store.session(cookie, site.clock.now()).await,
+        None => Ok(None),
+    }
+}
+
 impl Guest {
     /// Finds the session by its cookie.
     pub(super) async fn of(site: &Site, params: &[u8], headers: &HeaderMap) -> Result<Self, VisitFault> {
         let params = Params::parse(params).map_err(|_| VisitFault::NotAForm)?;
-        let session = cookie::session(site, headers).await?.ok_or(VisitFault::Unknown)?;
+        let session = session(site, headers).await?.ok_or(VisitFault::Unknown)?;
         Ok(Self { session, params })
     }
 

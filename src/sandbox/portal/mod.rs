@@ -7,7 +7,6 @@ mod asking;
 mod callback;
 mod calls;
 mod choices;
-mod cookie;
 mod dashboard;
 mod draft;
 mod edit;

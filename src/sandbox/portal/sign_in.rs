@@ -1,6 +1,5 @@
 //! `/signin` and `/signout`. A wrong e-mail and a wrong password are one fault, in words and in time.
 
-use super::cookie::Jar;
 use super::next::Next;
 use super::passwords::Busy;
 use super::visitor::{Form, Frame, SignedForm, Visitor};
@@ -57,7 +56,7 @@ pub(super) async fn post(
 /// Ends the session here and at the server; the browser gets a new word.
 pub(super) async fn leave(State(site): State<Arc<Site>>, SignedForm { signed_in, .. }: SignedForm) -> Response {
     match site.store.sign_out(signed_in.cookie()).await {
-        Ok(()) => Jar::of(&site.issuer).set(Redirect::to("/").into_response(), &secret::fresh("")),
+        Ok(()) => site.developers_cookie().set(Redirect::to("/").into_response(), &secret::fresh("")),
         Err(fault) => fault.into_response(),
     }
 }
@@ -71,7 +70,7 @@ pub(super) async fn enter(
 ) -> Result<Response, StoreFault> {
     site.store.sign_out(&visitor.cookie).await?;
     let cookie = site.store.sign_in(developer_id, site.clock.now()).await?;
-    Ok(Jar::of(&site.issuer).set(Redirect::to(next.as_str()).into_response(), &cookie))
+    Ok(site.developers_cookie().set(Redirect::to(next.as_str()).into_response(), &cookie))
 }
 
 async fn check(site: &Site, email: &str, password: &str, peer: IpAddr) -> Result<String, SignInFault> {

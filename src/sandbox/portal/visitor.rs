@@ -1,8 +1,8 @@
 //! Who is at the browser. A handler asks for a `Visitor` or for `SignedIn`; a form comes as `Form` or `SignedForm`,
 //! which are made only of forms that carry the browser's own token.
 
-use super::cookie::Jar;
 use super::next::Next;
+use crate::sandbox::cookie::Jar;
 use crate::sandbox::form::Params;
 use crate::sandbox::secret::{self, Digest};
 use crate::sandbox::store::{Developer, StoreFault};
@@ -75,7 +75,7 @@ pub(super) enum FormFault {
 
 impl Visitor {
     async fn of(site: &Site, parts: &Parts) -> Result<Self, StoreFault> {
-        let jar = Jar::of(&site.issuer);
+        let jar = site.developers_cookie();
         match jar.read(&parts.headers) {
             Some(cookie) => {
                 let developer = site.store.signed_in(cookie, site.clock.now()).await?;
