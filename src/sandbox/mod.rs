@@ -16,6 +16,7 @@ mod redirect_uri;
 mod scopes;
 mod secret;
 mod store;
+mod vocabulary;
 
 pub use scopes::Api;
 pub use store::Location;

@@ -44,7 +44,7 @@ fn document(site: &Site) -> Value {
         "code_challenge_methods_supported": ["S256"],
         "dpop_signing_alg_values_supported": algorithms,
         "authorization_details_types_supported": ["account_access", "payment", "funds_confirmation"],
-        "acr_values_supported": Acr::ALL.map(Acr::as_str),
+        "acr_values_supported": Acr::ALL.iter().map(|acr| acr.as_str()).collect::<Vec<_>>(),
         "authorization_response_iss_parameter_supported": true,
         "require_pushed_authorization_requests": false,
     });

@@ -5,6 +5,7 @@ use super::order::Given;
 use super::permissions::Permissions;
 use crate::clock::UnixSeconds;
 use crate::sandbox::secret;
+use crate::sandbox::vocabulary::words;
 
 /// A consent at the bank.
 #[derive(Clone, Debug)]
@@ -38,34 +39,36 @@ pub(in crate::sandbox) struct Consent {
     pub(in crate::sandbox) accounts: Vec<String>,
 }
 
-/// What a consent is to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum Kind {
-    /// See accounts.
-    AccountAccess,
-    /// Make one payment.
-    Payment,
-    /// Ask whether funds suffice.
-    FundsConfirmation,
+words! {
+    /// What a consent is to; its word is its `type` in `authorization_details` (RFC 9396).
+    Kind {
+        /// See accounts.
+        AccountAccess = "account_access",
+        /// Make one payment.
+        Payment = "payment",
+        /// Ask whether funds suffice.
+        FundsConfirmation = "funds_confirmation",
+    }
 }
 
-/// What became of a consent.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum Status {
-    /// The customer was not asked yet, or has not answered.
-    AwaitingAuthorisation,
-    /// The customer said yes.
-    Authorised,
-    /// The customer said no.
-    Rejected,
-    /// The payment was submitted.
-    Consumed,
-    /// The customer, or the bank, ended it.
-    Cancelled,
-    /// The third party deleted it.
-    Deleted,
-    /// Its time is over.
-    Expired,
+words! {
+    /// What became of a consent (`OBInternalConsentStatus1Code`).
+    Status {
+        /// The customer was not asked yet, or has not answered.
+        AwaitingAuthorisation = "AWAU",
+        /// The customer said yes.
+        Authorised = "AUTH",
+        /// The customer said no.
+        Rejected = "RJCT",
+        /// The payment was submitted.
+        Consumed = "COND",
+        /// The customer, or the bank, ended it.
+        Cancelled = "CANC",
+        /// The third party deleted it.
+        Deleted = "GONE",
+        /// Its time is over.
+        Expired = "EXPD",
+    }
 }
 
 /// What a third party wrote when it created the consent.
@@ -140,58 +143,12 @@ impl Request {
 }
 
 impl Kind {
-    const ALL: [Self; 3] = [Self::AccountAccess, Self::Payment, Self::FundsConfirmation];
-
-    /// Its `type` in `authorization_details` (RFC 9396), and its word in the store.
-    pub(in crate::sandbox) fn as_str(self) -> &'static str {
-        match self {
-            Self::AccountAccess => "account_access",
-            Self::Payment => "payment",
-            Self::FundsConfirmation => "funds_confirmation",
-        }
-    }
-
-    /// The kind with this word.
-    pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|kind| kind.as_str() == word)
-    }
-
     fn prefix(self) -> &'static str {
         match self {
             Self::AccountAccess => "aac-",
             Self::Payment => "pc-",
             Self::FundsConfirmation => "fc-",
         }
-    }
-}
-
-impl Status {
-    const ALL: [Self; 7] = [
-        Self::AwaitingAuthorisation,
-        Self::Authorised,
-        Self::Rejected,
-        Self::Consumed,
-        Self::Cancelled,
-        Self::Deleted,
-        Self::Expired,
-    ];
-
-    /// `OBInternalConsentStatus1Code`
-    pub(in crate::sandbox) fn as_str(self) -> &'static str {
-        match self {
-            Self::AwaitingAuthorisation => "AWAU",
-            Self::Authorised => "AUTH",
-            Self::Rejected => "RJCT",
-            Self::Consumed => "COND",
-            Self::Cancelled => "CANC",
-            Self::Deleted => "GONE",
-            Self::Expired => "EXPD",
-        }
-    }
-
-    /// The status with this word.
-    pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|status| status.as_str() == word)
     }
 }
 

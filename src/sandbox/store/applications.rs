@@ -6,6 +6,7 @@ use super::statement::{Statement, sql};
 use crate::clock::UnixSeconds;
 use crate::sandbox::redirect_uri::RedirectUri;
 use crate::sandbox::scopes::Scopes;
+use crate::sandbox::vocabulary::words;
 use std::collections::BTreeSet;
 use std::sync::Arc;
 use std::time::Duration;
@@ -43,30 +44,6 @@ pub(in crate::sandbox) struct Application {
     pub(in crate::sandbox) access_lifetime: Duration,
     /// When it was added.
     pub(in crate::sandbox) created: UnixSeconds,
-}
-
-/// A closed set of words, as forms and columns spell them.
-macro_rules! words {
-    ($(#[$about:meta])* $name:ident { $($(#[$doc:meta])* $variant:ident = $word:literal,)* }) => {
-        $(#[$about])*
-        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-        pub(in crate::sandbox) enum $name { $($(#[$doc])* $variant,)* }
-
-        impl $name {
-            /// Every one, in the order in which pages list them.
-            pub(in crate::sandbox) const ALL: &[Self] = &[$(Self::$variant,)*];
-
-            /// Its word in forms and in the store.
-            pub(in crate::sandbox) fn as_str(self) -> &'static str {
-                match self { $(Self::$variant => $word,)* }
-            }
-
-            /// The one with this word.
-            pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
-                Self::ALL.iter().copied().find(|one| one.as_str() == word)
-            }
-        }
-    };
 }
 
 words! {

@@ -7,6 +7,7 @@ use crate::clock::UnixSeconds;
 use crate::sandbox::authz::{Challenge, Details};
 use crate::sandbox::scopes::Scopes;
 use crate::sandbox::secret::{self, Digest};
+use crate::sandbox::vocabulary::words;
 use std::sync::Arc;
 
 /// A valid authorization request.
@@ -62,17 +63,18 @@ pub(in crate::sandbox) struct Ask {
     pub(in crate::sandbox) answer: Option<Answer>,
 }
 
-/// What became of a question.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum Answer {
-    /// The customer agreed.
-    Allowed,
-    /// The customer did not.
-    Refused,
-    /// Too many wrong one-time codes.
-    Locked,
-    /// The application ended what it asked for, or had it answered elsewhere.
-    Void,
+words! {
+    /// What became of a question.
+    Answer {
+        /// The customer agreed.
+        Allowed = "allowed",
+        /// The customer did not.
+        Refused = "refused",
+        /// Too many wrong one-time codes.
+        Locked = "locked",
+        /// The application ended what it asked for, or had it answered elsewhere.
+        Void = "void",
+    }
 }
 
 impl Store {
@@ -189,21 +191,6 @@ impl Ask {
             Acr::Password => true,
             Acr::OneTimeCode => self.confirmed_by == Some(session.digest),
         }
-    }
-}
-
-impl Answer {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Allowed => "allowed",
-            Self::Refused => "refused",
-            Self::Locked => "locked",
-            Self::Void => "void",
-        }
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        [Self::Allowed, Self::Refused, Self::Locked, Self::Void].into_iter().find(|answer| answer.as_str() == word)
     }
 }
 

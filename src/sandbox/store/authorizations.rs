@@ -6,6 +6,7 @@ use super::sql::{Row, StoreFault, Transaction};
 use super::statement::sql;
 use crate::clock::UnixSeconds;
 use crate::sandbox::scopes::Scopes;
+use crate::sandbox::vocabulary::words;
 
 /// A customer's yes to one application.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,30 +31,14 @@ pub(in crate::sandbox) struct Authorization {
     pub(in crate::sandbox) details: Option<String>,
 }
 
-/// How surely it was the customer (RFC 9470 §4), from weak to strong.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(in crate::sandbox) enum Acr {
-    /// They knew the password.
-    Password,
-    /// They also held the telephone to which a one-time code was sent.
-    OneTimeCode,
-}
-
-impl Acr {
-    /// Every one, from weak to strong.
-    pub(in crate::sandbox) const ALL: [Self; 2] = [Self::Password, Self::OneTimeCode];
-
-    /// Its word in requests, claims and the store.
-    pub(in crate::sandbox) fn as_str(self) -> &'static str {
-        match self {
-            Self::Password => "urn:scopegate:acr:password",
-            Self::OneTimeCode => "urn:scopegate:acr:otp",
-        }
-    }
-
-    /// The one with this word.
-    pub(in crate::sandbox) fn of(word: &str) -> Option<Self> {
-        Self::ALL.into_iter().find(|acr| acr.as_str() == word)
+words! {
+    /// How surely it was the customer (RFC 9470 §4), from weak to strong.
+    #[derive(PartialOrd, Ord)]
+    Acr {
+        /// They knew the password.
+        Password = "urn:scopegate:acr:password",
+        /// They also held the telephone to which a one-time code was sent.
+        OneTimeCode = "urn:scopegate:acr:otp",
     }
 }
 

@@ -6,6 +6,7 @@ use super::statement::sql;
 use super::{Store, later};
 use crate::clock::UnixSeconds;
 use crate::sandbox::scopes::Scopes;
+use crate::sandbox::vocabulary::words;
 use std::fmt;
 
 /// A token of an application, in the hands of its developer.
@@ -35,27 +36,17 @@ pub(in crate::sandbox) struct TestToken {
     pub(in crate::sandbox) forgotten: UnixSeconds,
 }
 
-/// Whose a token is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum TokenKind {
-    /// The application's own, by which it acts for nobody.
-    Client,
-    /// A customer's, who agreed.
-    Customer,
+words! {
+    /// Whose a token is.
+    TokenKind {
+        /// The application's own, by which it acts for nobody.
+        Client = "client",
+        /// A customer's, who agreed.
+        Customer = "customer",
+    }
 }
 
 impl TokenKind {
-    fn as_str(self) -> &'static str {
-        match self {
-            Self::Client => "client",
-            Self::Customer => "customer",
-        }
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        [Self::Client, Self::Customer].into_iter().find(|kind| kind.as_str() == word)
-    }
-
     /// On pages.
     pub(in crate::sandbox) fn title(self) -> &'static str {
         match self {

@@ -4,6 +4,7 @@ use super::Store;
 use super::sql::{Row, StoreFault};
 use super::statement::sql;
 use crate::clock::UnixSeconds;
+use crate::sandbox::vocabulary::words;
 
 /// A walk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -36,26 +37,13 @@ pub(in crate::sandbox) struct Walk {
     pub(in crate::sandbox) forgotten: UnixSeconds,
 }
 
-/// Through what a walk leads.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(in crate::sandbox) enum WalkKind {
-    /// Consent, customer, payment.
-    Payment,
-    /// Customer, accounts, balances.
-    Accounts,
-}
-
-impl WalkKind {
-    /// Its word in addresses and in the store.
-    pub(in crate::sandbox) fn as_str(self) -> &'static str {
-        match self {
-            Self::Payment => "payment",
-            Self::Accounts => "accounts",
-        }
-    }
-
-    fn of(word: &str) -> Option<Self> {
-        [Self::Payment, Self::Accounts].into_iter().find(|kind| kind.as_str() == word)
+words! {
+    /// Through what a walk leads.
+    WalkKind {
+        /// Consent, customer, payment.
+        Payment = "payment",
+        /// Customer, accounts, balances.
+        Accounts = "accounts",
     }
 }
 
