@@ -24,27 +24,39 @@ impl Store {
     }
 }
 
+/// One step on a table: its key, and the column that says when a row leaves.
+macro_rules! step {
+    ($table:literal, $key:literal, $end:literal) => {
+        concat!(
+            "DELETE FROM ",
+            $table,
+            " WHERE ",
+            $key,
+            " IN (SELECT ",
+            $key,
+            " FROM ",
+            $table,
+            " WHERE ",
+            $end,
+            " <= $1 ORDER BY ",
+            $end,
+            " LIMIT $2)"
+        )
+    };
+}
+
 const STEPS: [&str; 11] = [
-    "DELETE FROM access_tokens WHERE id IN \
-     (SELECT id FROM access_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM shown_once WHERE digest IN \
-     (SELECT digest FROM shown_once WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM pushed_requests WHERE digest IN \
-     (SELECT digest FROM pushed_requests WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM codes WHERE digest IN \
-     (SELECT digest FROM codes WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM refresh_tokens WHERE digest IN \
-     (SELECT digest FROM refresh_tokens WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM asks WHERE id IN (SELECT id FROM asks WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
-    "DELETE FROM customer_sessions WHERE digest IN \
-     (SELECT digest FROM customer_sessions WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM test_requests WHERE digest IN \
-     (SELECT digest FROM test_requests WHERE expires <= $1 ORDER BY expires LIMIT $2)",
-    "DELETE FROM test_tokens WHERE id IN \
-     (SELECT id FROM test_tokens WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
-    "DELETE FROM walks WHERE id IN (SELECT id FROM walks WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
-    "DELETE FROM authorizations WHERE id IN \
-     (SELECT id FROM authorizations WHERE forgotten <= $1 ORDER BY forgotten LIMIT $2)",
+    step!("access_tokens", "id", "expires"),
+    step!("shown_once", "digest", "expires"),
+    step!("pushed_requests", "digest", "expires"),
+    step!("codes", "digest", "expires"),
+    step!("refresh_tokens", "digest", "expires"),
+    step!("asks", "id", "forgotten"),
+    step!("customer_sessions", "digest", "expires"),
+    step!("test_requests", "digest", "expires"),
+    step!("test_tokens", "id", "forgotten"),
+    step!("walks", "id", "forgotten"),
+    step!("authorizations", "id", "forgotten"),
 ];
 /// A step of these takes a few milliseconds.
 const ROWS_PER_STEP: i64 = 500;
