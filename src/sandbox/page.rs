@@ -83,8 +83,16 @@ pub(super) fn guard(router: Router<Arc<Site>>) -> Router<Arc<Site>> {
     })
 }
 
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'";
-const FORM_POLICY: &str =
-    "default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'; form-action 'self'";
+/// What every page may, and what this one may beside.
+macro_rules! policy {
+    ($more:literal) => {
+        concat!("default-src 'none'; style-src 'self'; img-src 'self'; frame-ancestors 'none'; base-uri 'none'", $more)
+    };
+}
+
+const POLICY: &str = policy!("");
+const FORM_POLICY: &str = policy!("; form-action 'self'");
+/// For pages with the one script of our own. The customers' pages have none.
+pub(super) const SCRIPT_POLICY: &str = policy!("; form-action 'self'; script-src 'self'");
 /// *Add Application* with every field at its limit fits four times.
 const FORM_BYTES_MAX: usize = 32 * 1024;

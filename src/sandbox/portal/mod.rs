@@ -46,7 +46,7 @@ use tower_http::set_header::SetResponseHeaderLayer;
 
 /// Every page of the portal.
 pub(super) fn router() -> Router<Arc<Site>> {
-    let own = HeaderValue::from_static(POLICY);
+    let own = HeaderValue::from_static(page::SCRIPT_POLICY);
     Router::new()
         .route("/", get(home::get))
         .route("/signup", get(sign_up::get).post(sign_up::post))
@@ -102,7 +102,3 @@ async fn script() -> Response {
     let headers = [(header::CONTENT_TYPE, "text/javascript; charset=utf-8"), (header::CACHE_CONTROL, "max-age=300")];
     (headers, include_str!("../pages/portal.js")).into_response()
 }
-
-/// As all pages, and one script of our own. The customers' pages have none.
-const POLICY: &str = "default-src 'none'; style-src 'self'; img-src 'self'; script-src 'self'; frame-ancestors 'none'; base-uri 'none'; \
-     form-action 'self'";
