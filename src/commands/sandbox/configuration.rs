@@ -7,7 +7,7 @@ use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 
-/// What the gateway has to know of the rest; its files are named in `Files`.
+/// What the gateway has to know of the rest; its files are named below.
 #[derive(Debug)]
 pub(super) struct Surroundings<'a> {
     /// Where it listens.

@@ -173,7 +173,6 @@ impl Addresses {
     ) -> io::Result<Options> {
         let resource_server = ResourceServer::generate(configuration::CLIENT_ID);
         folder.write(configuration::CLIENT_SECRET, &resource_server.secret)?;
-        // Made here, so that whoever reads it need not wait for its first line.
         let access_log = folder.file(configuration::ACCESS_LOG);
         Ok(Options {
             portal: self.portal,
