@@ -5,10 +5,11 @@
 //! is read in part lets revoked tokens in.
 
 use super::entries::{Digest, Entry};
+use super::lock;
 use crate::clock::UnixSeconds;
 use std::collections::HashMap;
 use std::fmt::Write as _;
-use std::fs::{self, File, OpenOptions, TryLockError};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
@@ -33,7 +34,7 @@ impl Journal {
     /// list. A file that is not there is made. A second writer is refused: it would replace the file that the first one
     /// writes to, and what that acknowledges from then on would be nowhere.
     pub(super) fn open(path: &Path, now: UnixSeconds) -> io::Result<(Self, HashMap<Digest, Entry>)> {
-        let lock = lock(path)?;
+        let lock = only(path)?;
         let entries = read(path, now)?;
         let text = text(&entries);
         let mut journal = Self {
@@ -111,15 +112,10 @@ fn replace(path: &Path, text: &str) -> io::Result<File> {
     Ok(file)
 }
 
-fn lock(path: &Path) -> io::Result<File> {
+/// Held by the one writer.
+fn only(path: &Path) -> io::Result<File> {
     let file = OpenOptions::new().create(true).truncate(false).write(true).open(beside(path, ".lock"))?;
-    match file.try_lock() {
-        Ok(()) => Ok(file),
-        Err(TryLockError::WouldBlock) => {
-            Err(io::Error::new(io::ErrorKind::ResourceBusy, "another gateway has it open"))
-        }
-        Err(TryLockError::Error(fault)) => Err(fault),
-    }
+    lock::take(file, "another gateway has it open")
 }
 
 /// A file that is no other list's: two of them may differ in their extensions only.

@@ -2,5 +2,6 @@
 
 mod entries;
 mod journal;
+pub mod lock;
 pub mod replay;
 pub mod revocations;

@@ -1,5 +1,6 @@
 //! The folder of a running sandbox: what it keeps, and what the gateway in front of it reads and writes.
 
+use crate::state::lock;
 use std::fs::{self, DirBuilder, File, OpenOptions};
 use std::io::{self, Write as _};
 use std::os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _};
@@ -37,13 +38,7 @@ impl Folder {
 
     fn hold(path: PathBuf, is_temporary: bool) -> io::Result<Self> {
         let lock = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(path.join("lock"))?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { path, is_temporary, _lock: lock }),
-            Err(fs::TryLockError::WouldBlock) => {
-                Err(io::Error::new(io::ErrorKind::ResourceBusy, "another sandbox uses this folder"))
-            }
-            Err(fs::TryLockError::Error(fault)) => Err(fault),
-        }
+        Ok(Self { path, is_temporary, _lock: lock::take(lock, "another sandbox uses this folder")? })
     }
 
     /// Where it is.
