@@ -3,16 +3,9 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
-import { REDIRECT_URI, answer, register, signUp } from './support/person.mjs';
+import { answer, register, signUp } from './support/person.mjs';
 import { Sandbox } from './support/sandbox.mjs';
-
-const VERIFIER = 'dBjftJeZ4CVP-mB92K27uhbUJU1p1r_wW1gFWFOEjXk';
-const CHALLENGE = 'E9Melhoa2OwvFrEMTJguCHaoeK1t8URWbuGJSstw-cM';
-const INITIATION = {
-  InstructionIdentification: 'ACME412', EndToEndIdentification: 'FRESCO.21302.GFX.20',
-  InstructedAmount: { Amount: '12.50', Currency: 'GBP' },
-  CreditorAccount: { SchemeName: 'UK.OBIE.SortCodeAccountNumber', Identification: '08080021325698', Name: 'Ada Books' },
-};
+import { INITIATION, granted, question, redeem, tokensOf } from './support/third-party.mjs';
 
 let sandbox;
 let developer;
@@ -23,19 +16,6 @@ before(async () => {
   app = await register(sandbox, {}, { developer });
 });
 after(() => sandbox?.stop());
-
-const question = (who, scope, more = {}) =>
-  `/authorize?${new URLSearchParams({ response_type: 'code', client_id: who.id, redirect_uri: REDIRECT_URI, scope, state: 's t&ate', code_challenge: CHALLENGE, code_challenge_method: 'S256', ...more })}`;
-
-async function tokenOf(who, fields, status = 200) {
-  const answered = await fetch(`${sandbox.portal}/token`, { method: 'POST', headers: { authorization: `Basic ${btoa(`${who.id}:${who.secret}`)}` }, body: new URLSearchParams(fields) });
-  const tokens = await answered.json();
-  assert.equal(answered.status, status, JSON.stringify(tokens));
-  return tokens;
-}
-
-const redeem = (who, back) => tokenOf(who, { grant_type: 'authorization_code', code: back.searchParams.get('code'), redirect_uri: REDIRECT_URI, code_verifier: VERIFIER });
-const granted = async (who, scope, { more, ...options } = {}) => redeem(who, await answer(sandbox, question(who, scope, more), options));
 
 /** Calls an API through the gateway: `{ status, body, headers }`. */
 async function call(path, { token, method = 'GET', body, headers = {} } = {}) {
@@ -48,7 +28,7 @@ async function call(path, { token, method = 'GET', body, headers = {} } = {}) {
 const claims = (token) => JSON.parse(Buffer.from(token.split('.')[1], 'base64url'));
 
 test('2. Authorization server: one token covers several APIs, and there is no refresh token without a customer', async () => {
-  const both = await tokenOf(app, { grant_type: 'client_credentials', scope: 'accounts payments' });
+  const both = await tokensOf(sandbox, app, { grant_type: 'client_credentials', scope: 'accounts payments' });
   assert.equal(both.scope, 'accounts payments');
   assert.deepEqual(claims(both.access_token).aud, ['aisp', 'pisp'].map((api) => `${sandbox.gateway}/open-banking/v4.0/${api}`));
   assert.equal(both.refresh_token, undefined);
@@ -60,7 +40,7 @@ test('3. Login and consent: the customer picks accounts, and sees who is paid ho
   const back = await answer(sandbox, question(app, 'accounts'), { fields: { account: ['acc-1002'] } });
   assert.equal(back.searchParams.get('state'), 's t&ate');
   assert.equal(back.searchParams.get('iss'), sandbox.portal);
-  const { access_token: token } = await redeem(app, back);
+  const { access_token: token } = await redeem(sandbox, app, back);
   const { body } = await call('/aisp/accounts', { token });
   assert.deepEqual(body.Data.Account.map(({ AccountId }) => AccountId), ['acc-1002']);
   const refused = await answer(sandbox, question(app, 'accounts'), { decision: 'refuse' });
@@ -68,7 +48,7 @@ test('3. Login and consent: the customer picks accounts, and sees who is paid ho
 });
 
 test('4. Token in the header, never in the URI', async () => {
-  const { access_token: token } = await granted(app, 'accounts');
+  const { access_token: token } = await granted(sandbox, app, 'accounts');
   assert.equal((await call('/aisp/accounts', { token })).status, 200);
   const inQuery = await call(`/aisp/accounts?access_token=${token}`);
   assert.equal(inQuery.status, 400);
@@ -76,35 +56,35 @@ test('4. Token in the header, never in the URI', async () => {
 });
 
 test('5. Scope enforced: Account Information as often as one likes, and not Payment Initiation', async () => {
-  const { access_token: token } = await granted(app, 'accounts');
+  const { access_token: token } = await granted(sandbox, app, 'accounts');
   for (let time = 0; time < 5; time += 1) assert.equal((await call('/aisp/accounts', { token })).status, 200);
   const refused = await call('/pisp/domestic-payments', { token, method: 'POST', body: {} });
   assert.equal(refused.status, 403);
   assert.match(refused.headers.get('www-authenticate'), /error="insufficient_scope".*scope="payments"/);
-  const own = await tokenOf(app, { grant_type: 'client_credentials', scope: 'accounts' });
+  const own = await tokensOf(sandbox, app, { grant_type: 'client_credentials', scope: 'accounts' });
   assert.equal((await call('/aisp/accounts', { token: own.access_token })).status, 403, 'an application is no customer');
 });
 
 test('6. Lifetimes and refresh: a short token expires, refreshes, and a failed refresh needs the customer again', async () => {
   const hasty = await register(sandbox, { lifetime: 'short' }, { developer });
-  const tokens = await granted(hasty, 'accounts');
+  const tokens = await granted(sandbox, hasty, 'accounts');
   assert.ok(tokens.expires_in <= 10);
   assert.equal((await call('/aisp/accounts', { token: tokens.access_token })).status, 200);
   await new Promise((resolve) => setTimeout(resolve, tokens.expires_in * 1000 + 500));
   const expired = await call('/aisp/accounts', { token: tokens.access_token });
   assert.equal(expired.status, 401);
   assert.match(expired.headers.get('www-authenticate'), /expired/);
-  const fresh = await tokenOf(hasty, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
+  const fresh = await tokensOf(sandbox, hasty, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
   assert.notEqual(fresh.refresh_token, tokens.refresh_token);
   assert.equal((await call('/aisp/accounts', { token: fresh.access_token })).status, 200);
-  const failed = await tokenOf(hasty, { grant_type: 'refresh_token', refresh_token: 'rt_nothing' }, 400);
+  const failed = await tokensOf(sandbox, hasty, { grant_type: 'refresh_token', refresh_token: 'rt_nothing' }, 400);
   assert.equal(failed.error, 'invalid_grant');
-  const own = await tokenOf(hasty, { grant_type: 'client_credentials', scope: 'accounts' });
+  const own = await tokensOf(sandbox, hasty, { grant_type: 'client_credentials', scope: 'accounts' });
   assert.equal(own.refresh_token, undefined);
 });
 
 test('7. Banking APIs: accounts, balances, transactions in pages', async () => {
-  const { access_token: token } = await granted(app, 'accounts');
+  const { access_token: token } = await granted(sandbox, app, 'accounts');
   const first = await call('/aisp/accounts/acc-1001/transactions', { token });
   assert.equal(first.status, 200);
   assert.ok(first.body.Meta.TotalPages > 1, JSON.stringify(first.body.Meta));
@@ -118,7 +98,7 @@ test('7. Banking APIs: accounts, balances, transactions in pages', async () => {
 });
 
 test('7. Banking APIs: a payment from its consent to settlement, once for its key', async () => {
-  const own = (await tokenOf(app, { grant_type: 'client_credentials', scope: 'payments' })).access_token;
+  const own = (await tokensOf(sandbox, app, { grant_type: 'client_credentials', scope: 'payments' })).access_token;
   const key = { 'x-idempotency-key': crypto.randomUUID() };
   const body = { Data: { Initiation: INITIATION }, Risk: {} };
   const consent = await call('/pisp/domestic-payment-consents', { token: own, method: 'POST', body, headers: key });
@@ -130,7 +110,7 @@ test('7. Banking APIs: a payment from its consent to settlement, once for its ke
   const back = await answer(sandbox, question(app, 'payments', { authorization_details: details }), { fields: { payer: 'acc-1003' } });
   assert.match(back.asked, /£12\.50/);
   assert.match(back.asked, /Ada Books/);
-  const tokens = await redeem(app, back);
+  const tokens = await redeem(sandbox, app, back);
   assert.equal(claims(tokens.access_token).acr, 'urn:scopegate:acr:otp');
   const submit = { Data: { ConsentId: id, Initiation: INITIATION }, Risk: {} };
   const paid = await call('/pisp/domestic-payments', { token: tokens.access_token, method: 'POST', body: submit, headers: { 'x-idempotency-key': crypto.randomUUID() } });
@@ -147,11 +127,11 @@ test('7. Banking APIs: a payment from its consent to settlement, once for its ke
 });
 
 test('7. Banking APIs: confirmation of funds', async () => {
-  const own = (await tokenOf(app, { grant_type: 'client_credentials', scope: 'fundsconfirmations' })).access_token;
+  const own = (await tokensOf(sandbox, app, { grant_type: 'client_credentials', scope: 'fundsconfirmations' })).access_token;
   const debtor = { SchemeName: 'UK.OBIE.SortCodeAccountNumber', Identification: '60161331926819', Name: 'Deniz Arslan' };
   const consent = await call('/cbpii/funds-confirmation-consents', { token: own, method: 'POST', body: { Data: { DebtorAccount: debtor } } });
   assert.equal(consent.status, 201, JSON.stringify(consent.body));
-  const { access_token: token } = await granted(app, 'fundsconfirmations', { more: { consent_id: consent.body.Data.ConsentId } });
+  const { access_token: token } = await granted(sandbox, app, 'fundsconfirmations', { more: { consent_id: consent.body.Data.ConsentId } });
   const ask = (amount) => call('/cbpii/funds-confirmations', { token, method: 'POST', body: { Data: { ConsentId: consent.body.Data.ConsentId, Reference: 'Order 1', InstructedAmount: { Amount: amount, Currency: 'GBP' } } } });
   assert.equal((await ask('1.00')).body.Data.FundsAvailable, true);
   assert.equal((await ask('1000000.00')).body.Data.FundsAvailable, false);
