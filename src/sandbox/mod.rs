@@ -167,6 +167,13 @@ impl Sandbox {
         self.site.store.single_page_origins().await.ok()
     }
 
+    /// Tells the gateway, now that it answers, everything that is revoked: it may know nothing of what was before. One
+    /// that does not answer is told later.
+    pub async fn brief_gateway(&self) -> io::Result<()> {
+        self.site.store.owe_all_revocations().await.map_err(io::Error::other)?;
+        authz::tell_what_is_due(&self.site).await.map_err(io::Error::other)
+    }
+
     /// Lets answers finish that are under way.
     pub async fn stop(self) {
         self.portal.stop().await;

@@ -10,7 +10,7 @@ import { answer, register, signUp } from './support/person.mjs';
 import { freePorts } from './support/ports.mjs';
 import { PostgreSql } from './support/postgresql.mjs';
 import { Sandbox } from './support/sandbox.mjs';
-import { INITIATION, askForTokens, codeForm, ownToken, question, tokensOf } from './support/third-party.mjs';
+import { INITIATION, askForTokens, codeForm, ownToken, question, revoke, tokensOf } from './support/third-party.mjs';
 
 /** Everything that one third party does with one customer, as far as it comes. What was acknowledged is in `kept`. */
 async function live(sandbox, developer, kept) {
@@ -31,6 +31,8 @@ async function live(sandbox, developer, kept) {
   const fresh = await tokensOf(sandbox, app, { grant_type: 'refresh_token', refresh_token: tokens.refresh_token });
   kept.refreshed.push({ app, old: tokens.refresh_token });
   kept.access.push(fresh.access_token);
+  assert.equal((await revoke(sandbox, app, own)).status, 200);
+  kept.revoked.push(own);
 }
 
 async function json(url, bearer, body) {
@@ -42,7 +44,7 @@ async function json(url, bearer, body) {
 
 async function survives(where) {
   const [listen, portal] = (await freePorts(2)).map((port) => `127.0.0.1:${port}`);
-  const kept = { apps: [], codes: [], used: [], access: [], payments: [], refreshed: [] };
+  const kept = { apps: [], codes: [], used: [], access: [], payments: [], refreshed: [], revoked: [] };
   let sandbox = await Sandbox.start({ ...where, listen, portal });
   try {
     const isOver = { yes: false };
@@ -57,7 +59,7 @@ async function survives(where) {
         }
       }
     });
-    while (kept.payments.length < 5) await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), ...lives]);
+    while (kept.revoked.length < 5) await Promise.race([new Promise((resolve) => setTimeout(resolve, 20)), ...lives]);
     isOver.yes = true;
     await sandbox.kill();
     await Promise.all(lives);
@@ -72,6 +74,11 @@ async function survives(where) {
       const own = await ownToken(sandbox, app, 'payments');
       const answered = await fetch(`${sandbox.gateway}/open-banking/v4.0/pisp/domestic-payments/${id}`, { headers: { authorization: `Bearer ${own}` } });
       assert.equal(answered.status, 200);
+    }
+    // Also where the gateway's own list is gone with its folder.
+    for (const revoked of kept.revoked) {
+      const answered = await fetch(`${sandbox.gateway}/open-banking/v4.0/pisp/domestic-payments/dp-1`, { headers: { authorization: `Bearer ${revoked}` } });
+      assert.equal(answered.status, 401, 'a token that was given back');
     }
     // Codes that were given out and not used are there; those that were used are over, and so are old refresh tokens.
     const wasUsed = ({ code }) => kept.used.some((used) => used.code === code);

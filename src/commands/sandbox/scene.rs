@@ -72,6 +72,7 @@ impl Scene {
         let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, Clock::System)).await??;
         let scene = Self { sandbox, gateway, origins, addresses, folder, fetcher };
         scene.until_ready().await?;
+        scene.sandbox.brief_gateway().await?;
         Ok(scene)
     }
 

@@ -34,9 +34,7 @@ mod words;
 pub(super) use access_token::id_of;
 pub(super) use code_grant::redeem;
 pub(super) use details::Details;
-#[cfg(test)]
-pub(super) use gateway::tell_what_is_due;
-pub(super) use gateway::{Told, revoke_at_gateway};
+pub(super) use gateway::{Told, revoke_at_gateway, tell_what_is_due};
 pub(super) use keys::Keys;
 pub(super) use pkce::Challenge;
 pub(super) use pushed::{LIFETIME_SECONDS as PUSHED_SECONDS, PREFIX as PUSHED_PREFIX};

@@ -1,5 +1,5 @@
-//! What the gateway must still be told. It is written down with the revocation itself, so that a sandbox which ends
-//! in between tells the gateway after its next start.
+//! What the gateway must know. It is written down with the revocation itself, so that a sandbox which ends in between
+//! tells the gateway after its next start; and kept, because the next gateway may know nothing.
 
 use super::Store;
 use super::sql::{StoreFault, Transaction};
@@ -21,8 +21,8 @@ impl Store {
     /// Some revocations that are due, or the one of `id`.
     pub(in crate::sandbox) async fn revocations_due(&self, id: Option<&str>) -> Result<Vec<RevocationDue>, StoreFault> {
         let statement = match id {
-            Some(id) => sql("SELECT * FROM revocations_due WHERE id = $1").bind(id),
-            None => sql("SELECT * FROM revocations_due ORDER BY until LIMIT $1").bind(AT_ONCE_MAX),
+            Some(id) => sql("SELECT * FROM revocations WHERE id = $1 AND told IS NULL").bind(id),
+            None => sql("SELECT * FROM revocations WHERE told IS NULL ORDER BY until LIMIT $1").bind(AT_ONCE_MAX),
         };
         let rows = self.database.rows(statement).await?;
         let read = rows
@@ -32,26 +32,39 @@ impl Store {
     }
 
     /// The gateway knows.
+    pub(in crate::sandbox) async fn note_told(&self, id: &str, now: UnixSeconds) -> Result<(), StoreFault> {
+        let statement = sql("UPDATE revocations SET told = $2 WHERE id = $1").bind(id).bind(now);
+        self.database.run(statement).await.map(drop)
+    }
+
+    /// There is nothing left to tell of it.
     pub(in crate::sandbox) async fn forget_revocation(&self, id: &str) -> Result<(), StoreFault> {
-        self.database.run(sql("DELETE FROM revocations_due WHERE id = $1").bind(id)).await.map(drop)
+        self.database.run(sql("DELETE FROM revocations WHERE id = $1").bind(id)).await.map(drop)
+    }
+
+    /// There is another gateway: all is due again.
+    pub(in crate::sandbox) async fn owe_all_revocations(&self) -> Result<(), StoreFault> {
+        self.database.run(sql("UPDATE revocations SET told = NULL WHERE told IS NOT NULL")).await.map(drop)
     }
 }
 
 impl Transaction {
-    /// Notes that the gateway must be told.
+    /// Notes that the gateway must be told of what stops nothing after `until`.
     pub(super) async fn owe_revocation(
         &mut self,
         kind: &'static str,
         id: &str,
         until: UnixSeconds,
     ) -> Result<(), StoreFault> {
-        let statement = sql("INSERT INTO revocations_due (id, kind, until) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
+        let statement = sql("INSERT INTO revocations (id, kind, until) VALUES ($1, $2, $3) ON CONFLICT DO NOTHING")
             .bind(id)
             .bind(kind)
-            .bind(until);
+            .bind(UnixSeconds(until.0.saturating_add(LEEWAY_SECONDS)));
         self.run(statement).await.map(drop)
     }
 }
 
+/// A gateway whose clock is behind ours takes a token a little longer.
+const LEEWAY_SECONDS: i64 = 60;
 /// Told in one go.
 const AT_ONCE_MAX: i64 = 100;

@@ -45,12 +45,13 @@ macro_rules! step {
     };
 }
 
-const STEPS: [&str; 11] = [
+const STEPS: [&str; 12] = [
     step!("access_tokens", "id", "expires"),
     step!("shown_once", "digest", "expires"),
     step!("pushed_requests", "digest", "expires"),
     step!("codes", "digest", "expires"),
     step!("refresh_tokens", "digest", "expires"),
+    step!("revocations", "id", "until"),
     step!("asks", "id", "forgotten"),
     step!("customer_sessions", "digest", "expires"),
     step!("test_requests", "digest", "expires"),

@@ -115,6 +115,32 @@ async fn a_gateway_that_is_away_is_told_when_it_is_back() {
     assert_eq!(stage.post("/revoke", &give_back(&app, &access), &[]).await.status(), StatusCode::OK);
 }
 
+/// Where the database is somebody else's, the gateway's own list does not survive the sandbox.
+#[tokio::test]
+async fn a_new_gateway_is_told_everything_that_can_still_stop_something() {
+    let admin = Admin::start().await;
+    let stage = stage(&admin).await;
+    let app = stage.put(|_| ()).await;
+    let tokens = stage.tokens(&app).await;
+    stage.post("/revoke", &give_back(&app, &text(&tokens, "access_token")), &[]).await;
+    stage.post("/revoke", &give_back(&app, &text(&tokens, "refresh_token")), &[]).await;
+    let told = admin.told();
+    assert_eq!(told.len(), 2);
+    stage.sandbox.brief_gateway().await.unwrap();
+    assert_eq!(sorted(&admin.told()), sorted(&told));
+    stage.clock.advance(Duration::from_mins(6));
+    let later = UnixSeconds(NOW + 360);
+    assert!(stage.sandbox.site.store.sweep(later).await.unwrap() >= 2, "and nothing is kept of them");
+    stage.sandbox.brief_gateway().await.unwrap();
+    assert!(admin.told().is_empty());
+}
+
+fn sorted(told: &[Value]) -> Vec<String> {
+    let mut texts: Vec<_> = told.iter().map(Value::to_string).collect();
+    texts.sort();
+    texts
+}
+
 #[tokio::test]
 async fn what_would_stop_nothing_is_not_told_any_more() {
     let admin = Admin::start().await;

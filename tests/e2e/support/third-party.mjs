@@ -20,8 +20,10 @@ export const question = (app, scope, more = {}) =>
   `/authorize?${new URLSearchParams({ response_type: 'code', client_id: app.id, redirect_uri: REDIRECT_URI, scope, state: 's t&ate', code_challenge: CHALLENGE, code_challenge_method: 'S256', ...more })}`;
 
 /** The token endpoint's answer to a form, as it came. */
-export const askForTokens = (sandbox, app, fields) =>
-  fetch(`${sandbox.portal}/token`, { method: 'POST', headers: { authorization: `Basic ${btoa(`${app.id}:${app.secret}`)}` }, body: new URLSearchParams(fields) });
+export const askForTokens = (sandbox, app, fields) => post(sandbox, app, '/token', fields);
+
+/** The answer when an application gives a token back. */
+export const revoke = (sandbox, app, token) => post(sandbox, app, '/revoke', { token });
 
 /** The form that trades a code. */
 export const codeForm = (code) => ({ grant_type: 'authorization_code', code, redirect_uri: REDIRECT_URI, code_verifier: VERIFIER });
@@ -42,3 +44,6 @@ export const redeem = (sandbox, app, back) => tokensOf(sandbox, app, codeForm(ba
 
 /** The tokens of a customer who agreed; `more` goes into the question, the rest is how they answer. */
 export const granted = async (sandbox, app, scope, { more, ...options } = {}) => redeem(sandbox, app, await answer(sandbox, question(app, scope, more), options));
+
+const post = (sandbox, app, endpoint, fields) =>
+  fetch(`${sandbox.portal}${endpoint}`, { method: 'POST', headers: { authorization: `Basic ${btoa(`${app.id}:${app.secret}`)}` }, body: new URLSearchParams(fields) });

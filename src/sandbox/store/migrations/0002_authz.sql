@@ -38,12 +38,14 @@ CREATE TABLE refresh_tokens (
 );
 CREATE INDEX refresh_tokens_by_expiry ON refresh_tokens (expires);
 
--- What the gateway must still be told. A row leaves when the gateway said that it has it.
-CREATE TABLE revocations_due (
+-- What the gateway must know. A row stays as long as it can stop anything: the next gateway may begin with nothing.
+CREATE TABLE revocations (
     id    TEXT PRIMARY KEY,
     kind  TEXT NOT NULL,   -- the member that names it at the gateway: consent_id or token_id
-    until BIGINT NOT NULL  -- when nothing is left that it could stop
+    until BIGINT NOT NULL, -- when nothing is left that it could stop
+    told  BIGINT           -- when the gateway said that it has it
 );
+CREATE INDEX revocations_by_end ON revocations (until);
 
 -- Every access token that has not expired. The id begins with the time, so that new rows stand side by side however
 -- many there are.
