@@ -3,9 +3,10 @@
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
 
+import { request } from './support/client.mjs';
 import { answer, register, signUp } from './support/person.mjs';
 import { Sandbox } from './support/sandbox.mjs';
-import { INITIATION, granted, question, redeem, tokensOf } from './support/third-party.mjs';
+import { INITIATION, granted, ownToken, question, redeem, tokensOf } from './support/third-party.mjs';
 
 let sandbox;
 let developer;
@@ -124,6 +125,17 @@ test('7. Banking APIs: a payment from its consent to settlement, once for its ke
   assert.equal(now, 'ACSC');
   const twice = await call('/pisp/domestic-payments', { token: tokens.access_token, method: 'POST', body: submit, headers: { 'x-idempotency-key': crypto.randomUUID() } });
   assert.equal(twice.status, 400, 'a consent pays once');
+});
+
+test('7. Banking APIs: a call that was refused leaves the next one alone', async () => {
+  const token = await ownToken(sandbox, app, 'accounts');
+  const { port } = new URL(sandbox.gateway);
+  const post = (headers, body) => request({ port, method: 'POST', path: '/open-banking/v4.0/aisp/account-access-consents', token, headers: { 'content-type': 'application/json', ...headers }, body });
+  for (let turn = 0; turn < 200; turn += 1) {
+    // In pieces, so that the bank could answer before it has read the body.
+    assert.equal((await post({ 'x-sandbox-switch': 'error' }, ['{"Data":', '{}}'])).status, 500);
+    assert.equal((await post({}, '{}')).status, 400, `turn ${turn}`);
+  }
 });
 
 test('7. Banking APIs: confirmation of funds', async () => {

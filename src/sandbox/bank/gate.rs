@@ -4,6 +4,7 @@
 use super::Bank;
 use super::fault::{Code, Fault, Refusal};
 use super::switches::Switch;
+use axum::body::{self, Body, HttpBody as _};
 use axum::extract::{Request, State};
 use axum::middleware::Next;
 use axum::response::{IntoResponse, Response};
@@ -14,7 +15,14 @@ use std::sync::Arc;
 /// Answers one request, or says why not, in the standard's form.
 pub(super) async fn guard(State(bank): State<Arc<Bank>>, request: Request, next: Next) -> Response {
     let id = request.headers().get(&INTERACTION_ID).cloned();
-    let mut response = match admit(&bank, request).await {
+    let (head, body) = request.into_parts();
+    let body = read(body).await;
+    let is_read = body.is_some();
+    let admitted = match body {
+        Some(body) => admit(&bank, Request::from_parts(head, body)).await,
+        None => Err(Refusal::with(StatusCode::PAYLOAD_TOO_LARGE, Code::FormatInvalid, "the body is too long")),
+    };
+    let mut response = match admitted {
         Ok(request) => next.run(request).await,
         Err(refusal) => refusal.into_response(),
     };
@@ -28,7 +36,19 @@ pub(super) async fn guard(State(bank): State<Arc<Bank>>, request: Request, next:
     if let Some(id) = id {
         response.headers_mut().insert(INTERACTION_ID, id);
     }
+    if !is_read {
+        response.headers_mut().insert(header::CONNECTION, HeaderValue::from_static("close"));
+    }
     response
+}
+
+/// The whole body, before anything is answered: behind an answer to a request that was not read to its end the connection
+/// closes, and the gateway would send the next one into it. None if it is too long; then the answer says that it closes.
+async fn read(body: Body) -> Option<Body> {
+    if body.size_hint().lower() > BODY_BYTES_MAX as u64 {
+        return None;
+    }
+    body::to_bytes(body, BODY_BYTES_MAX).await.ok().map(Body::from)
 }
 
 async fn admit(bank: &Bank, request: Request) -> Result<Request, Refusal> {
@@ -112,13 +132,14 @@ fn refusal(response: &mut Response) -> Option<Refusal> {
     let status = response.status();
     let message = match status {
         StatusCode::METHOD_NOT_ALLOWED => "not with this method",
-        StatusCode::PAYLOAD_TOO_LARGE => "the body is too long",
         _ if status.is_client_error() || status.is_server_error() => "the request cannot be read",
         _ => return None,
     };
     Some(Refusal::with(status, Code::FormatInvalid, message))
 }
 
+/// Every field of a payment at its limit fits many times.
+const BODY_BYTES_MAX: usize = 64 * 1024;
 /// The correlation id of FAPI 1.0 §6.2.1, which the gateway makes where there is none.
 const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interaction-id");
 const WEEKDAYS: [&str; 7] = ["Mon,", "Tue,", "Wed,", "Thu,", "Fri,", "Sat,", "Sun,"];

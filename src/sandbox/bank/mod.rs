@@ -31,7 +31,6 @@ use super::scopes::Api;
 use super::store::{Store, StoreFault};
 use crate::clock::UnixSeconds;
 use axum::Router;
-use axum::extract::DefaultBodyLimit;
 use axum::middleware;
 use books::{Account, Books};
 use consent::{Consent, Kind, Status};
@@ -79,7 +78,6 @@ pub(super) fn router(site: Arc<Site>) -> Router {
         .nest(Api::PaymentInitiation.path(), pisp::routes())
         .nest(Api::FundsConfirmation.path(), cbpii::routes())
         .fallback(async || Refusal::with(StatusCode::NOT_FOUND, Code::NotFound, "there is no such operation"))
-        .layer(DefaultBodyLimit::max(BODY_BYTES_MAX))
         .layer(middleware::from_fn_with_state(Arc::clone(&bank), gate::guard))
         .with_state(bank)
 }
@@ -231,6 +229,4 @@ fn too_many() -> Refusal {
     Refusal::with(StatusCode::TOO_MANY_REQUESTS, Code::Other, "too many consents of this application await an answer")
 }
 
-/// Every field of a payment at its limit fits many times.
-const BODY_BYTES_MAX: usize = 64 * 1024;
 const SWEEP_SECONDS: i64 = 600;

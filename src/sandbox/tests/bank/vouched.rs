@@ -1,6 +1,9 @@
 //! They answer nobody who did not come through the gateway, and say so without blaming a token.
 
 use super::*;
+use std::time::Duration;
+use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+use tokio::net::TcpStream;
 
 #[tokio::test]
 async fn nobody_is_answered_past_the_gateway() {
@@ -17,6 +20,33 @@ async fn nobody_is_answered_past_the_gateway() {
         assert!(told.text("/Errors/0/Message").contains("not behind the gateway"));
         assert!(told.headers.get("www-authenticate").is_none());
     }
+}
+
+/// A gateway that gets its answer keeps the connection, and the next request on it must not find it closed.
+#[tokio::test]
+async fn a_refusal_leaves_nothing_of_the_request_unread() {
+    let branch = Branch::open().await;
+    let mut gateway = TcpStream::connect(branch.stage.sandbox.apis()).await.unwrap();
+    let head =
+        |length| format!("POST {AISP}/account-access-consents HTTP/1.1\r\nhost: bank\r\ncontent-length: {length}\r\n");
+    gateway.write_all(format!("{}\r\n", head(2)).as_bytes()).await.unwrap();
+    // The body comes behind, as the one of a slow client does.
+    tokio::time::sleep(Duration::from_millis(50)).await;
+    gateway.write_all(format!("{{}}{}connection: close\r\n\r\n{{}}", head(2)).as_bytes()).await.unwrap();
+    let mut answers = String::new();
+    gateway.read_to_string(&mut answers).await.unwrap();
+    assert_eq!(answers.matches("HTTP/1.1 500 ").count(), 2, "{answers}");
+}
+
+#[tokio::test]
+async fn a_body_that_is_too_long_ends_the_connection_and_says_so() {
+    let branch = Branch::open().await;
+    let mut gateway = TcpStream::connect(branch.stage.sandbox.apis()).await.unwrap();
+    let head = format!("POST {AISP}/account-access-consents HTTP/1.1\r\nhost: bank\r\ncontent-length: 65537\r\n\r\n");
+    gateway.write_all(head.as_bytes()).await.unwrap();
+    let mut answer = String::new();
+    gateway.read_to_string(&mut answer).await.unwrap();
+    assert!(answer.starts_with("HTTP/1.1 413 ") && answer.contains("connection: close\r\n"), "{answer}");
 }
 
 #[tokio::test]
