@@ -179,7 +179,7 @@ impl TokenFault {
             Self::TooManyAttempts(_) => "Client authentication failed too often: wait, then try again",
             Self::ClientNotAllowed => "Applications without a secret cannot get a token of their own",
             Self::GrantUnsupported => "Supported are authorization_code, client_credentials and refresh_token",
-            Self::ScopeUnknown => "scope names something other than accounts and payments",
+            Self::ScopeUnknown => "scope names something other than accounts, payments and fundsconfirmations",
             Self::ScopeNotRegistered => "scope goes beyond the APIs that the application was registered for",
             Self::Code(fault) => code_text(fault),
             Self::Refresh(fault) => refresh_text(fault),
