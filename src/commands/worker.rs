@@ -89,9 +89,7 @@ fn take(worker: &Rc<Worker>, tls: Option<&ArcSwap<ServerConfig>>, stream: TcpStr
     let activity = worker.activity();
     let (worker, tls) = (Rc::clone(worker), tls.map(|tls| TlsAcceptor::from(tls.load_full())));
     thread::beside(async move {
-        if stream.set_nodelay(true).is_ok()
-            && let Some(transport) = transport(&worker, tls, stream, &activity).await
-        {
+        if let Some(transport) = transport(&worker, tls, stream, &activity).await {
             worker.serve(transport, peer, activity).await;
         }
         drop(guard);

@@ -132,7 +132,7 @@ impl Worker {
                 Ok(Persists::Yes) => {}
                 Ok(Persists::No) => {
                     peer.activity.hurry(LINGER);
-                    return wire.close().await;
+                    return if asked.is_last() && wire.is_quiet() { wire.part().await } else { wire.close().await };
                 }
                 Err(Gone) => return,
             }

@@ -2,6 +2,7 @@
 
 pub mod assertion;
 pub mod authorize;
+pub mod body;
 pub mod certificate;
 pub mod connection;
 pub mod cors;

@@ -1,13 +1,13 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
 use super::authorize::permit::{self, Asker, Permit};
+use super::body::ClientBody;
 use super::certificate::ClientCertificate;
 use super::connection::Peer;
 use super::credentials::Bearer;
 use super::forward::headers::About;
 use super::forward::{self, body::ResponseBody};
 use super::http1::head::BadHead;
-use super::http1::wire::ClientBody;
 use super::observe::record::Record;
 use super::policy::{Policy, Route};
 use super::read::Head;

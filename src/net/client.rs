@@ -158,6 +158,17 @@ impl ClientStream {
         Self { transport, activity }
     }
 
+    /// Says that nothing more comes, without waiting for the client to say so: dropping the stream then ends the connection.
+    pub fn poll_farewell(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match &mut self.transport {
+            Transport::Plain(_) => Poll::Ready(Ok(())),
+            Transport::Tls(tls) => {
+                tls.get_mut().1.send_close_notify();
+                Pin::new(tls).poll_flush(cx)
+            }
+        }
+    }
+
     /// A head has begun: its bytes came with those of the request before it.
     pub fn expect_more(&self) {
         self.activity.received();

@@ -1,8 +1,8 @@
 //! Bodies on their way through: streamed, bounded, counted, never held. Trailers are dropped on both ways.
 
+use super::super::body::{BodyFault, ClientBody};
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{Chunk, Framing};
-use super::super::http1::wire::{BodyFault, ClientBody};
 use super::connection::Connection;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;

@@ -8,7 +8,7 @@ pub mod headers;
 pub mod pool;
 
 use super::authorize::permit::Permit;
-use super::http1::wire::ClientBody;
+use super::body::ClientBody;
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;

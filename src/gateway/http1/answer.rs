@@ -22,6 +22,7 @@ pub struct Asked {
     is_head: bool,
     version: Version,
     persists: Persists,
+    is_readable: bool,
 }
 
 /// How the end of an answer's body is told (RFC 9112 §6).
@@ -54,12 +55,17 @@ pub fn date_line(now: UnixSeconds) -> DateLine {
 impl Asked {
     /// Of a request that was read.
     pub fn by(parts: &Parts, persists: Persists) -> Self {
-        Self { is_head: parts.method == Method::HEAD, version: parts.version, persists }
+        Self { is_head: parts.method == Method::HEAD, version: parts.version, persists, is_readable: true }
+    }
+
+    /// Whether the client itself announced that this request is its last.
+    pub fn is_last(self) -> bool {
+        self.is_readable && self.persists == Persists::No
     }
 
     /// Of bytes that are no request: what is answered is the last word.
     pub fn by_nobody() -> Self {
-        Self { is_head: false, version: Version::HTTP_11, persists: Persists::No }
+        Self { is_head: false, version: Version::HTTP_11, persists: Persists::No, is_readable: false }
     }
 }
 

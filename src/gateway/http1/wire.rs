@@ -3,6 +3,7 @@
 //! The connection's task owns it together with the request body that it hands out; both run on that one task, so a
 //! borrow never meets another.
 
+use super::super::body::{BodyFault, ClientBody};
 use super::buffers::{self, Buffers};
 use super::framing::{BadFraming, Chunk, Framing};
 use super::head::{BadHead, Progress, RequestHead};
@@ -36,21 +37,6 @@ struct State {
     /// What follows the piece.
     after: Vec<u8>,
     written: usize,
-}
-
-/// The body of the request at hand, as far as it has arrived.
-pub struct ClientBody {
-    wire: Option<Rc<Wire>>,
-    length: Option<u64>,
-}
-
-/// Why a request body has no end.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum BodyFault {
-    /// Its framing is broken.
-    Malformed,
-    /// The client has left.
-    Gone,
 }
 
 /// What came instead of a request.
@@ -90,9 +76,9 @@ impl Wire {
         let mut head = poll_fn(|cx| self.0.borrow_mut().poll_head(cx)).await?;
         let framing = std::mem::replace(&mut head.framing, Framing::Length(0));
         let body = match &framing {
-            framing if framing.is_over() => ClientBody { wire: None, length: Some(0) },
-            Framing::Length(length) => ClientBody { wire: Some(Rc::clone(self)), length: Some(*length) },
-            Framing::Chunked(_) | Framing::Close => ClientBody { wire: Some(Rc::clone(self)), length: None },
+            framing if framing.is_over() => ClientBody::Nothing,
+            Framing::Length(length) => ClientBody::Http1(Rc::clone(self), Some(*length)),
+            Framing::Chunked(_) | Framing::Close => ClientBody::Http1(Rc::clone(self), None),
         };
         let mut state = self.0.borrow_mut();
         state.body = framing;
@@ -123,6 +109,17 @@ impl Wire {
         body.is_over()
     }
 
+    /// Whether all of the body at hand was taken.
+    pub fn is_taken(&self) -> bool {
+        self.0.borrow().body.is_over()
+    }
+
+    /// The next piece of the body at hand: `None` at its end. Asking for the first lets a client go on that waits for
+    /// `100 Continue`.
+    pub fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
+        self.0.borrow_mut().poll_body(cx)
+    }
+
     /// Whether so little waits to be sent that more may be added.
     pub fn has_room(&self) -> bool {
         let state = self.0.borrow();
@@ -149,6 +146,18 @@ impl Wire {
     /// Ready once everything that waited was handed to the kernel.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         self.0.borrow_mut().poll_send(cx).map_err(|_| Gone)
+    }
+
+    /// Ends the connection for a client that said that it sends nothing more, and has not. There is nothing to wait for.
+    pub async fn part(&self) {
+        // A client that does not even take this is cut off.
+        let _parted = poll_fn(|cx| self.0.borrow_mut().stream.poll_farewell(cx)).await;
+    }
+
+    /// Whether nothing has arrived that is not part of a request that was read.
+    pub fn is_quiet(&self) -> bool {
+        let state = self.0.borrow();
+        state.received.is_empty() && state.body.is_over()
     }
 
     /// Ends our direction and waits for the client to end its own, taking what it still sends: closing at once would
@@ -264,26 +273,6 @@ impl State {
         self.written = 0;
         // TLS keeps bytes of its own back.
         Pin::new(&mut self.stream).poll_flush(cx)
-    }
-}
-
-impl ClientBody {
-    /// Whether there is nothing to come.
-    pub fn is_over(&self) -> bool {
-        self.wire.as_ref().is_none_or(|wire| wire.0.borrow().body.is_over())
-    }
-
-    /// The declared length; `None` for a chunked body.
-    pub fn length(&self) -> Option<u64> {
-        self.length
-    }
-
-    /// The next piece: `None` at the end. Asking for the first lets a client go on that waits for `100 Continue`.
-    pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
-        match &self.wire {
-            Some(wire) => wire.0.borrow_mut().poll_body(cx),
-            None => Poll::Ready(Ok(None)),
-        }
     }
 }
 
