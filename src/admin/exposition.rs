@@ -38,13 +38,17 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 12] = [
+    let counters: [(&str, &str, Counts); 14] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
         ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| {
             &w.connections_refused
         }),
         ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
+        ("connections_strained_total", "HTTP/2 connections closed: too many frames that carried nothing.", |w| {
+            &w.connections_strained
+        }),
+        ("connections_http2_total", "Client connections that speak HTTP/2.", |w| &w.connections_http2),
         ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| {
             &w.heads_unreadable
         }),

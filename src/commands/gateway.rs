@@ -8,9 +8,9 @@ use crate::admin::Admin;
 use crate::clock::Clock;
 use crate::config::tls::ClientCertificates;
 use crate::config::{self, Settings};
-use crate::gateway::Worker;
 use crate::gateway::observe::access_log::{self, LogControl};
 use crate::gateway::policy::{Parts, Policy};
+use crate::gateway::{Bounds, Worker};
 use crate::net::client::Timeouts;
 use crate::net::{listen, thread, tls};
 use crate::oauth::origin::Origin;
@@ -103,9 +103,9 @@ impl Gateway {
         for (index, (listeners, log)) in transpose(listeners).into_iter().zip(buffers).enumerate() {
             let (shared, stages) = (Arc::clone(&shared), stages.clone());
             let post = Post { listeners, tls: tls.clone(), drain_timeout: limits.drain_timeout };
-            let head_bytes_max = limits.head_bytes_max;
+            let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
             threads.push(thread::spawn(format!("worker-{index}"), move || {
-                worker::run(Worker::new(index, shared, timeouts, head_bytes_max, log), post, stages)
+                worker::run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
             })?);
         }
         let running = Arc::clone(&control);

@@ -45,7 +45,9 @@ pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow
 pub(super) fn acceptor(settings: &ServerTls) -> Result<Arc<ServerConfig>, TlsFault> {
     let (chain, key) = (settings.chain.clone(), settings.key.clone_key());
     let (trust, is_required) = match &settings.clients {
-        ClientCertificates::None => return tls::server(chain, key, AskClients::Nothing),
+        ClientCertificates::None => {
+            return tls::server(chain, key, AskClients::Nothing).map(|server| tls::with_http2(&server));
+        }
         ClientCertificates::Optional(trust) => (trust, false),
         ClientCertificates::Required(trust) => (trust, true),
     };
@@ -54,7 +56,7 @@ pub(super) fn acceptor(settings: &ServerTls) -> Result<Arc<ServerConfig>, TlsFau
         ClientTrust::Thumbprint => &[],
     };
     let clients = AskClients::Certificate { authorities, revoked: &settings.revoked, is_required };
-    tls::server(chain, key, clients)
+    tls::server(chain, key, clients).map(|server| tls::with_http2(&server))
 }
 
 /// What a token's sender is proven by.

@@ -17,6 +17,8 @@ pub struct Limits {
     pub body_bytes_max: u64,
     /// Open client connections, all workers together.
     pub connections_max: usize,
+    /// Requests at a time on an HTTP/2 connection.
+    pub streams_max: u32,
     /// From the first byte of a head to its last.
     pub head_timeout: Duration,
     /// Silence between requests on a connection.
@@ -36,6 +38,7 @@ impl Default for Limits {
             target_bytes_max: 8 * 1024,
             body_bytes_max: 1024 * 1024,
             connections_max: 20_000,
+            streams_max: 100,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(30),
@@ -53,6 +56,7 @@ impl Limits {
             "target",
             "body",
             "connections",
+            "streams",
             "head_timeout",
             "idle_timeout",
             "stall_timeout",
@@ -64,6 +68,7 @@ impl Limits {
         let target = size(&section, "target", default.target_bytes_max as u64, TARGET_BYTES_MIN..=HEAD_BYTES_MOST);
         let body_bytes_max = size(&section, "body", default.body_bytes_max, 0..=BODY_BYTES_MOST);
         let connections_max = count(&section, "connections", default.connections_max, CONNECTIONS_MOST);
+        let streams_max = count(&section, "streams", default.streams_max as usize, STREAMS_MOST);
         let head_timeout = timeout(&section, "head_timeout", default.head_timeout);
         let idle_timeout = timeout(&section, "idle_timeout", default.idle_timeout);
         let stall_timeout = timeout(&section, "stall_timeout", default.stall_timeout);
@@ -81,6 +86,7 @@ impl Limits {
             target_bytes_max: usize::try_from(target?).ok()?,
             body_bytes_max: body_bytes_max?,
             connections_max: connections_max?,
+            streams_max: u32::try_from(streams_max?).ok()?,
             head_timeout: head_timeout?,
             idle_timeout: idle_timeout?,
             stall_timeout: stall_timeout?,
@@ -130,6 +136,16 @@ fn sized(text: &str, bounds: &RangeInclusive<u64>) -> Result<u64, Problem> {
 pub const HEADERS_MAX: usize = 100;
 /// An access token; RFC 9068 tokens with rich claims stay below a third of it.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
+/// What a client may send of one request's body before we have taken it: it holds that much of our memory.
+pub const HTTP2_STREAM_WINDOW: u32 = 64 * 1024;
+/// The same for all requests of a connection.
+pub const HTTP2_CONNECTION_WINDOW: u32 = 256 * 1024;
+/// Bytes of one answer that wait for the client.
+pub const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
+/// Requests that a client took back before we came to them; one more ends the connection (CVE-2023-44487).
+pub const HTTP2_PENDING_RESETS_MAX: usize = 20;
+/// Streams that we had to reset because of what the client sent on them; one more ends the connection (CVE-2025-8671).
+pub const HTTP2_LOCAL_RESETS_MAX: usize = 64;
 /// A JWK set; a hundred RSA-4096 keys with certificates fit.
 pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 /// Keys of one set; the rest is ignored and counted.
@@ -236,6 +252,8 @@ const TARGET_BYTES_MIN: u64 = 256;
 const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 /// What an operator may raise `connections` to; Linux has no more file descriptors for one process.
 const CONNECTIONS_MOST: usize = 1_048_576;
+/// What an operator may raise `streams` to: each holds some KiB.
+const STREAMS_MOST: usize = 10_000;
 /// What an operator may raise `verdicts` to; at about 1 KiB each they fill the memory of a large machine.
 const VERDICTS_MOST: usize = 50_000_000;
 /// A field of a request that its refusal must repeat (an id, a code) may be so long; what is longer is not repeated.

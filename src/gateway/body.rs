@@ -2,8 +2,10 @@
 
 use super::http1::wire::Wire;
 use bytes::Bytes;
+use h2::RecvStream;
+use http::{HeaderMap, header};
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A request body, as far as it has arrived.
 pub enum ClientBody {
@@ -11,6 +13,8 @@ pub enum ClientBody {
     Nothing,
     /// On a connection that carries one request at a time; with its length, if that was declared.
     Http1(Rc<Wire>, Option<u64>),
+    /// One of several streams of a connection; likewise.
+    Http2(RecvStream, Option<u64>),
 }
 
 /// Why a request body has no end.
@@ -23,11 +27,21 @@ pub enum BodyFault {
 }
 
 impl ClientBody {
+    /// That of an HTTP/2 stream. Its length was checked to be one, and its data will be checked against it (RFC 9113 §8.1.1).
+    pub fn http2(stream: RecvStream, fields: &HeaderMap) -> Self {
+        if stream.is_end_stream() {
+            return Self::Nothing;
+        }
+        let length = fields.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
+        Self::Http2(stream, length)
+    }
+
     /// Whether there is nothing to come.
     pub fn is_over(&self) -> bool {
         match self {
             Self::Nothing => true,
             Self::Http1(wire, _) => wire.is_taken(),
+            Self::Http2(stream, _) => stream.is_end_stream(),
         }
     }
 
@@ -35,7 +49,7 @@ impl ClientBody {
     pub fn length(&self) -> Option<u64> {
         match self {
             Self::Nothing => Some(0),
-            Self::Http1(_, length) => *length,
+            Self::Http1(_, length) | Self::Http2(_, length) => *length,
         }
     }
 
@@ -44,6 +58,17 @@ impl ClientBody {
         match self {
             Self::Nothing => Poll::Ready(Ok(None)),
             Self::Http1(wire, _) => wire.poll_body(cx),
+            Self::Http2(stream, _) => Poll::Ready(match ready!(stream.poll_data(cx)) {
+                Some(Ok(piece)) => {
+                    // Taken from us, so that the client may send as much again. It fails only for a stream that is over.
+                    stream.flow_control().release_capacity(piece.len()).ok();
+                    Ok(Some(piece))
+                }
+                // Trailers are left where they are: as fields they could alias one that the upstream trusts.
+                None => Ok(None),
+                Some(Err(fault)) if fault.is_reset() || fault.is_io() => Err(BodyFault::Gone),
+                Some(Err(_)) => Err(BodyFault::Malformed),
+            }),
         }
     }
 }

@@ -24,7 +24,7 @@ pub struct Peer {
     ip: IpAddr,
     /// Its address, as a field of the log.
     address: Rc<[u8]>,
-    activity: Rc<Activity>,
+    pub(super) activity: Rc<Activity>,
     /// The certificate that it showed in the handshake.
     certificate: Option<Rc<ClientCertificate>>,
     /// Those that it says its own clients showed.
@@ -93,11 +93,13 @@ impl Worker {
     /// Serves a connection to its end.
     pub async fn serve(self: Rc<Self>, transport: Transport, address: SocketAddr, activity: Rc<Activity>) {
         let peer = Peer::new(address, &transport, Rc::clone(&activity), &self.plan().policy.certificates);
-        let wire = Wire::new(
-            ClientStream::new(transport, Rc::clone(&activity)),
-            self.head_bytes_max,
-            self.home.buffers.clone(),
-        );
+        let is_http2 = transport.is_http2();
+        let stream = ClientStream::new(transport, Rc::clone(&activity));
+        if is_http2 {
+            // Boxed, so that connections of the other kind carry no room for it.
+            return Box::pin(self.serve_http2(stream, Rc::new(peer))).await;
+        }
+        let wire = Wire::new(stream, self.bounds.head_bytes_max, self.home.buffers.clone());
         let mut exchanges = pin!(self.exchanges(&wire, &peer));
         let is_late = poll_fn(|cx| match exchanges.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(false),

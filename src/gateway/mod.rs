@@ -10,6 +10,7 @@ pub mod credentials;
 pub mod envelope;
 pub mod forward;
 pub mod http1;
+pub mod http2;
 pub mod interaction;
 pub mod observe;
 mod percent;
@@ -61,6 +62,15 @@ pub struct Shared {
     pub clock: Clock,
 }
 
+/// What a client connection may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct Bounds {
+    /// Of a request's head, in bytes.
+    pub head_bytes_max: usize,
+    /// Requests at a time on an HTTP/2 connection.
+    pub streams_max: u32,
+}
+
 /// One worker: everything its requests share. It never leaves its thread.
 pub struct Worker {
     /// From 0.
@@ -70,7 +80,7 @@ pub struct Worker {
     clock: Clock,
     home: Home,
     timeouts: Timeouts,
-    head_bytes_max: usize,
+    bounds: Bounds,
     plan: RefCell<Rc<Plan>>,
     log: RefCell<LogBuffer>,
     seconds: RefCell<Seconds>,
@@ -89,14 +99,8 @@ pub struct Plan {
 }
 
 impl Worker {
-    /// A worker without connections. `head_bytes_max` and `timeouts` hold for every connection it will have.
-    pub fn new(
-        index: usize,
-        shared: Arc<Shared>,
-        timeouts: Timeouts,
-        head_bytes_max: usize,
-        log: LogBuffer,
-    ) -> Rc<Self> {
+    /// A worker without connections. `bounds` and `timeouts` hold for every connection it will have.
+    pub fn new(index: usize, shared: Arc<Shared>, timeouts: Timeouts, bounds: Bounds, log: LogBuffer) -> Rc<Self> {
         let clock = shared.clock.clone();
         let deadlines = Deadlines::new(clock.instant());
         let home = Home { worker: index, deadlines, metrics: Arc::clone(&shared.metrics), buffers: Buffers::default() };
@@ -106,7 +110,7 @@ impl Worker {
             clock,
             home,
             timeouts,
-            head_bytes_max,
+            bounds,
             plan: RefCell::new(Rc::new(plan)),
             log: RefCell::new(log),
             seconds: RefCell::default(),

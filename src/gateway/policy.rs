@@ -116,8 +116,8 @@ pub enum Entry {
 /// Header values made once.
 #[derive(Debug)]
 pub struct Texts {
-    via_11: HeaderValue,
-    via_10: HeaderValue,
+    /// `Via` for HTTP/1.0, 1.1 and 2.
+    via: [HeaderValue; 3],
 }
 
 impl Policy {
@@ -205,7 +205,12 @@ impl Route {
 impl Texts {
     /// The `Via` for a request of this version.
     pub fn via(&self, version: Version) -> &HeaderValue {
-        if version == Version::HTTP_10 { &self.via_10 } else { &self.via_11 }
+        let [old, usual, new] = &self.via;
+        match version {
+            Version::HTTP_10 => old,
+            Version::HTTP_2 => new,
+            _ => usual,
+        }
     }
 
     fn new(settings: &Settings) -> Self {
@@ -213,7 +218,7 @@ impl Texts {
             HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
                 .expect("config takes only tokens")
         };
-        Self { via_11: via("1.1"), via_10: via("1.0") }
+        Self { via: ["1.0", "1.1", "2.0"].map(via) }
     }
 }
 

@@ -20,6 +20,14 @@ pub enum Transport {
 }
 
 impl Transport {
+    /// Whether TLS agreed on HTTP/2 (RFC 9113 §3.2).
+    pub fn is_http2(&self) -> bool {
+        match self {
+            Self::Plain(_) => false,
+            Self::Tls(tls) => tls.get_ref().1.alpn_protocol() == Some(HTTP2),
+        }
+    }
+
     /// The certificate by which the client authenticated, in DER. It stays the same for the whole connection: there is no
     /// renegotiation, and a resumed session has that of its first handshake.
     pub fn client_certificate(&self) -> Option<&[u8]> {
@@ -39,6 +47,10 @@ pub struct ClientStream {
 /// What a connection is doing. Shared by its stream, its task and the answers on it.
 pub struct Activity {
     phase: Cell<Phase>,
+    /// Requests that are being answered.
+    open: Cell<usize>,
+    /// Whether there may be several at a time. Then what arrives between them begins none: it may be about the connection.
+    carries_many: Cell<bool>,
     is_stalled: Cell<bool>,
     /// Between two requests, in place of `timeouts.idle`: we are about to leave.
     linger: Cell<Option<Duration>>,
@@ -74,6 +86,8 @@ impl Activity {
         deadline.set(timeouts.head);
         Self {
             phase: Cell::new(Phase::Head),
+            open: Cell::new(0),
+            carries_many: Cell::new(false),
             is_stalled: Cell::new(false),
             linger: Cell::new(None),
             timeouts,
@@ -83,12 +97,23 @@ impl Activity {
 
     /// A head is complete and its request is being answered: the time is now the answer's.
     pub fn begin(&self) {
+        self.open.set(self.open.get() + 1);
         self.phase.set(Phase::Busy);
         self.rearm();
     }
 
-    /// The answer was handed over whole, or given up.
+    /// An answer was handed over whole, or given up.
     pub fn end(&self) {
+        self.open.set(self.open.get().saturating_sub(1));
+        if self.open.get() == 0 {
+            self.phase.set(Phase::Idle);
+            self.rearm();
+        }
+    }
+
+    /// The protocol carries several requests at a time, and none has begun.
+    pub fn carry_many(&self) {
+        self.carries_many.set(true);
         self.phase.set(Phase::Idle);
         self.rearm();
     }
@@ -96,9 +121,27 @@ impl Activity {
     /// From now on the connection gets `linger` between two requests, because we are about to leave.
     pub fn hurry(&self, linger: Duration) {
         self.linger.set(Some(linger));
-        if self.phase.get() == Phase::Idle {
+        if self.carries_many.get() {
+            // Due at once: its task has to tell the client.
+            self.deadline.set(Duration::ZERO);
+        } else if self.phase.get() == Phase::Idle {
             self.rearm();
         }
+    }
+
+    /// Whether we are about to leave.
+    pub fn is_hurried(&self) -> bool {
+        self.linger.get().is_some()
+    }
+
+    /// The client was told that we leave: what is left is the phase's time.
+    pub fn told(&self) {
+        self.rearm();
+    }
+
+    /// Milliseconds of this worker's time, as of its last tick.
+    pub fn now_ms(&self) -> u64 {
+        self.deadline.now_ms()
     }
 
     /// Where the connection is.
@@ -112,7 +155,7 @@ impl Activity {
     }
 
     fn received(&self) {
-        if self.phase.get() == Phase::Idle {
+        if self.phase.get() == Phase::Idle && !self.carries_many.get() {
             self.phase.set(Phase::Head);
             self.rearm();
         }
@@ -233,6 +276,9 @@ impl AsyncWrite for ClientStream {
         }
     }
 }
+
+/// Its name in ALPN.
+pub const HTTP2: &[u8] = b"h2";
 
 #[cfg(test)]
 mod tests {

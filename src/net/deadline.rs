@@ -70,6 +70,11 @@ impl Deadline {
         self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
     }
 
+    /// Milliseconds that have passed for this worker, as of the last sweep.
+    pub fn now_ms(&self) -> u64 {
+        self.shared.now_ms.get()
+    }
+
     /// Disarms it.
     pub fn clear(&self) {
         self.entry.due_ms.set(NEVER);

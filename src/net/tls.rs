@@ -1,5 +1,6 @@
 //! TLS settings for both sides: one provider, versions 1.2 and 1.3, nothing insecure to switch on.
 
+use super::client::HTTP2;
 use rustls::client::WantsClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
 use rustls::crypto::hash::HashAlgorithm;
@@ -74,6 +75,13 @@ pub fn server(
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
+}
+
+/// The same, for clients that may also speak HTTP/2.
+pub fn with_http2(server: &ServerConfig) -> Arc<ServerConfig> {
+    let mut server = server.clone();
+    server.alpn_protocols.insert(0, HTTP2.to_vec());
+    Arc::new(server)
 }
 
 fn hashes_by_sha384(suite: SupportedCipherSuite) -> bool {

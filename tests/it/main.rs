@@ -32,6 +32,8 @@ mod event_faults;
 mod events;
 mod forgeries;
 mod forward;
+mod http2;
+mod http2_attacks;
 mod identity;
 mod introspection;
 mod introspection_cache;

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 30] = [
+const METRICS: [&str; 32] = [
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_assertions_signed_total counter",
     "scopegate_build_info gauge",
@@ -15,8 +15,10 @@ const METRICS: [&str; 30] = [
     "scopegate_connections gauge",
     "scopegate_connections_accepted_total counter",
     "scopegate_connections_closed_total counter",
+    "scopegate_connections_http2_total counter",
     "scopegate_connections_late_total counter",
     "scopegate_connections_refused_total counter",
+    "scopegate_connections_strained_total counter",
     "scopegate_draining gauge",
     "scopegate_handshakes_failed_total counter",
     "scopegate_heads_unreadable_total counter",

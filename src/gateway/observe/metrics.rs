@@ -27,6 +27,10 @@ pub struct WorkerMetrics {
     pub connections_refused: Cell,
     /// Client connections closed because the client was too slow.
     pub connections_late: Cell,
+    /// Client connections closed because of frames that carried nothing.
+    pub connections_strained: Cell,
+    /// Client connections that speak HTTP/2.
+    pub connections_http2: Cell,
     /// Requests answered 400 or 431 because no head could be read.
     pub heads_unreadable: Cell,
     /// TLS handshakes that failed.

@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 pub mod front;
 pub mod gateway;
+pub mod http2;
 pub mod introspection;
 pub mod issuer;
 pub mod keys;

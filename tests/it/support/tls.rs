@@ -160,6 +160,13 @@ impl Caller {
         Self(config.into())
     }
 
+    /// Its side, for HTTP/2.
+    pub fn http2(&self) -> Arc<ClientConfig> {
+        let mut config = (*self.0).clone();
+        config.alpn_protocols = vec![b"h2".to_vec()];
+        config.into()
+    }
+
     /// A connection whose handshake is yet to come.
     pub fn connect(&self, world: &World) -> TlsClient {
         let tcp = TcpStream::connect(world.address()).unwrap();
