@@ -5,6 +5,9 @@ use clap::Parser as _;
 use scopegate::{cli, commands};
 use std::process::ExitCode;
 
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 fn main() -> ExitCode {
     commands::run(&cli::Cli::parse().command)
 }

@@ -26,9 +26,10 @@ impl Buffers {
     }
 }
 
-/// Makes room in `buffer` for the next read; a large one where the last read filled its room.
+/// Makes room in `buffer` for the next read; a large one where the last read filled its room. In bulk the memory of the
+/// pieces that have left is used again: `reserve` finds it, as long as the buffer is not replaced.
 pub(in super::super) fn make_room(buffer: &mut BytesMut, buffers: &Buffers, is_bulk: bool) {
-    if buffer.capacity() == 0 {
+    if buffer.capacity() == 0 && !is_bulk {
         *buffer = buffers.take();
     }
     if buffer.capacity() - buffer.len() < READ_BYTES_MIN {
@@ -68,6 +69,25 @@ mod tests {
         let again = buffers.take();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
         assert!(again.capacity() >= READ_BYTES);
+    }
+
+    #[test]
+    fn in_bulk_one_large_memory_serves_every_read() {
+        let buffers = Buffers::default();
+        let mut buffer = buffers.take();
+        buffer.resize(buffer.capacity(), 0);
+        drop(buffer.split().freeze());
+        let places: Vec<_> = (0..4)
+            .map(|_| {
+                make_room(&mut buffer, &buffers, true);
+                assert!(buffer.capacity() >= BULK_BYTES);
+                let place = buffer.as_ptr();
+                buffer.resize(buffer.capacity(), 0);
+                drop(buffer.split().freeze());
+                place
+            })
+            .collect();
+        assert_eq!(places.get(2), places.get(3));
     }
 
     #[test]
