@@ -22,6 +22,7 @@ mod roca;
 pub mod role;
 pub mod scope;
 pub mod security_event;
+pub mod server_certificate;
 pub mod signer;
 pub mod status_list;
 pub mod subject;
