@@ -5,6 +5,7 @@ use super::{State, events, introspection, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
+use crate::gateway::policy::Served;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::key_source::DiscoveryCounts;
 use prometheus::core::Collector;
@@ -23,6 +24,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(routes(shared));
     families.extend(issuers(shared));
     families.push(discoveries(shared));
+    families.push(certificates(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
@@ -38,12 +40,17 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 14] = [
+    let counters: [(&str, &str, Counts); 18] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
         ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| {
             &w.connections_refused
         }),
+        (
+            "connections_untrusted_total",
+            "Client connections closed at once: only server.trusted_hops may come here.",
+            |w| &w.connections_untrusted,
+        ),
         ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
         ("connections_strained_total", "HTTP/2 connections closed: too many frames that carried nothing.", |w| {
             &w.connections_strained
@@ -52,7 +59,18 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| {
             &w.heads_unreadable
         }),
+        (
+            "proxy_headers_malformed_total",
+            "Connections closed: a trusted hop did not begin with a header of the PROXY protocol.",
+            |w| &w.proxy_headers_malformed,
+        ),
+        (
+            "forwarded_malformed_total",
+            "Requests whose Forwarded or X-Forwarded fields, from a trusted hop, were not believed.",
+            |w| &w.forwarded_malformed,
+        ),
         ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
+        ("handshakes_resumed_total", "TLS handshakes of clients that resumed a session.", |w| &w.handshakes_resumed),
         ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
         ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
         ("assertions_signed_total", "Assertions signed for upstreams; repeated ones are not among them.", |w| {
@@ -167,6 +185,20 @@ fn discoveries(shared: &Shared) -> MetricFamily {
     )
 }
 
+fn certificates(shared: &Shared) -> MetricFamily {
+    let (policy, now) = (shared.policy.load(), shared.clock.now());
+    let left = |served: &Served| {
+        let labels = vec![label("certificate", &served.name), label("key", &served.key)];
+        gauge(signed(served.not_after.0.saturating_sub(now.0)), labels)
+    };
+    family(
+        "certificate_expiry_seconds",
+        "Until a certificate of the public listener ends; less than 0 once it has.",
+        MetricType::GAUGE,
+        policy.served.iter().map(left).collect(),
+    )
+}
+
 fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let flag = |flag: &std::sync::atomic::AtomicBool| float(u64::from(flag.load(Ordering::Relaxed)));
@@ -228,6 +260,11 @@ pub(super) fn label(name: &str, value: &str) -> LabelPair {
 
 pub(super) fn seconds(us: u64) -> f64 {
     float(us) / 1e6
+}
+
+#[expect(clippy::cast_precision_loss, reason = "the exposition format has only floats")]
+fn signed(value: i64) -> f64 {
+    value as f64
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the exposition format has only floats")]

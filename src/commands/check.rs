@@ -1,6 +1,7 @@
 //! `scopegate check FILE`: says exactly what `serve` would, and starts nothing.
 
-use super::{counted, gateway};
+use super::{counted, front, gateway};
+use crate::clock::Clock;
 use crate::config;
 use std::io::Write;
 use std::path::Path;
@@ -17,6 +18,10 @@ pub fn run(config: &Path, output: &mut impl Write) -> anyhow::Result<ExitCode> {
         counted(settings.issuers.len(), "issuer"),
         counted(settings.upstreams.len(), "upstream"),
     )?;
+    let now = Clock::System.now();
+    for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
+        writeln!(output, "warning: {concern}")?;
+    }
     writeln!(output, "see what it lets through: scopegate routes {}", config.display())?;
     writeln!(output, "start it:                 scopegate serve --config {}", config.display())?;
     output.flush()?;

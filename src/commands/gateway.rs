@@ -2,10 +2,11 @@
 
 use super::CannotServe;
 use super::control::{self, Control};
+use super::front::{self, Front};
 use super::parts;
 use super::worker::{self, Post};
 use crate::admin::Admin;
-use crate::clock::Clock;
+use crate::clock::{Clock, UnixSeconds};
 use crate::config::tls::ClientCertificates;
 use crate::config::{self, Settings};
 use crate::gateway::observe::access_log::{self, LogControl};
@@ -17,7 +18,6 @@ use crate::oauth::origin::Origin;
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -32,7 +32,7 @@ pub struct Gateway {
     admin: SocketAddr,
     stage: watch::Sender<Stage>,
     log: LogControl,
-    tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    front: Option<Arc<ArcSwap<Front>>>,
     reloading: Mutex<Fixed>,
     workers: Vec<JoinHandle<()>>,
     others: Vec<JoinHandle<()>>,
@@ -69,7 +69,7 @@ struct Fixed {
 ///
 /// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
-    settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
+    settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
     parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
@@ -87,8 +87,9 @@ impl Gateway {
         let admin_listener = bind_all(&[settings.admin.listen], 1)?.pop().and_then(|mut one| one.pop());
         let admin_listener = admin_listener.context("the admin listener was not bound")?;
         let admin = admin_listener.local_addr()?;
-        let acceptor = settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
-        let tls = acceptor.map(|acceptor| Arc::new(ArcSwap::new(acceptor)));
+        let front = settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
+        let front = front.map(|front| Arc::new(ArcSwap::from_pointee(front)));
+        warn(&settings, shared.clock.now());
         let (buffers, log, writer) = access_log::open(settings.access_log, workers);
         let (stage, stages) = watch::channel(Stage::Serve);
         let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
@@ -102,7 +103,7 @@ impl Gateway {
         let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
         for (index, (listeners, log)) in transpose(listeners).into_iter().zip(buffers).enumerate() {
             let (shared, stages) = (Arc::clone(&shared), stages.clone());
-            let post = Post { listeners, tls: tls.clone(), drain_timeout: limits.drain_timeout };
+            let post = Post { listeners, front: front.clone(), drain_timeout: limits.drain_timeout };
             let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
             threads.push(thread::spawn(format!("worker-{index}"), move || {
                 worker::run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
@@ -110,7 +111,17 @@ impl Gateway {
         }
         let running = Arc::clone(&control);
         others.push(thread::spawn("control".to_owned(), move || control::run(running, admin_listener, stages))?);
-        Ok(Self { control, addresses, admin, stage, log, tls, reloading: Mutex::new(fixed), workers: threads, others })
+        Ok(Self {
+            control,
+            addresses,
+            admin,
+            stage,
+            log,
+            front,
+            reloading: Mutex::new(fixed),
+            workers: threads,
+            others,
+        })
     }
 
     /// Where third parties reach it.
@@ -153,7 +164,8 @@ impl Gateway {
         if let Some(what) = fixed.differs_in(&Fixed::of(settings)) {
             bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
         }
-        let acceptor = settings.server.tls.as_ref().map(parts::acceptor).transpose()?;
+        let old_front = self.front.as_ref().map(|front| front.load_full());
+        let front = settings.server.tls.as_ref().map(|tls| Front::new(tls, old_front.as_deref())).transpose()?;
         let old = shared.policy.load_full();
         let now = shared.clock.now();
         let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
@@ -161,9 +173,10 @@ impl Gateway {
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys: keys.map(|keys| keys.take(now)) };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
-        if let (Some(tls), Some(acceptor)) = (&self.tls, acceptor) {
-            tls.store(acceptor);
+        if let (Some(current), Some(front)) = (&self.front, front) {
+            current.store(Arc::new(front));
         }
+        warn(settings, now);
         let policy = shared.policy.load();
         shared.metrics.forget(|label| policy.has_label(label));
         self.control.issuers_changed();
@@ -204,6 +217,12 @@ impl Fixed {
         ]
         .into_iter()
         .find_map(|(differs, name)| differs.then_some(name))
+    }
+}
+
+fn warn(settings: &Settings, now: UnixSeconds) {
+    for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
+        tracing::warn!("{concern}");
     }
 }
 

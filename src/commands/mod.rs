@@ -1,7 +1,9 @@
 //! One file per subcommand: the only place that wires the parts together.
 
+pub mod arrival;
 pub mod check;
 pub mod control;
+pub mod front;
 pub mod gateway;
 mod parts;
 pub mod routes;

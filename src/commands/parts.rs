@@ -3,7 +3,6 @@
 use super::CannotServe;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::key_source::KeySource;
-use crate::config::tls::{ClientCertificates, ClientTrust, ServerTls};
 use crate::config::{self, Settings};
 use crate::gateway::Shared;
 use crate::gateway::assertion::keys::{Change, Keys};
@@ -14,10 +13,8 @@ use crate::gateway::policy::{Parts, Policy};
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier, key_source};
-use crate::net::tls::{self, AskClients, TlsFault};
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use std::io::ErrorKind;
 use std::sync::Arc;
 use std::sync::atomic::AtomicUsize;
@@ -39,24 +36,6 @@ pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow
         connections_max: settings.limits.connections_max,
         clock,
     }))
-}
-
-/// Each has a memory of sessions of its own: one that was begun under another list of revoked certificates is not resumed.
-pub(super) fn acceptor(settings: &ServerTls) -> Result<Arc<ServerConfig>, TlsFault> {
-    let (chain, key) = (settings.chain.clone(), settings.key.clone_key());
-    let (trust, is_required) = match &settings.clients {
-        ClientCertificates::None => {
-            return tls::server(chain, key, AskClients::Nothing).map(|server| tls::with_http2(&server));
-        }
-        ClientCertificates::Optional(trust) => (trust, false),
-        ClientCertificates::Required(trust) => (trust, true),
-    };
-    let authorities: &[_] = match trust {
-        ClientTrust::Authorities(authorities) => authorities,
-        ClientTrust::Thumbprint => &[],
-    };
-    let clients = AskClients::Certificate { authorities, revoked: &settings.revoked, is_required };
-    tls::server(chain, key, clients).map(|server| tls::with_http2(&server))
 }
 
 /// What a token's sender is proven by.

@@ -1,12 +1,12 @@
 //! The life of a worker: it accepts, it answers, it keeps its deadlines, and when told to it drains.
 
+use super::arrival::{self, Reach};
+use super::front::Front;
 use super::gateway::Stage;
 use crate::gateway::Worker;
-use crate::net::client::{Activity, Transport};
 use crate::net::deadline::TICK;
 use crate::net::{listen, thread};
 use arc_swap::ArcSwap;
-use rustls::ServerConfig;
 use std::net::{SocketAddr, TcpListener};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -14,14 +14,13 @@ use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
-use tokio_rustls::TlsAcceptor;
 
 /// What a worker is given.
 pub struct Post {
     /// Its own sockets, one for each address.
     pub listeners: Vec<TcpListener>,
     /// `None`: plain text. Replaced whole by a reload, for connections that begin after it.
-    pub tls: Option<Arc<ArcSwap<ServerConfig>>>,
+    pub front: Option<Arc<ArcSwap<Front>>>,
     /// After this a drain ends whatever is left.
     pub drain_timeout: Duration,
 }
@@ -30,12 +29,14 @@ pub struct Post {
 pub async fn run(worker: Rc<Worker>, post: Post, stages: watch::Receiver<Stage>) {
     let accepting = Rc::new(());
     for listener in post.listeners {
+        let reach = reach(&listener);
         match listen::register(listener) {
             Ok(listener) => {
-                let (worker, tls, still) = (Rc::clone(&worker), post.tls.clone(), Rc::clone(&accepting));
+                let (worker, front, still) = (Rc::clone(&worker), post.front.clone(), Rc::clone(&accepting));
                 let stop = until_drain(stages.clone());
                 thread::beside(async move {
-                    listen::accept(listener, stop, |stream, peer| take(&worker, tls.as_deref(), stream, peer)).await;
+                    let door = (front.as_deref(), reach);
+                    listen::accept(listener, stop, |stream, peer| take(&worker, door, stream, peer)).await;
                     drop(still);
                 });
             }
@@ -78,8 +79,18 @@ async fn until_drain(mut stages: watch::Receiver<Stage>) {
     let _told = stages.wait_for(|stage| *stage != Stage::Serve).await;
 }
 
+/// A listener that has no address any more is treated as the more open kind.
+fn reach(listener: &TcpListener) -> Reach {
+    if listener.local_addr().is_ok_and(|address| address.ip().is_loopback()) { Reach::Local } else { Reach::Network }
+}
+
 /// Takes a connection in, if there is room. It counts until its task ends.
-fn take(worker: &Rc<Worker>, tls: Option<&ArcSwap<ServerConfig>>, stream: TcpStream, peer: SocketAddr) {
+fn take(worker: &Rc<Worker>, (front, reach): (Option<&ArcSwap<Front>>, Reach), stream: TcpStream, peer: SocketAddr) {
+    let peer = peer.ip().to_canonical();
+    if !arrival::may_enter(worker, front.is_some(), reach, peer) {
+        worker.metrics().connections_untrusted.add(1);
+        return;
+    }
     if !worker.shared.admit() {
         worker.metrics().connections_refused.add(1);
         return;
@@ -87,39 +98,13 @@ fn take(worker: &Rc<Worker>, tls: Option<&ArcSwap<ServerConfig>>, stream: TcpStr
     worker.metrics().connections_accepted.add(1);
     let guard = Admitted(Rc::clone(worker));
     let activity = worker.activity();
-    let (worker, tls) = (Rc::clone(worker), tls.map(|tls| TlsAcceptor::from(tls.load_full())));
+    let (worker, front) = (Rc::clone(worker), front.map(ArcSwap::load_full));
     thread::beside(async move {
-        if let Some(transport) = transport(&worker, tls, stream, &activity).await {
-            worker.serve(transport, peer, activity).await;
+        if let Some(arrival) = arrival::receive(&worker, front, stream, peer, &activity).await {
+            worker.serve(arrival, activity).await;
         }
         drop(guard);
     });
-}
-
-async fn transport(
-    worker: &Worker,
-    tls: Option<TlsAcceptor>,
-    stream: TcpStream,
-    activity: &Activity,
-) -> Option<Transport> {
-    let Some(tls) = tls else {
-        return Some(Transport::Plain(stream));
-    };
-    // The handshake shares the bound of the first head: the activity's deadline is already running.
-    let late = std::future::poll_fn(|cx| activity.poll_late(cx));
-    tokio::select! {
-        shaken = tls.accept(stream) => match shaken {
-            Ok(stream) => Some(Transport::Tls(Box::new(stream))),
-            Err(_) => {
-                worker.metrics().handshakes_failed.add(1);
-                None
-            }
-        },
-        () = late => {
-            worker.metrics().connections_late.add(1);
-            None
-        }
-    }
 }
 
 struct Admitted(Rc<Worker>);

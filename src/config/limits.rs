@@ -232,6 +232,12 @@ pub const WORKERS_MAX: usize = 1024;
 pub const PEM_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// The revocation lists of clients' authorities; large ones have some megabytes.
 pub const CRL_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// Certificates of the public listener; each name that is chosen by needs one, and two where there are two kinds of keys.
+pub const CERTIFICATES_MAX: usize = 64;
+/// A header of the PROXY protocol, in bytes: addresses take 232 at most, the rest is what a balancer has to add.
+pub const PROXY_HEADER_BYTES_MAX: usize = 4 * 1024;
+/// Proxies of ours one behind the other: what `Forwarded` says beyond is not believed.
+pub const FORWARDED_HOPS_MAX: usize = 16;
 /// Any timeout that an operator may set: at nothing, nothing would work.
 pub const TIMEOUT_MIN: Duration = Duration::from_millis(1);
 /// Any timeout or interval that an operator may set; beyond a day it is no bound any more.

@@ -24,6 +24,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         "on_query_token",
         "public_origin",
         "trusted_hops",
+        "proxy_protocol",
         "forward_client_certificate",
         "profile",
         "errors",
@@ -40,6 +41,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
     let errors = section.read_or("errors", Envelope::Problem, |value| value.parse(envelope::parse));
     let trusted_hops: Option<Vec<Network>> =
         section.read_or("trusted_hops", Vec::new(), |value| distinct(value.list()?, |item| item.parse(network::parse)));
+    let proxy_protocol = section.read_or("proxy_protocol", false, |value| value.truth());
     let forward_client_certificate = section.read_or("forward_client_certificate", false, |value| value.truth());
     let server = Server {
         listen: listen?,
@@ -49,6 +51,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         on_query_token: on_query_token?,
         public_origin: public_origin?,
         trusted_hops: trusted_hops?,
+        proxy_protocol: proxy_protocol?,
         forward_client_certificate: forward_client_certificate?,
         profile: profile?,
         errors: errors?,
@@ -62,6 +65,13 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         value.refuse(
             problem.hint("name `client_ca` in `tls`, or the proxies that check certificates in `trusted_hops`"),
         );
+    }
+    if let Some(value) = section.find("proxy_protocol")
+        && server.proxy_protocol
+        && server.trusted_hops.is_empty()
+    {
+        let problem = Problem::new("would take the word of anybody for who its client is");
+        value.refuse(problem.hint("name the balancers that send the header in `trusted_hops`"));
     }
     Some(server)
 }
@@ -125,13 +135,15 @@ pub(super) fn access_log(value: &Value<'_>) -> Option<AccessLog> {
 }
 
 fn public_addresses(value: &Value<'_>, server: &Section<'_>) -> Option<Vec<SocketAddr>> {
-    let is_plain = server.find("tls").is_none();
+    // Behind something that ends TLS elsewhere, nobody else is let in: see `trusted_hops`.
+    let is_plain = server.find("tls").is_none() && server.find("trusted_hops").is_none();
     distinct(value.one_or_list()?, |item| {
         item.parse(|text| {
             let listen = address::socket(text)?;
             if is_plain && !listen.ip().is_loopback() {
-                return Err(Problem::new("would carry tokens in plain text over a network")
-                    .hint("add `server.tls`, or listen on 127.0.0.1 behind something that ends TLS on this machine"));
+                return Err(Problem::new("would carry tokens in plain text over a network").hint(
+                    "add `server.tls`, listen on 127.0.0.1, or name in `trusted_hops` what ends TLS in front of us",
+                ));
             }
             Ok(listen)
         })

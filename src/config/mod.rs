@@ -25,6 +25,7 @@ pub mod revocations;
 mod role;
 pub mod routes;
 pub mod secret;
+pub mod served;
 pub mod status_list;
 mod template;
 pub mod tls;
@@ -193,15 +194,17 @@ pub struct Server {
     pub on_query_token: OnQueryToken,
     /// Where third parties reach the gateway, as they know it.
     pub public_origin: Option<Origin>,
-    /// Proxies of ours, whose word on a client's certificate counts.
+    /// Proxies of ours, whose word on their clients counts: address, certificate.
     pub trusted_hops: Vec<Network>,
+    /// Whether connections begin with a header of the PROXY protocol, and so come from `trusted_hops` alone.
+    pub proxy_protocol: bool,
     /// Whether upstreams are shown the client's certificate.
     pub forward_client_certificate: bool,
     /// What issuers are held to that say nothing else.
     pub profile: Profile,
     /// How requests are refused that no route takes, or one that says nothing else.
     pub errors: Envelope,
-    /// `None` is allowed on loopback only.
+    /// `None` is allowed on loopback, and for `trusted_hops` only.
     pub tls: Option<ServerTls>,
 }
 

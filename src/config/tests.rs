@@ -249,7 +249,7 @@ fn a_key_must_belong_to_its_certificate() {
         let listen = format!("listen: 0.0.0.0:0, tls: {{ certificate: {certificate}, key: {key} }}");
         parse_with(&MINIMAL.replace("listen: 127.0.0.1:0", &listen), &path("x.yaml"), &environment)
     };
-    assert_eq!(with("one.pem", "one.key").unwrap().server.tls.unwrap().chain.len(), 1);
+    assert_eq!(with("one.pem", "one.key").unwrap().server.tls.unwrap().certificates.len(), 1);
     for (certificate, key, expected) in [
         ("one.pem", "other.key", "server.tls.key: the key does not belong to the certificate"),
         ("one.key", "one.key", "server.tls.certificate: the file holds no certificate"),
@@ -257,6 +257,55 @@ fn a_key_must_belong_to_its_certificate() {
         ("none.pem", "one.key", "server.tls.certificate: cannot read \"none.pem\""),
     ] {
         let said = with(certificate, key).unwrap_err().to_string();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
+#[test]
+fn it_is_certain_for_each_name_which_certificate_is_shown() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = |name: &str| folder.path().join(name);
+    let made = |name: &str, names: &[&str], kind| {
+        let key = rcgen::KeyPair::generate_for(kind).unwrap();
+        let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+        let certificate = rcgen::CertificateParams::new(names).unwrap().self_signed(&key).unwrap();
+        fs::write(path(&format!("{name}.pem")), certificate.pem()).unwrap();
+        fs::write(path(&format!("{name}.key")), key.serialize_pem()).unwrap();
+    };
+    let (ecdsa, rsa) = (&rcgen::PKCS_ECDSA_P256_SHA256, &rcgen::PKCS_RSA_SHA256);
+    made("a", &["a.example", "*.a.example"], ecdsa);
+    made("ab", &["b.example", "A.example"], ecdsa);
+    made("rsa", &["a.example"], rsa);
+    made("address", &["192.0.2.1"], ecdsa);
+    made("nameless", &[], ecdsa);
+    let pair = |name: &str| format!("certificate: {name}.pem, key: {name}.key");
+    let with = |first: &str, names: &[&str]| {
+        let list: Vec<_> = names.iter().map(|name| format!("{{ {} }}", pair(name))).collect();
+        let tls = format!("tls: {{ {first}certificates: [{}] }}", list.join(", "));
+        let text = MINIMAL.replace("listen: 127.0.0.1:0", &format!("listen: 0.0.0.0:0, {tls}"));
+        parse_with(&text, &path("x.yaml"), &environment)
+    };
+    let count = |settings: Result<Settings, Faults>| settings.unwrap().server.tls.unwrap().certificates.len();
+    assert_eq!(count(with("", &["a"])), 1);
+    assert_eq!(count(with("", &["nameless", "a", "rsa"])), 3);
+    assert_eq!(count(with(&format!("{}, ", pair("address")), &["ab"])), 2);
+    for (first, names, expected) in [
+        (
+            "",
+            &["a", "ab"][..],
+            "certificates[1]: another certificate is for `a.example` too, with the same kind of key",
+        ),
+        ("", &["a", "a"], "certificates[1]: another certificate is for `*.a.example` too"),
+        ("", &["a", "nameless"], "certificates[1]: the certificate names no host"),
+        ("", &["a", "address"], "certificates[1]: the certificate names no host"),
+        ("certificate: a.pem, ", &["ab"], "server.tls: the key `key` is missing"),
+        ("", &[], "server.tls.certificates: the list is empty"),
+        ("", &["none"], "certificates[0].certificate: cannot read"),
+        ("min_version: 1.1, ", &["a"], "server.tls.min_version: \"1.1\" is not a version of TLS"),
+        ("", &["a"; limits::CERTIFICATES_MAX + 1], "server.tls.certificates: there are more than 64"),
+        ("", &["a"; limits::CERTIFICATES_MAX], "another certificate is for `a.example` too"),
+    ] {
+        let said = with(first, names).unwrap_err().to_string();
         assert!(said.contains(expected), "{said}");
     }
 }

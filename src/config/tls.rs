@@ -2,6 +2,7 @@
 
 use super::fault::Problem;
 use super::reader::{Section, Value};
+use super::served::{self, ServedCertificate};
 use super::{file, limits};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
@@ -10,17 +11,28 @@ use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKey
 use rustls::server::WebPkiClientVerifier;
 use rustls::sign::CertifiedKey;
 
-/// A certificate chain and its key, and what is asked of clients.
+/// What we show, what is asked of clients, and how both speak.
 #[derive(Debug)]
 pub struct ServerTls {
     /// Whether clients show certificates too.
     pub clients: ClientCertificates,
     /// What their authorities have taken back; empty: nobody is asked.
     pub revoked: Vec<CertificateRevocationListDer<'static>>,
-    /// Leaf first.
-    pub chain: Vec<CertificateDer<'static>>,
-    /// Of the leaf.
-    pub key: PrivateKeyDer<'static>,
+    /// At least one; the first is for clients that ask for nobody.
+    pub certificates: Vec<ServedCertificate>,
+    /// The oldest version that is spoken.
+    pub min_version: Version,
+    /// Whether a client may go on with a session that it began on another connection.
+    pub resumption: bool,
+}
+
+/// A version of TLS.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Version {
+    /// 1.2
+    Tls12,
+    /// 1.3
+    Tls13,
 }
 
 /// Whether clients show certificates in the handshake, and which.
@@ -44,12 +56,36 @@ pub enum ClientTrust {
 }
 
 pub(super) fn server_tls(value: &Value<'_>) -> Option<ServerTls> {
-    let section = value.section(&["certificate", "key", "client_certificate", "client_ca", "client_crl"])?;
-    let pair = certificate_and_key(section.need("certificate").as_ref(), section.need("key").as_ref());
+    let section = value.section(&[
+        "certificate",
+        "key",
+        "certificates",
+        "client_certificate",
+        "client_ca",
+        "client_crl",
+        "min_version",
+        "resumption",
+    ])?;
+    let certificates = served::read(&section);
     let clients = client_certificates(&section);
     let revoked = section.read_or("client_crl", Vec::new(), |value| revoked(&value, clients.as_ref()));
-    let (chain, key) = pair?;
-    Some(ServerTls { clients: clients?, revoked: revoked?, chain, key })
+    let min_version = section.read_or("min_version", Version::Tls12, |value| value.parse(version));
+    let resumption = section.read_or("resumption", true, |value| value.truth());
+    Some(ServerTls {
+        clients: clients?,
+        revoked: revoked?,
+        certificates: certificates?,
+        min_version: min_version?,
+        resumption: resumption?,
+    })
+}
+
+fn version(text: &str) -> Result<Version, Problem> {
+    match text {
+        "1.2" => Ok(Version::Tls12),
+        "1.3" => Ok(Version::Tls13),
+        _ => Err(Problem::new("is not a version of TLS that is spoken").hint("write 1.2 or 1.3")),
+    }
 }
 
 /// `client_certificate: none | optional | required`, and with `client_ca` only certificates of these authorities.

@@ -2,18 +2,18 @@
 //! end it.
 
 use super::Worker;
-use super::certificate::{ClientCertificate, Shown, Terms};
+use super::arrival::{Arrival, Client, Protocol, Shown, Source};
+use super::certificate::{self, ClientCertificate, Terms};
 use super::http1::answer::{self, Asked};
 use super::http1::head::Persists;
 use super::http1::wire::{Gone, NoHead, Wire};
-use super::observe::line;
 use super::observe::record::Origin;
+use super::reason::Reason;
 use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
-use http::{HeaderMap, HeaderValue};
+use http::HeaderMap;
 use std::future::{Future, poll_fn};
-use std::net::{IpAddr, SocketAddr};
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::Poll;
@@ -21,46 +21,41 @@ use std::time::Duration;
 
 /// Who is at the other end of a connection.
 pub struct Peer {
-    ip: IpAddr,
-    /// Its address, as a field of the log.
-    address: Rc<[u8]>,
+    client: Client,
+    /// It, as far as the connection itself says.
+    pub(super) source: Rc<Source>,
+    /// What it was shown that we are.
+    shown_to: Option<Shown>,
     pub(super) activity: Rc<Activity>,
     /// The certificate that it showed in the handshake.
     certificate: Option<Rc<ClientCertificate>>,
     /// Those that it says its own clients showed.
-    shown: Shown,
+    vouched: certificate::Shown,
     /// The token that came last.
     pub(super) memo: Memo,
     /// The client's own token that came last, on routes that ask for two.
     pub(super) client_memo: Memo,
-    /// What the upstream is told of it (RFC 7239 §4).
-    pub(super) forwarded: HeaderValue,
-}
-
-/// How a client reaches us.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Protocol {
-    /// In the clear.
-    Http,
-    /// Through TLS.
-    Https,
 }
 
 impl Peer {
-    fn new(address: SocketAddr, transport: &Transport, activity: Rc<Activity>, terms: &Terms) -> Self {
-        let address = address.ip().to_canonical();
+    fn new(
+        (client, shown_to): (Client, Option<Shown>),
+        transport: &Transport,
+        activity: Rc<Activity>,
+        terms: &Terms,
+    ) -> Self {
         let protocol = match transport {
             Transport::Plain(_) => Protocol::Http,
             Transport::Tls(_) => Protocol::Https,
         };
         Self {
-            address: line::field("client", address.to_string().as_bytes()).into(),
-            forwarded: forwarded(address, protocol),
-            ip: address,
+            source: Rc::new(Source::new(client, protocol)),
+            client,
+            shown_to,
             certificate: transport
                 .client_certificate()
                 .map(|der| Rc::new(ClientCertificate::new(der, terms.handshake))),
-            shown: Shown::default(),
+            vouched: certificate::Shown::default(),
             memo: Memo::default(),
             client_memo: Memo::default(),
             activity,
@@ -74,11 +69,20 @@ impl Peer {
         terms: &Terms,
         headers: &HeaderMap,
     ) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
-        if terms.trusts(self.ip) { self.shown.find(headers) } else { Ok(self.certificate.clone()) }
+        if self.client.is_hop(terms) { self.vouched.find(headers) } else { Ok(self.certificate.clone()) }
     }
 
-    pub(super) fn origin(&self) -> Origin<'_> {
-        Origin { client: &self.address, activity: &self.activity }
+    /// Where a request with these fields came from, for its record.
+    pub(super) fn origin<'a>(&'a self, source: &'a Source) -> Origin<'a> {
+        Origin { client: &source.line, activity: &self.activity }
+    }
+
+    /// Whether we were shown to be `host` (RFC 9110 §7.4, §15.5.20): a client that shares its connection between hosts must
+    /// not be answered for one that our certificate is not for.
+    pub(super) fn expects(&self, host: &[u8]) -> Result<(), Refusal> {
+        let Some(shown) = &self.shown_to else { return Ok(()) };
+        let is_covered = std::str::from_utf8(host).is_ok_and(|host| shown.iter().all(|names| names.cover(host)));
+        if is_covered { Ok(()) } else { Err(Reason::Misdirected.into()) }
     }
 }
 
@@ -90,9 +94,21 @@ impl Worker {
         activity
     }
 
+    /// Whom a request of `peer` with these fields is from.
+    pub(super) fn source_of(&self, peer: &Peer, terms: &Terms, headers: &HeaderMap) -> Rc<Source> {
+        if !peer.client.is_hop(terms) {
+            return Rc::clone(&peer.source);
+        }
+        let (named, is_bad) = peer.source.named(terms, headers);
+        self.metrics().forwarded_malformed.add(u64::from(is_bad));
+        named.map_or_else(|| Rc::clone(&peer.source), Rc::new)
+    }
+
     /// Serves a connection to its end.
-    pub async fn serve(self: Rc<Self>, transport: Transport, address: SocketAddr, activity: Rc<Activity>) {
-        let peer = Peer::new(address, &transport, Rc::clone(&activity), &self.plan().policy.certificates);
+    pub async fn serve(self: Rc<Self>, arrival: Arrival, activity: Rc<Activity>) {
+        let Arrival { transport, client, shown } = arrival;
+        let terms = &self.plan().policy.certificates;
+        let peer = Peer::new((client, shown), &transport, Rc::clone(&activity), terms);
         let is_http2 = transport.is_http2();
         let stream = ClientStream::new(transport, Rc::clone(&activity));
         if is_http2 {
@@ -152,31 +168,5 @@ async fn while_there<T>(wire: &Wire, work: impl Future<Output = T>) -> Option<T>
     .await
 }
 
-/// `for` and `proto`; the host goes on in its own field. IPv6 is quoted and bracketed (RFC 7239 §6).
-fn forwarded(client: IpAddr, protocol: Protocol) -> HeaderValue {
-    let proto = match protocol {
-        Protocol::Http => "http",
-        Protocol::Https => "https",
-    };
-    let text = match client {
-        IpAddr::V4(address) => format!("for={address};proto={proto}"),
-        IpAddr::V6(address) => format!("for=\"[{address}]\";proto={proto}"),
-    };
-    HeaderValue::from_str(&text).expect("addresses are visible ASCII")
-}
-
 /// How long a client may take to end its direction after an answer that ends the connection.
 const LINGER: Duration = Duration::from_secs(2);
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn forwarded_has_the_form_of_rfc_7239() {
-        let v4 = forwarded("192.0.2.1".parse().unwrap(), Protocol::Http);
-        assert_eq!(v4, "for=192.0.2.1;proto=http");
-        let v6 = forwarded("2001:db8::1".parse().unwrap(), Protocol::Https);
-        assert_eq!(v6, "for=\"[2001:db8::1]\";proto=https");
-    }
-}

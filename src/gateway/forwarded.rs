@@ -158,7 +158,7 @@ fn element(text: &str) -> Option<(Option<Element>, &str)> {
             }
             names.push(name);
             if name.eq_ignore_ascii_case("for") {
-                element.node = node(&value)?;
+                element.node = node(&value).ok()?;
             } else if name.eq_ignore_ascii_case("proto") && !is_scheme(&value) {
                 return None;
             }
@@ -195,18 +195,18 @@ fn value(text: &str) -> Option<(&str, String, &str)> {
     }
 }
 
-/// `nodename [ ":" node-port ]` (§6). `Some(None)`: somebody who is not told.
-fn node(text: &str) -> Option<Option<IpAddr>> {
+/// `nodename [ ":" node-port ]` (§6): an address, or somebody who is not told.
+fn node(text: &str) -> Result<Option<IpAddr>, BadNode> {
     let (address, port) = match text.strip_prefix('[') {
         Some(rest) => {
-            let (literal, port) = rest.split_once(']')?;
-            (Some(IpAddr::from(literal.parse::<Ipv6Addr>().ok()?)), port)
+            let (literal, port) = rest.split_once(']').ok_or(BadNode)?;
+            (Some(literal.parse::<Ipv6Addr>().map(IpAddr::from).map_err(|_| BadNode)?), port)
         }
         None => {
-            let (name, port) = text.split_at_checked(text.find(':').unwrap_or(text.len()))?;
+            let (name, port) = text.split_at_checked(text.find(':').unwrap_or(text.len())).ok_or(BadNode)?;
             let address = name.parse::<Ipv4Addr>().ok().map(IpAddr::from);
             if address.is_none() && !name.eq_ignore_ascii_case("unknown") && !is_obfuscated(name) {
-                return None;
+                return Err(BadNode);
             }
             (address, port)
         }
@@ -214,8 +214,11 @@ fn node(text: &str) -> Option<Option<IpAddr>> {
     let is_port =
         |port: &str| is_obfuscated(port) || (1..=5).contains(&port.len()) && port.bytes().all(|b| b.is_ascii_digit());
     let port_is_good = port.is_empty() || port.strip_prefix(':').is_some_and(is_port);
-    port_is_good.then(|| address.map(|address| address.to_canonical()))
+    if port_is_good { Ok(address.map(|address| address.to_canonical())) } else { Err(BadNode) }
 }
+
+/// Neither an address nor what may stand in its place.
+struct BadNode;
 
 /// One item of `X-Forwarded-For`: an address, in whose writing servers differ, perhaps with a port, or `unknown`.
 fn older_element(item: &[u8]) -> Option<Element> {
@@ -224,7 +227,7 @@ fn older_element(item: &[u8]) -> Option<Element> {
         let node = IpAddr::from(address).to_canonical();
         return Some(Element { node: Some(node), text: format!("for=\"[{address}]\"") });
     }
-    let node = node(item)?;
+    let node = node(item).ok()?;
     let is_plain = item.chars().all(is_tchar);
     let text = if is_plain { format!("for={item}") } else { format!("for=\"{item}\"") };
     Some(Element { node, text })

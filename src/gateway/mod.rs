@@ -1,5 +1,6 @@
 //! The data path, in the order in which a request passes it. `pipeline` has it on one screen.
 
+pub mod arrival;
 pub mod assertion;
 pub mod authorize;
 pub mod body;
@@ -9,6 +10,7 @@ pub mod cors;
 pub mod credentials;
 pub mod envelope;
 pub mod forward;
+pub mod forwarded;
 pub mod http1;
 pub mod http2;
 pub mod interaction;

@@ -1,5 +1,6 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
+use super::arrival::Source;
 use super::authorize::permit::{self, Asker, Permit};
 use super::body::ClientBody;
 use super::certificate::ClientCertificate;
@@ -29,8 +30,9 @@ impl Worker {
     /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
     pub async fn handle(self: &Rc<Self>, parts: Parts, body: ClientBody, peer: &Peer) -> Response<AnswerBody> {
         let plan = self.plan();
-        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), Some(&parts)));
-        let mut response = match self.carry(&plan, parts, body, (peer, &mut record)).await {
+        let source = self.source_of(peer, &plan.policy.certificates, &parts.headers);
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&parts)));
+        let mut response = match self.carry(&plan, parts, body, (peer, &source, &mut record)).await {
             Ok(Carried::Forwarded(response, nonce)) => {
                 record.passed(response.status());
                 respond::pass(response, nonce)
@@ -53,7 +55,7 @@ impl Worker {
     /// The answer to bytes that are no request.
     pub fn refuse_head(self: &Rc<Self>, bad: BadHead, peer: &Peer) -> Response<AnswerBody> {
         let plan = self.plan();
-        let mut record = Box::new(Record::start(self, &plan, &peer.origin(), None));
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(&peer.source), None));
         let refusal = Refusal::from(match bad {
             BadHead::Malformed => Reason::HeadMalformed,
             BadHead::TargetTooLong => Reason::TargetTooLong,
@@ -70,10 +72,11 @@ impl Worker {
         plan: &Plan,
         parts: Parts,
         body: ClientBody,
-        (peer, record): (&Peer, &mut Record),
+        (peer, source, record): (&Peer, &Source, &mut Record),
     ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
+        peer.expects(head.host())?;
         let certificate = peer.certificate(&policy.certificates, head.headers())?;
         record.shown(certificate.clone());
         credentials::refuse_query_token(&head).inspect_err(|_| {
@@ -103,7 +106,7 @@ impl Worker {
             None => None,
         };
         let about = About {
-            forwarded: &peer.forwarded,
+            forwarded: &source.forwarded,
             certificate: certificate
                 .as_ref()
                 .map(|one| one.told(&policy.certificates, record.now()))

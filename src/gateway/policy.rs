@@ -15,9 +15,11 @@ use super::route::Router;
 use super::verify::Verifier;
 use super::verify::events::Reception;
 use super::verify::opaque::Asks;
+use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
 use crate::config::routes::Access;
 use crate::config::secret::Secret;
+use crate::config::served::ServedCertificate;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::oauth::challenge::Challenges;
 use http::{HeaderName, HeaderValue, Version};
@@ -41,8 +43,12 @@ pub struct Policy {
     pub senders: Arc<Senders>,
     /// How requests are vouched for; `None`: they are not.
     pub assertions: Option<Arc<Assertions>>,
-    /// Which client certificates count.
+    /// Which client certificates count, and who may speak for others.
     pub certificates: Terms,
+    /// Whether connections begin with a balancer's word on their client.
+    pub proxy_protocol: bool,
+    /// Until when our own certificates are good.
+    pub served: Vec<Served>,
     /// In the configuration's order; `Route::upstream` is a place in it.
     pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
     /// What forwarded requests carry.
@@ -113,6 +119,24 @@ pub enum Entry {
     Token(Vec<Check>),
 }
 
+/// What operators are shown of a certificate of ours.
+#[derive(Debug)]
+pub struct Served {
+    /// Its first name.
+    pub name: String,
+    /// Its kind of key.
+    pub key: String,
+    /// Its last second.
+    pub not_after: UnixSeconds,
+}
+
+impl Served {
+    fn new(one: &ServedCertificate) -> Self {
+        let key = format!("{:?}", one.algorithm).to_ascii_lowercase();
+        Self { name: one.name(), key, not_after: one.read.not_after }
+    }
+}
+
 /// Header values made once.
 #[derive(Debug)]
 pub struct Texts {
@@ -141,6 +165,8 @@ impl Policy {
                 handshake: if settings.server.knows_authorities() { Vouched::Yes } else { Vouched::No },
                 is_forwarded: settings.server.forward_client_certificate,
             },
+            proxy_protocol: settings.server.proxy_protocol,
+            served: settings.server.tls.iter().flat_map(|tls| &tls.certificates).map(Served::new).collect(),
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,

@@ -12,6 +12,8 @@ pub enum Reason {
     HeadMalformed,
     /// No `Host`, several, an invalid one, or one that contradicts the request target.
     HostConflict,
+    /// A host that the certificate of this connection is not for.
+    Misdirected,
     /// A path that another server could read as another path.
     PathAmbiguous,
     /// Path and query are longer than allowed.
@@ -165,9 +167,10 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 66] = [
+    pub const ALL: [Self; 67] = [
         Self::HeadMalformed,
         Self::HostConflict,
+        Self::Misdirected,
         Self::PathAmbiguous,
         Self::TargetTooLong,
         Self::HeadTooLarge,
@@ -273,6 +276,7 @@ impl Reason {
         match self {
             Self::HeadMalformed => refuse(StatusCode::BAD_REQUEST, "head_malformed", "The request is not well-formed HTTP").close(),
             Self::HostConflict => refuse(StatusCode::BAD_REQUEST, "host_conflict", "The request needs exactly one valid Host that agrees with its target").close(),
+            Self::Misdirected => refuse(StatusCode::MISDIRECTED_REQUEST, "misdirected", "The connection was made for another host; open one for this one"),
             Self::PathAmbiguous => refuse(StatusCode::BAD_REQUEST, "path_ambiguous", "The path has a spelling that servers read differently; send it in plain form"),
             Self::TargetTooLong => refuse(StatusCode::URI_TOO_LONG, "target_too_long", "The path and query are too long").close(),
             Self::HeadTooLarge => refuse(StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, "head_too_large", "The header section is too large").close(),

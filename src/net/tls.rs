@@ -1,16 +1,22 @@
 //! TLS settings for both sides: one provider, versions 1.2 and 1.3, nothing insecure to switch on.
 
+use super::certificates::{Certificates, Identity};
 use super::client::HTTP2;
 use rustls::client::WantsClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
-use rustls::crypto::hash::HashAlgorithm;
-use rustls::crypto::{WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature};
+use rustls::crypto::aws_lc_rs::cipher_suite as suites;
+use rustls::crypto::{
+    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
+};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
-use rustls::server::WebPkiClientVerifier;
 use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::{
+    NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
+};
+use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, RootCertStore, ServerConfig,
-    SignatureScheme, SupportedCipherSuite,
+    ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, HandshakeKind, RootCertStore, ServerConfig,
+    ServerConnection, SignatureScheme, SupportedCipherSuite,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -42,54 +48,117 @@ pub enum AskClients<'a> {
     },
 }
 
-/// Our side as a server (RFC 9325): no early data, session tickets by rustls' defaults, which keep the certificate that
-/// the client showed when the session began. Of the suites we choose, whatever order a client has: processors hash SHA-256
-/// themselves and SHA-384 they do not, and a handshake hashes a lot; measured, a tenth of it.
+/// Our side as a server with one certificate (RFC 9325): no early data, sessions by rustls' defaults, which keep the
+/// certificate that the client showed when the session began.
 pub fn server(
     chain: Vec<CertificateDer<'static>>,
     key: PrivateKeyDer<'static>,
     clients: AskClients<'_>,
 ) -> Result<Arc<ServerConfig>, TlsFault> {
-    let verifier: Arc<dyn ClientCertVerifier> = match clients {
-        AskClients::Nothing => WebPkiClientVerifier::no_client_auth(),
-        AskClients::Certificate { authorities: [], is_required, .. } => AnyCertificate::verifier(is_required),
-        AskClients::Certificate { authorities, revoked, is_required } => {
-            let roots = roots(authorities).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
-            let provider = Arc::new(aws_lc_rs::default_provider());
-            // A certificate of which no list says anything, and a list past its next update, are refused: what was
-            // revoked meanwhile cannot be known. The whole chain is asked about, up to the authority itself.
-            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider)
-                .with_crls(revoked.iter().cloned())
-                .enforce_revocation_expiration();
-            let builder = if is_required { builder } else { builder.allow_unauthenticated() };
-            builder.build().map_err(|fault| TlsFault(format!("client_ca: {fault}")))?
-        }
-    };
-    let mut provider = aws_lc_rs::default_provider();
-    // Stable: what is equal in this stays in the order of rustls, TLS 1.3 first.
-    provider.cipher_suites.sort_by_key(|suite| hashes_by_sha384(*suite));
-    let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
-        .with_safe_default_protocol_versions()
-        .and_then(|builder| builder.with_client_cert_verifier(verifier).with_single_cert(chain, key))
-        .map_err(|fault| TlsFault(fault.to_string()))?;
+    let mut config = ServerConfig::builder_with_provider(provider())
+        .with_safe_default_protocol_versions()?
+        .with_client_cert_verifier(verifier(clients)?)
+        .with_single_cert(chain, key)?;
     config.ignore_client_order = true;
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
     Ok(Arc::new(config))
 }
 
-/// The same, for clients that may also speak HTTP/2.
-pub fn with_http2(server: &ServerConfig) -> Arc<ServerConfig> {
-    let mut server = server.clone();
-    server.alpn_protocols.insert(0, HTTP2.to_vec());
-    Arc::new(server)
+/// The public listener's side.
+pub struct Front {
+    /// For its handshakes.
+    pub config: Arc<ServerConfig>,
+    /// What it may show.
+    pub certificates: Arc<Certificates>,
+    verifier: Arc<dyn ClientCertVerifier>,
 }
 
-fn hashes_by_sha384(suite: SupportedCipherSuite) -> bool {
-    let common = match suite {
-        SupportedCipherSuite::Tls12(suite) => &suite.common,
-        SupportedCipherSuite::Tls13(suite) => &suite.common,
-    };
-    common.hash_provider.algorithm() == HashAlgorithm::SHA384
+/// The oldest version that is spoken.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Oldest {
+    /// With key exchange by ECDHE, and AEAD.
+    Tls12,
+    /// Only that.
+    Tls13,
+}
+
+/// What lets clients resume their sessions: tickets, which any worker can read, and a memory for those who speak 1.2
+/// without tickets. Both hold the certificate that the client showed.
+#[derive(Clone, Debug)]
+pub struct Sessions {
+    tickets: Arc<dyn ProducesTickets>,
+    memory: Arc<dyn StoresServerSessions>,
+}
+
+impl Sessions {
+    /// New ones: nothing that was begun before can be resumed.
+    pub fn new() -> Result<Self, TlsFault> {
+        Ok(Self { tickets: aws_lc_rs::Ticketer::new()?, memory: ServerSessionMemoryCache::new(SESSIONS_MAX) })
+    }
+}
+
+impl Front {
+    /// Without `sessions` every handshake is a whole one.
+    pub fn new(
+        identities: Vec<Identity>,
+        clients: AskClients<'_>,
+        oldest: Oldest,
+        sessions: Option<Sessions>,
+    ) -> Result<Self, TlsFault> {
+        let provider = provider();
+        let certificates = Arc::new(Certificates::new(identities, Arc::clone(&provider))?);
+        let verifier = verifier(clients)?;
+        let versions: &[_] = match oldest {
+            Oldest::Tls12 => &[&TLS13, &TLS12],
+            Oldest::Tls13 => &[&TLS13],
+        };
+        let mut config = ServerConfig::builder_with_provider(provider)
+            .with_protocol_versions(versions)?
+            .with_client_cert_verifier(Arc::clone(&verifier))
+            .with_cert_resolver(Arc::<Certificates>::clone(&certificates));
+        config.ignore_client_order = true;
+        config.alpn_protocols = PROTOCOLS.iter().map(|protocol| protocol.to_vec()).collect();
+        // RFC 8470: whoever records early data can send it again, and a payment would be made twice.
+        config.max_early_data_size = 0;
+        config.send_tls13_tickets = if sessions.is_some() { TICKETS } else { 0 };
+        match sessions {
+            Some(Sessions { tickets, memory }) => (config.ticketer, config.session_storage) = (tickets, memory),
+            None => config.session_storage = Arc::new(NoServerSessionStorage {}),
+        }
+        Ok(Self { config: Arc::new(config), certificates, verifier })
+    }
+
+    /// Whether the client's certificate is good now. A handshake has asked that already, but one that resumes a session
+    /// has not: since the session began a certificate may have ended or been revoked.
+    pub fn still_takes(&self, connection: &ServerConnection, now: UnixTime) -> bool {
+        match (connection.handshake_kind(), connection.peer_certificates()) {
+            (Some(HandshakeKind::Resumed), Some([leaf, others @ ..])) => {
+                self.verifier.verify_client_cert(leaf, others, now).is_ok()
+            }
+            _ => true,
+        }
+    }
+}
+
+fn provider() -> Arc<CryptoProvider> {
+    CryptoProvider { cipher_suites: SUITES.to_vec(), ..aws_lc_rs::default_provider() }.into()
+}
+
+fn verifier(clients: AskClients<'_>) -> Result<Arc<dyn ClientCertVerifier>, TlsFault> {
+    Ok(match clients {
+        AskClients::Nothing => WebPkiClientVerifier::no_client_auth(),
+        AskClients::Certificate { authorities: [], is_required, .. } => AnyCertificate::verifier(is_required),
+        AskClients::Certificate { authorities, revoked, is_required } => {
+            let roots = roots(authorities).map_err(|fault| TlsFault(format!("client_ca: {fault}")))?;
+            // A certificate of which no list says anything, and a list past its next update, are refused: what was
+            // revoked meanwhile cannot be known. The whole chain is asked about, up to the authority itself.
+            let builder = WebPkiClientVerifier::builder_with_provider(Arc::new(roots), provider())
+                .with_crls(revoked.iter().cloned())
+                .enforce_revocation_expiration();
+            let builder = if is_required { builder } else { builder.allow_unauthenticated() };
+            builder.build().map_err(|fault| TlsFault(format!("client_ca: {fault}")))?
+        }
+    })
 }
 
 /// Takes every client certificate, so that a token bound to it can be recognised. The handshake still proves that the
@@ -192,6 +261,12 @@ fn system_roots() -> RootCertStore {
     roots
 }
 
+impl From<rustls::Error> for TlsFault {
+    fn from(fault: rustls::Error) -> Self {
+        Self(fault.to_string())
+    }
+}
+
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
@@ -199,3 +274,21 @@ impl fmt::Display for TlsFault {
 }
 
 impl std::error::Error for TlsFault {}
+
+/// What the public listener speaks, first choice first. A client that offers others only is refused (RFC 7301 §3.2).
+const PROTOCOLS: [&[u8]; 2] = [HTTP2, b"http/1.1"];
+/// What we choose from, first choice first, whatever order a client has: processors hash SHA-256 themselves and SHA-384 they
+/// do not, and a handshake hashes a lot; measured, a tenth of it. Of TLS 1.2 the four that RFC 9325 §4.2 recommends.
+const SUITES: [SupportedCipherSuite; 7] = [
+    suites::TLS13_AES_128_GCM_SHA256,
+    suites::TLS13_AES_256_GCM_SHA384,
+    suites::TLS13_CHACHA20_POLY1305_SHA256,
+    suites::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+    suites::TLS_ECDHE_ECDSA_WITH_AES_256_GCM_SHA384,
+    suites::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+    suites::TLS_ECDHE_RSA_WITH_AES_256_GCM_SHA384,
+];
+/// Tickets after a handshake of TLS 1.3: a client gets another with every connection.
+const TICKETS: usize = 1;
+/// Sessions in memory, of clients that know no tickets. With a client's certificate each takes 2 to 4 KiB.
+const SESSIONS_MAX: usize = 1024;

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 32] = [
+const METRICS: [&str; 36] = [
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_assertions_signed_total counter",
     "scopegate_build_info gauge",
@@ -19,13 +19,17 @@ const METRICS: [&str; 32] = [
     "scopegate_connections_late_total counter",
     "scopegate_connections_refused_total counter",
     "scopegate_connections_strained_total counter",
+    "scopegate_connections_untrusted_total counter",
     "scopegate_draining gauge",
+    "scopegate_forwarded_malformed_total counter",
     "scopegate_handshakes_failed_total counter",
+    "scopegate_handshakes_resumed_total counter",
     "scopegate_heads_unreadable_total counter",
     "scopegate_issuer_key_fetches_total counter",
     "scopegate_issuer_keys gauge",
     "scopegate_issuer_keys_age_seconds gauge",
     "scopegate_proofs gauge",
+    "scopegate_proxy_headers_malformed_total counter",
     "scopegate_request_duration_seconds histogram",
     "scopegate_requests_total counter",
     "scopegate_status_list_fetches_total counter",

@@ -25,16 +25,24 @@ pub struct WorkerMetrics {
     pub connections_closed: Cell,
     /// Client connections closed at once because the cap was reached.
     pub connections_refused: Cell,
+    /// Client connections closed at once because they came from no hop of ours, where only those may.
+    pub connections_untrusted: Cell,
     /// Client connections closed because the client was too slow.
     pub connections_late: Cell,
     /// Client connections closed because of frames that carried nothing.
     pub connections_strained: Cell,
     /// Client connections that speak HTTP/2.
     pub connections_http2: Cell,
+    /// Connections of balancers closed because they did not begin with a header of the PROXY protocol.
+    pub proxy_headers_malformed: Cell,
+    /// Requests of hops of ours that say of their clients what cannot be read or contradicts itself.
+    pub forwarded_malformed: Cell,
     /// Requests answered 400 or 431 because no head could be read.
     pub heads_unreadable: Cell,
     /// TLS handshakes that failed.
     pub handshakes_failed: Cell,
+    /// TLS handshakes that went on with an earlier session.
+    pub handshakes_resumed: Cell,
     /// Tokens whose verdict was remembered.
     pub verdict_hits: Cell,
     /// Tokens that were verified from scratch.

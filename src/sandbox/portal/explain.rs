@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 66] = [
+const REASONS: [(&str, &str, &str); 67] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -32,6 +32,11 @@ const REASONS: [(&str, &str, &str); 66] = [
         "host_conflict",
         "The request names no host, or two that differ.",
         "Send exactly one Host header, which HTTP libraries do by themselves.",
+    ),
+    (
+        "misdirected",
+        "The request is for another host than its connection was made for.",
+        "Open a connection of its own for each host; HTTP libraries do so by themselves.",
     ),
     (
         "path_ambiguous",

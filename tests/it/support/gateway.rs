@@ -17,6 +17,8 @@ use tempfile::TempDir;
 
 /// The pieces of a configuration. Every piece has a default that works.
 pub struct Setup {
+    /// Where it listens.
+    pub listen: &'static str,
     /// Further lines below `server:`.
     pub server: String,
     /// Lines below `limits:`.
@@ -50,6 +52,7 @@ pub struct World {
 impl Default for Setup {
     fn default() -> Self {
         Self {
+            listen: "127.0.0.1:0",
             server: "  workers: 1\n".to_owned(),
             limits: "  drain_timeout: 5s\n".to_owned(),
             issuers: issuer("bank", ISSUER, "{ file: jwks.json }"),
@@ -85,7 +88,7 @@ impl Setup {
 
     /// The text of the configuration; the upstream is at `upstream`.
     pub fn yaml(&self, upstream: SocketAddr) -> String {
-        let mut text = format!("server:\n  listen: 127.0.0.1:0\n  realm: bank\n{}", self.server);
+        let mut text = format!("server:\n  listen: {}\n  realm: bank\n{}", self.listen, self.server);
         text.push_str("admin:\n  listen: 127.0.0.1:0\naccess_log:\n  path: access.log\n");
         if !self.limits.is_empty() {
             write!(text, "limits:\n{}", self.limits).unwrap();

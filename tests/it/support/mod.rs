@@ -5,6 +5,7 @@ pub mod client;
 pub mod events;
 pub mod front;
 pub mod gateway;
+pub mod hello;
 pub mod http2;
 pub mod introspection;
 pub mod issuer;

@@ -11,7 +11,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use rcgen::{
     BasicConstraints, CertificateParams, CertificateRevocationListParams, CertifiedIssuer, DnType, IsCa, KeyIdMethod,
-    KeyPair, KeyUsagePurpose, RevokedCertParams, SerialNumber, date_time_ymd,
+    KeyPair, KeyUsagePurpose, PKCS_RSA_SHA256, RevokedCertParams, SanType, SerialNumber, date_time_ymd,
 };
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -90,6 +90,26 @@ impl Identity {
         Self { certificate: params.self_signed(&*self.key).unwrap().der().clone(), key: Arc::clone(&self.key), serial }
     }
 
+    /// One of a server of these names, whose key has another kind.
+    pub fn rsa(names: &[&str]) -> Self {
+        let (mut params, _, serial) = params(|_| {});
+        params.subject_alt_names = alternatives(names);
+        let key = Arc::new(KeyPair::generate_for(&PKCS_RSA_SHA256).unwrap());
+        Self { certificate: params.self_signed(&*key).unwrap().der().clone(), key, serial }
+    }
+
+    /// One of a server of these names.
+    pub fn of(names: &[&str]) -> Self {
+        Self::self_signed(|params| params.subject_alt_names = alternatives(names))
+    }
+
+    /// Both as files, `name.pem` and `name.key`.
+    pub fn files(&self, name: &str) -> [(String, String); 2] {
+        let certificate =
+            format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(self.der()));
+        [(format!("{name}.pem"), certificate), (format!("{name}.key"), self.key.serialize_pem())]
+    }
+
     /// The certificate.
     pub fn der(&self) -> &[u8] {
         &self.certificate
@@ -109,6 +129,10 @@ impl Identity {
     pub fn client_cert(&self) -> String {
         format!(":{}:", STANDARD.encode(self.der()))
     }
+}
+
+fn alternatives(names: &[&str]) -> Vec<SanType> {
+    names.iter().map(|name| SanType::DnsName((*name).try_into().unwrap())).collect()
 }
 
 fn params(shape: impl FnOnce(&mut CertificateParams)) -> (CertificateParams, Arc<KeyPair>, u64) {
@@ -167,6 +191,14 @@ impl Caller {
         config.into()
     }
 
+    /// Sends early data where its sessions allow it.
+    pub fn hasty(sessions: Resumption) -> Self {
+        let Self(config) = Self::with(None, &[&rustls::version::TLS13], sessions);
+        let mut config = Arc::unwrap_or_clone(config);
+        config.enable_early_data = true;
+        Self(config.into())
+    }
+
     /// A connection whose handshake is yet to come.
     pub fn connect(&self, world: &World) -> TlsClient {
         let tcp = TcpStream::connect(world.address()).unwrap();
@@ -188,6 +220,11 @@ impl Caller {
 }
 
 impl TlsClient {
+    /// What the server showed.
+    pub fn server_certificate(&mut self) -> Vec<u8> {
+        self.stream().conn.peer_certificates().and_then(|chain| chain.first()).expect("a certificate").to_vec()
+    }
+
     /// Which kind of handshake it was, in which version.
     pub fn handshake(&mut self) -> (HandshakeKind, ProtocolVersion) {
         let connection = &self.stream().conn;
@@ -199,7 +236,7 @@ impl TlsClient {
 static SERVER: LazyLock<(Authority, Identity)> = LazyLock::new(|| {
     let authority = Authority::new("server authority");
     let identity = authority.issue(|params| {
-        params.subject_alt_names = vec![rcgen::SanType::DnsName("api.bank.example".try_into().unwrap())];
+        params.subject_alt_names = alternatives(&["api.bank.example"]);
     });
     (authority, identity)
 });
@@ -213,14 +250,9 @@ impl Setup {
 
     /// Starts so, with these further files beside the configuration.
     pub fn with_tls(self, terms: &str, files: &[(&str, String)]) -> World {
-        let (_, server) = &*SERVER;
-        let chain =
-            format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(server.der()));
-        let mut all = vec![
-            ("jwks.json", keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string()),
-            ("server.pem", chain),
-            ("server.key", server.key.serialize_pem()),
-        ];
+        let own = SERVER.1.files("server");
+        let mut all = vec![("jwks.json", keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string())];
+        all.extend(own.iter().map(|(name, text)| (name.as_str(), text.clone())));
         all.extend_from_slice(files);
         self.tls_terms(terms).with_files(&all)
     }
