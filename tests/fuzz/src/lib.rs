@@ -6,12 +6,14 @@ mod answer;
 mod assertion;
 mod certificate;
 mod dpop;
+mod front;
 mod payment;
 mod request;
 pub use answer::response;
 pub use assertion::assertion;
 pub use certificate::certificate;
 pub use dpop::dpop;
+pub use front::{forwarded_chain, proxy_header};
 pub use payment::payment;
 pub use request::request;
 
@@ -37,7 +39,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 17] = [
+pub const TARGETS: [Target; 19] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -55,6 +57,8 @@ pub const TARGETS: [Target; 17] = [
     ("response", response),
     ("chunked", chunked),
     ("payment", payment),
+    ("proxy_header", proxy_header),
+    ("forwarded_chain", forwarded_chain),
 ];
 
 /// A path that passes has one reading: decoding it adds no segment, no dot segment, no separator and nothing that a
