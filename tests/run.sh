@@ -44,6 +44,7 @@ rust() {
 end_to_end() {
   local files=(tests/e2e/*.test.mjs)
   leave_out browser browser
+  leave_out haproxy haproxy
   leave_out postgresql postgresql
   leave_out python 'python|schemathesis'
   SCOPEGATE_BIN=${SCOPEGATE_BIN:-$target/debug/scopegate} \

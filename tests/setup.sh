@@ -21,6 +21,7 @@ main() {
   choose_packages
   if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
   check_toolchain
+  if ! have haproxy; then lack "haproxy" "HAProxy" "install the package haproxy"; fi
   if ! have_postgresql; then lack "postgresql" "PostgreSQL server" "install the package postgresql"; fi
   if check_end_to_end; then
     install_node_modules
@@ -41,6 +42,7 @@ choose_packages() {
   if ! have make; then want make "builds the allocator"; fi
   if ! have_trust_roots; then want ca-certificates "the system's trust roots, which the gateway loads for public issuers"; fi
   if ! have nginx; then want nginx "the upstream of the end-to-end tests"; fi
+  if ! have haproxy; then want haproxy "a balancer in front of the gateway, which names its clients"; fi
   if ! node_fits; then want nodejs "runs the end-to-end tests, and the authorization server in them"; fi
   if ! have npm; then want npm "installs that authorization server, OAuth clients and what drives a browser"; fi
   if ! have_postgresql; then want postgresql "the sandbox's other database; the tests start a server of their own"; fi
@@ -74,6 +76,7 @@ install_packages() {
 
   local new_services=()
   if ! have nginx; then new_services+=(nginx); fi
+  if ! have haproxy; then new_services+=(haproxy); fi
   if ! have_postgresql; then new_services+=(postgresql); fi
   "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are here."
   keep_installable

@@ -2,15 +2,16 @@
 
 import * as crypto from 'node:crypto';
 
-/** A key on P-256 and its certificate for 127.0.0.1, both PEM, and the certificate's thumbprint (RFC 8705 §3.1). */
-export function selfSigned(name) {
+/** A key on P-256 and its certificate for 127.0.0.1 and these hosts, both PEM, and the certificate's thumbprint (RFC 8705 §3.1). */
+export function selfSigned(name, hosts = []) {
   const { privateKey, publicKey } = crypto.generateKeyPairSync('ec', { namedCurve: 'P-256' });
   const ecdsaWithSha256 = sequence(oid('2a8648ce3d040302'));
   const subject = sequence(set(sequence(oid('550403'), tagged(0x0c, Buffer.from(name)))));
   const time = (ms) => tagged(0x18, Buffer.from(new Date(Date.now() + ms).toISOString().replace(/[-:T]|\.\d+/g, '')));
   const [hour, day] = [3_600_000, 86_400_000];
-  // iPAddress 127.0.0.1
-  const names = sequence(oid('551d11'), tagged(0x04, sequence(tagged(0x87, Buffer.of(127, 0, 0, 1)))));
+  // dNSName, and iPAddress 127.0.0.1
+  const alternatives = [...hosts.map((host) => tagged(0x82, Buffer.from(host))), tagged(0x87, Buffer.of(127, 0, 0, 1))];
+  const names = sequence(oid('551d11'), tagged(0x04, sequence(...alternatives)));
   const body = sequence(
     tagged(0xa0, tagged(0x02, Buffer.of(2))),
     tagged(0x02, Buffer.concat([Buffer.of(1), crypto.randomBytes(8)])),
