@@ -63,6 +63,7 @@
 //! - No verdict outlives its reason: dates, keys, revocations and status lists are checked again on every request, scope and
 //!   grant are never cached.
 //! - No request is sent twice: another connection is tried only where not a byte had left.
+//! - Nobody but a trusted hop says who somebody else is, and nothing that it says decides where a request goes.
 //! - What third parties are told of a resource comes from the policy and never from an upstream: no route can stand
 //!   where it is.
 //! - No branch in `src` is there for a test, but `Clock::Manual`.
