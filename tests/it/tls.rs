@@ -4,9 +4,11 @@
 use crate::support::client::{Request, id};
 use crate::support::gateway::{Setup, World};
 use crate::support::hello::Hello;
-use crate::support::tls::Identity;
+use crate::support::http2::{self, Http2};
+use crate::support::tls::{Caller, Identity};
 use crate::support::tokens::{NOW, Token};
 use crate::support::{eventually, keys};
+use http::Method;
 use rcgen::date_time_ymd;
 use rustls::version::{TLS12, TLS13};
 use rustls::{CipherSuite, ProtocolVersion, SignatureScheme};
@@ -112,6 +114,22 @@ fn a_host_that_the_shown_certificate_is_not_for_is_misdirected() {
     }
     let absolute = Request::get(&format!("http://{PSD2}/accounts")).host(Some(PSD2)).token(&Token::good().mint());
     assert_eq!(Hello::to(API).send(&world, &absolute).status(), 421);
+}
+
+/// Browsers and libraries share one connection of HTTP/2 between hosts (RFC 9113 §9.1.1): each stream is held to it.
+#[test]
+fn a_stream_for_another_host_is_misdirected() {
+    let psd2 = Identity::of(&[PSD2]).files("psd2");
+    let files: Vec<_> = psd2.iter().map(|(name, text)| (name.as_str(), text.clone())).collect();
+    let world = Setup::default().with_tls(", certificates: [{ certificate: psd2.pem, key: psd2.key }]", &files);
+    let mut client = Http2::connect(&world, &Caller::new(None));
+    let token = Token::good().mint();
+    for (host, expected) in [(API, 200), (PSD2, 421), (API, 200)] {
+        let mut request = http2::request(Method::GET, "/accounts", Some(&token), "");
+        *request.uri_mut() = format!("https://{host}/accounts").parse().unwrap();
+        assert_eq!(client.ask(request).unwrap().status, expected, "{host}");
+    }
+    assert_eq!(world.upstream.hits(), 2);
 }
 
 /// One certificate says nothing of hosts: whatever is sent to it is meant for it.
