@@ -76,13 +76,16 @@ async fn client(worker: &Worker, stream: &mut TcpStream, address: IpAddr) -> Opt
 }
 
 async fn shake(worker: &Worker, front: &Front, stream: TcpStream, client: Client) -> Option<Arrival> {
-    let accepted = TlsAcceptor::from(Arc::clone(&front.tls.config)).accept(stream).await.ok();
-    let now = UnixTime::since_unix_epoch(Duration::from_millis(worker.shared.clock.now_ms()));
-    let Some(stream) = accepted.filter(|stream| front.tls.still_takes(stream.get_ref().1, now)) else {
+    let Ok(stream) = TlsAcceptor::from(Arc::clone(&front.tls.config)).accept(stream).await else {
         worker.metrics().handshakes_failed.add(1);
         return None;
     };
     let connection = stream.get_ref().1;
+    let now = UnixTime::since_unix_epoch(Duration::from_millis(worker.shared.clock.now_ms()));
+    if !front.tls.still_takes(connection, now) {
+        worker.metrics().handshakes_failed.add(1);
+        return None;
+    }
     if connection.handshake_kind() == Some(HandshakeKind::Resumed) {
         worker.metrics().handshakes_resumed.add(1);
     }
