@@ -231,9 +231,9 @@ mod tests {
     fn as_many_fields_as_on_http_1_and_one_more() {
         let with = |count: usize| {
             let mut parts = parts("https://a/", &[]);
-            parts
-                .headers
-                .extend((0..count).map(|_| (Some(HeaderName::from_static("x")), HeaderValue::from_static("1"))));
+            (0..count).for_each(|_| {
+                assert!(parts.headers.append("x", HeaderValue::from_static("1")) || parts.headers.len() == 1)
+            });
             parts
         };
         assert_eq!(normalize(&mut with(HEADERS_MAX)), Ok(()));
