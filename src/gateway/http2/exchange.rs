@@ -232,7 +232,7 @@ mod tests {
         let with = |count: usize| {
             let mut parts = parts("https://a/", &[]);
             (0..count).for_each(|_| {
-                assert!(parts.headers.append("x", HeaderValue::from_static("1")) || parts.headers.len() == 1)
+                assert!(parts.headers.append("x", HeaderValue::from_static("1")) || parts.headers.len() == 1);
             });
             parts
         };
