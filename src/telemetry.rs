@@ -11,6 +11,8 @@ pub fn init() {
         .with_env_var("SCOPEGATE_LOG")
         .with_default_directive(LevelFilter::INFO.into())
         .from_env_lossy();
+    // It tells of every frame, and of the targets of malformed requests.
+    let filter = "h2=info".parse().into_iter().fold(filter, EnvFilter::add_directive);
     let log = tracing_subscriber::fmt()
         .with_env_filter(filter)
         .with_target(false)
