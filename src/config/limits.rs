@@ -146,6 +146,11 @@ pub const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
 pub const HTTP2_PENDING_RESETS_MAX: usize = 20;
 /// Streams that we had to reset because of what the client sent on them; one more ends the connection (CVE-2025-8671).
 pub const HTTP2_LOCAL_RESETS_MAX: usize = 64;
+/// What a client's frames that carry nothing may cost it at once (`gateway/http2/strain.rs` has the prices): a hundred resets
+/// or two hundred pings, since a page that is left resets all of its streams.
+pub const HTTP2_CREDIT_MAX: i64 = 1000;
+/// How much of it comes back in a second: twenty resets or forty pings go on for ever.
+pub const HTTP2_CREDIT_PER_SECOND: i64 = 200;
 /// A JWK set; a hundred RSA-4096 keys with certificates fit.
 pub const JWKS_BYTES_MAX: usize = 512 * 1024;
 /// Keys of one set; the rest is ignored and counted.

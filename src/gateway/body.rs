@@ -1,9 +1,10 @@
 //! The body of a client's request, whichever protocol it comes by.
 
 use super::http1::wire::Wire;
+use super::http2::exchange::Responder;
 use bytes::Bytes;
 use h2::RecvStream;
-use http::{HeaderMap, header};
+use http::{HeaderMap, StatusCode, header};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -13,8 +14,16 @@ pub enum ClientBody {
     Nothing,
     /// On a connection that carries one request at a time; with its length, if that was declared.
     Http1(Rc<Wire>, Option<u64>),
-    /// One of several streams of a connection; likewise.
-    Http2(RecvStream, Option<u64>),
+    /// One of several streams of a connection.
+    Http2(StreamBody),
+}
+
+/// The body of a request that is an HTTP/2 stream.
+pub struct StreamBody {
+    stream: RecvStream,
+    length: Option<u64>,
+    /// The client waits for `100 Continue` before it sends the body.
+    owes_continue: Option<Rc<Responder>>,
 }
 
 /// Why a request body has no end.
@@ -28,12 +37,14 @@ pub enum BodyFault {
 
 impl ClientBody {
     /// That of an HTTP/2 stream. Its length was checked to be one, and its data will be checked against it (RFC 9113 §8.1.1).
-    pub fn http2(stream: RecvStream, fields: &HeaderMap) -> Self {
+    pub fn http2(stream: RecvStream, fields: &HeaderMap, client: &Rc<Responder>) -> Self {
         if stream.is_end_stream() {
             return Self::Nothing;
         }
         let length = fields.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        Self::Http2(stream, length)
+        let waits =
+            fields.get(header::EXPECT).is_some_and(|what| what.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        Self::Http2(StreamBody { stream, length, owes_continue: waits.then(|| Rc::clone(client)) })
     }
 
     /// Whether there is nothing to come.
@@ -41,7 +52,7 @@ impl ClientBody {
         match self {
             Self::Nothing => true,
             Self::Http1(wire, _) => wire.is_taken(),
-            Self::Http2(stream, _) => stream.is_end_stream(),
+            Self::Http2(body) => body.stream.is_end_stream(),
         }
     }
 
@@ -49,26 +60,36 @@ impl ClientBody {
     pub fn length(&self) -> Option<u64> {
         match self {
             Self::Nothing => Some(0),
-            Self::Http1(_, length) | Self::Http2(_, length) => *length,
+            Self::Http1(_, length) => *length,
+            Self::Http2(body) => body.length,
         }
     }
 
-    /// The next piece: `None` at the end.
+    /// The next piece: `None` at the end. Asking for the first lets a client go on that waits for `100 Continue`.
     pub fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
         match self {
             Self::Nothing => Poll::Ready(Ok(None)),
             Self::Http1(wire, _) => wire.poll_body(cx),
-            Self::Http2(stream, _) => Poll::Ready(match ready!(stream.poll_data(cx)) {
-                Some(Ok(piece)) => {
-                    // Taken from us, so that the client may send as much again. It fails only for a stream that is over.
-                    stream.flow_control().release_capacity(piece.len()).ok();
-                    Ok(Some(piece))
-                }
-                // Trailers are left where they are: as fields they could alias one that the upstream trusts.
-                None => Ok(None),
-                Some(Err(fault)) if fault.is_reset() || fault.is_io() => Err(BodyFault::Gone),
-                Some(Err(_)) => Err(BodyFault::Malformed),
-            }),
+            Self::Http2(body) => body.poll_piece(cx),
         }
+    }
+}
+
+impl StreamBody {
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
+        if let Some(client) = self.owes_continue.take() {
+            client.interim(StatusCode::CONTINUE, HeaderMap::new());
+        }
+        Poll::Ready(match ready!(self.stream.poll_data(cx)) {
+            Some(Ok(piece)) => {
+                // Taken from us, so that the client may send as much again. It fails only for a stream that is over.
+                self.stream.flow_control().release_capacity(piece.len()).ok();
+                Ok(Some(piece))
+            }
+            // Trailers are left where they are: as fields they could alias one that the upstream trusts.
+            None => Ok(None),
+            Some(Err(fault)) if fault.is_reset() || fault.is_io() => Err(BodyFault::Gone),
+            Some(Err(_)) => Err(BodyFault::Malformed),
+        })
     }
 }

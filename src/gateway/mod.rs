@@ -171,7 +171,7 @@ impl Worker {
     pub fn drain(&self, linger: Duration) {
         self.is_draining.set(true);
         for connection in self.connections.borrow().iter().filter_map(Weak::upgrade) {
-            connection.hurry(linger);
+            connection.dismiss(linger);
         }
     }
 

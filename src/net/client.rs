@@ -121,22 +121,20 @@ impl Activity {
     /// From now on the connection gets `linger` between two requests, because we are about to leave.
     pub fn hurry(&self, linger: Duration) {
         self.linger.set(Some(linger));
-        if self.carries_many.get() {
-            // Due at once: its task has to tell the client.
-            self.deadline.set(Duration::ZERO);
-        } else if self.phase.get() == Phase::Idle {
+        if self.phase.get() == Phase::Idle {
             self.rearm();
         }
+    }
+
+    /// Like `hurry`, from outside: the connection's task is woken, which may have to tell its client.
+    pub fn dismiss(&self, linger: Duration) {
+        self.hurry(linger);
+        self.deadline.wake();
     }
 
     /// Whether we are about to leave.
     pub fn is_hurried(&self) -> bool {
         self.linger.get().is_some()
-    }
-
-    /// The client was told that we leave: what is left is the phase's time.
-    pub fn told(&self) {
-        self.rearm();
     }
 
     /// Milliseconds of this worker's time, as of its last tick.

@@ -70,9 +70,21 @@ impl Deadline {
         self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
     }
 
+    /// Whether it is armed.
+    pub fn is_set(&self) -> bool {
+        self.entry.due_ms.get() != NEVER
+    }
+
     /// Milliseconds that have passed for this worker, as of the last sweep.
     pub fn now_ms(&self) -> u64 {
         self.shared.now_ms.get()
+    }
+
+    /// Wakes the task that waits for it, before its time.
+    pub fn wake(&self) {
+        // Outside the borrow: a woken task may ask again.
+        let waiting = self.entry.waker.borrow_mut().take();
+        waiting.into_iter().for_each(Waker::wake);
     }
 
     /// Disarms it.

@@ -1,13 +1,14 @@
 //! HTTP/2 from clients (RFC 9113): each stream takes the same path as a request of HTTP/1.1.
 
+use crate::support::client::{Client, Request as Plain};
+use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
-use crate::support::http2::{END_HEADERS, Frames, HEADERS, Http2, RST_STREAM, block, request};
+use crate::support::http2::{DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Http2, block, request};
 use crate::support::server::{After, write};
-use crate::support::tls::Caller;
+use crate::support::tls::{Caller, Identity};
 use crate::support::tokens::Token;
-use crate::support::{WAIT, eventually};
 use bytes::Bytes;
-use http::{Method, Request};
+use http::{HeaderMap, HeaderValue, Method, Request};
 use std::time::Duration;
 
 fn world() -> World {
@@ -150,66 +151,6 @@ fn a_request_that_is_taken_back_is_given_up() {
     assert_eq!(client.ask(get("/accounts")).unwrap().status, 200);
 }
 
-/// At the bound, and one past it: the stream is refused, the connection and the others are not.
-#[test]
-fn streams_are_bounded() {
-    let setup = Setup { limits: "  streams: 3\n".to_owned(), ..Setup::default() };
-    let world = setup.with_tls("", &[]);
-    let mut frames = Frames::connect(&world);
-    let head =
-        block(&[(":method", "POST"), (":scheme", "https"), (":authority", "api.bank.example"), (":path", "/open/x")]);
-    for stream in [1, 3, 5, 7] {
-        frames.send(HEADERS, END_HEADERS, stream, &head);
-    }
-    let refused = frames.next_of(&[RST_STREAM]).unwrap();
-    assert_eq!((refused.stream, refused.payload.as_slice()), (7, &[0, 0, 0, 7][..]), "REFUSED_STREAM");
-    frames.send(0, 1, 1, b"body");
-    let answer = frames.next_of(&[HEADERS]).unwrap();
-    assert_eq!(answer.stream, 1, "those inside are answered");
-}
-
-/// A client that never opens its window is given up after the stall timeout, and so is its upstream connection.
-#[test]
-fn a_client_that_takes_nothing_is_given_up() {
-    let setup = Setup { limits: "  stall_timeout: 300ms\n".to_owned(), ..Setup::default() };
-    let world = setup.with_tls("", &[]);
-    world.upstream.becomes(|_, stream| {
-        write(stream, "HTTP/1.1 200 OK\r\ncontent-length: 200000\r\n\r\n");
-        write(stream, vec![b'x'; 200_000])
-    });
-    let mut client = Http2::connect(&world, &Caller::new(None));
-    let (runtime, send) = client.by_hand();
-    let (parts, _) = get("/accounts").into_parts();
-    let cut = runtime.block_on(async {
-        let (answer, _) =
-            send.clone().ready().await.unwrap().send_request(Request::from_parts(parts, ()), true).unwrap();
-        let mut body = answer.await.unwrap().into_body();
-        tokio::time::timeout(WAIT, async {
-            // Takes what fits into its window and opens it for no more.
-            loop {
-                match body.data().await {
-                    Some(Ok(_)) => {}
-                    ended => break ended,
-                }
-            }
-        })
-        .await
-        .expect("in time")
-    });
-    assert!(matches!(cut, Some(Err(_))), "{cut:?}");
-    assert_eq!(client.ask(get("/accounts")).unwrap().body.len(), 200_000, "the connection goes on");
-}
-
-#[test]
-fn an_idle_connection_is_closed_and_pings_win_it_no_time() {
-    let setup = Setup { limits: "  idle_timeout: 400ms\n".to_owned(), ..Setup::default() };
-    let world = setup.with_tls("", &[]);
-    let mut frames = Frames::connect(&world);
-    while frames.send(6, 0, 0, &[0; 8]) {
-        std::thread::sleep(Duration::from_millis(100));
-    }
-}
-
 /// HTTP-35: whoever leaves says so, and what is on its way is answered.
 #[test]
 fn a_drain_says_goodbye_and_answers_what_is_under_way() {
@@ -229,4 +170,122 @@ fn a_drain_says_goodbye_and_answers_what_is_under_way() {
     world.drain();
     assert_eq!(runtime.block_on(answer).unwrap().unwrap().status(), 200);
     assert!(runtime.block_on(async { send.clone().ready().await.is_err() }), "no further requests");
+}
+
+/// A connection on which nothing is under way is told too, at once, and ended soon.
+#[test]
+fn an_idle_connection_is_told_of_a_drain() {
+    let mut world = world();
+    let mut frames = Frames::connect(&world);
+    frames.ask(1, &[(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/open/x")]);
+    frames.next_of(&[DATA]).unwrap();
+    let drained = std::thread::spawn(move || world.drain());
+    let goaway = frames.next_of(&[GOAWAY]).unwrap();
+    assert_eq!(goaway.payload, [0x7f, 0xff, 0xff, 0xff, 0, 0, 0, 0], "every request that is on its way is still taken");
+    frames.ask(3, &[(":method", "GET"), (":scheme", "https"), (":authority", "a"), (":path", "/open/y")]);
+    assert_eq!(frames.next_of(&[HEADERS]).unwrap().stream, 3);
+    while frames.next().is_some() {}
+    drained.join().unwrap();
+}
+
+/// RFC 9113 §8.2.3: cookies may come in crumbs, and are one field to an upstream.
+#[test]
+fn crumbs_of_a_cookie_are_joined() {
+    let world = world();
+    let mut ask = get("/accounts");
+    for crumb in ["a=1", "b=2", "c=3"] {
+        ask.headers_mut().append("cookie", HeaderValue::from_static(crumb));
+    }
+    assert_eq!(Http2::connect(&world, &Caller::new(None)).ask(ask).unwrap().status, 200);
+    assert_eq!(world.upstream.only().one("cookie"), "a=1; b=2; c=3");
+}
+
+/// HTTP-25, HTTP-18: what an upstream trusts is said by us alone, whether a client says it in fields or in trailers.
+#[test]
+fn nobody_else_says_who_the_client_is() {
+    let world = world();
+    let mut client = Http2::connect(&world, &Caller::new(None));
+    let (runtime, send) = client.by_hand();
+    let (mut parts, _) = request(Method::POST, "/payments", Some(&Token::good().mint()), "").into_parts();
+    let fields =
+        ["x-auth-subject", "x_auth_subject", "x-auth-client-id", "forwarded", "client-cert", "x-forwarded-for"];
+    for name in fields {
+        parts.headers.insert(name, HeaderValue::from_static("mallory"));
+    }
+    let trailers: HeaderMap = parts.headers.clone();
+    let status = runtime.block_on(async {
+        let mut send = send.clone().ready().await.unwrap();
+        let (answer, mut body) = send.send_request(Request::from_parts(parts, ()), false).unwrap();
+        body.send_data("{}".into(), false).unwrap();
+        body.send_trailers(trailers).unwrap();
+        answer.await.unwrap().status()
+    });
+    assert_eq!(status, 200);
+    let seen = world.upstream.only();
+    assert_eq!((seen.is_complete, seen.body.as_slice()), (true, &b"{}"[..]));
+    assert!(!String::from_utf8_lossy(&seen.raw).contains("mallory"), "{seen:?}");
+}
+
+/// HTTP-19: who waits for `100 Continue` gets it when its token is good, and not when it is not.
+#[test]
+fn a_client_may_ask_whether_its_body_is_wanted() {
+    let world = world();
+    let head = |token: &str| {
+        let authorization = format!("Bearer {token}");
+        block(&[
+            (":method", "POST"),
+            (":scheme", "https"),
+            (":authority", "api.bank.example"),
+            (":path", "/payments"),
+            ("content-length", "4"),
+            ("expect", "100-continue"),
+            ("authorization", &authorization),
+        ])
+    };
+    let mut frames = Frames::connect(&world);
+    frames.send(HEADERS, END_HEADERS, 1, &head("bad"));
+    let refused = frames.next_of(&[HEADERS]).unwrap();
+    assert_eq!(refused.status(), 401);
+    assert_eq!(world.upstream.hits(), 0);
+    frames.send(HEADERS, END_HEADERS, 3, &head(&Token::good().mint()));
+    assert_eq!(frames.next_of(&[HEADERS]).unwrap().status(), 100);
+    frames.send(DATA, END_STREAM, 3, b"body");
+    let answer = frames.next_of(&[HEADERS]).unwrap();
+    assert_eq!((answer.stream, answer.status()), (3, 200));
+    assert_eq!(world.upstream.only().body, b"body");
+}
+
+/// MTLS-5: a token is good with the certificate of its own connection, whatever else goes on there and beside it.
+#[test]
+fn a_bound_token_is_bound_to_its_connection() {
+    let world = Setup::default().with_tls(", client_certificate: optional", &[]);
+    let (mine, other) = (Identity::self_signed(|_| {}), Identity::self_signed(|_| {}));
+    let with = |identity: &Identity| request(Method::GET, "/accounts", Some(&identity.token().mint()), "");
+    let mut connections = [&mine, &other].map(|one| Http2::connect(&world, &Caller::new(Some(one))));
+    for (place, client) in connections.iter_mut().enumerate() {
+        let answers = client.ask_all((0..20).flat_map(|_| [with(&mine), with(&other)]).collect());
+        for (n, answer) in answers.into_iter().enumerate() {
+            let expected = if n % 2 == place { 200 } else { 401 };
+            assert_eq!(answer.unwrap().status, expected, "{place} {n}");
+        }
+    }
+}
+
+/// RFC 9113 §3: where TLS has not agreed on it, it is not spoken: neither by prior knowledge nor by an upgrade.
+#[test]
+fn it_is_not_spoken_in_the_clear() {
+    let world = World::start();
+    let mut client = world.client();
+    client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert_eq!(client.answer().status(), 400);
+    let upgrade = ["connection: upgrade, http2-settings", "upgrade: h2c", "http2-settings: AAMAAABk"];
+    let upgrade = upgrade.into_iter().fold(Plain::get("/open/x"), Plain::field);
+    assert_eq!(Client::connect(world.address()).send(&upgrade).status(), 200, "an offer that we do not take up");
+    let seen = world.upstream.only();
+    assert_eq!((seen.get("upgrade"), seen.get("http2-settings"), seen.get("connection")), (None, None, None));
+    // Over TLS, who offers nothing speaks HTTP/1.1.
+    let world = self::world();
+    let mut client = Caller::new(None).connect(&world);
+    client.write("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+    assert_eq!(client.answer().status(), 400);
 }

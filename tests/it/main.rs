@@ -35,6 +35,7 @@ mod forward;
 mod forwarded;
 mod http2;
 mod http2_attacks;
+mod http2_bounds;
 mod identity;
 mod introspection;
 mod introspection_cache;

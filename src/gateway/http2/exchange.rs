@@ -10,35 +10,59 @@ use super::super::http1::head::BadHead;
 use super::super::observe::record::End;
 use super::super::respond::AnswerBody;
 use crate::config::limits::HEADERS_MAX;
+use crate::net::deadline::Deadline;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
 use http::request::Parts;
-use http::uri::Authority;
+use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
 use hyper::body::Body;
+use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
+
+/// The way back to the client of one stream: for its answer, and for what is said before it.
+pub struct Responder(RefCell<SendResponse<Bytes>>);
 
 /// The client takes no answer any more.
 struct Gone;
+
+impl Responder {
+    /// Says something before the answer (RFC 9110 §15.2). A stream that is over hears nothing.
+    pub fn interim(&self, status: StatusCode, fields: HeaderMap) {
+        let mut answer = Response::new(());
+        *answer.status_mut() = status;
+        *answer.headers_mut() = fields;
+        self.0.borrow_mut().send_informational(answer).ok();
+    }
+
+    fn answer(&self, head: Response<()>, is_over: bool) -> Result<SendStream<Bytes>, Gone> {
+        self.0.borrow_mut().send_response(head, is_over).map_err(|_| Gone)
+    }
+
+    fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
+        self.0.borrow_mut().poll_reset(cx).map(|_| Gone)
+    }
+}
 
 impl Worker {
     /// Answers one request.
     pub(super) async fn exchange(
         self: Rc<Self>,
         request: Request<RecvStream>,
-        mut respond: SendResponse<Bytes>,
+        respond: SendResponse<Bytes>,
         peer: Rc<Peer>,
     ) {
+        let client = Rc::new(Responder(RefCell::new(respond)));
         let (mut parts, body) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
-        let answer = match normalize(&mut parts) {
+        let answer = match normalize(&mut parts, self.bounds.head_bytes_max) {
             Ok(()) => {
-                let body = ClientBody::http2(body, &parts.headers);
-                match while_wanted(&mut respond, self.handle(parts, body, &peer)).await {
+                let body = ClientBody::http2(body, &parts.headers, &client);
+                match while_wanted(&client, self.handle(parts, body, &peer)).await {
                     Some(answer) => answer,
                     None => return,
                 }
@@ -48,28 +72,24 @@ impl Worker {
                 self.refuse_head(bad, &peer)
             }
         };
-        let date = date(&self.date.get());
         // A client that is gone has no use for an answer, and its record says so.
-        let _sent = self.send(answer, (is_head, date), &mut respond).await;
+        let _sent = self.send(answer, is_head, &client).await;
     }
 
-    async fn send(
-        &self,
-        answer: Response<AnswerBody>,
-        (is_head, date): (bool, HeaderValue),
-        respond: &mut SendResponse<Bytes>,
-    ) -> Result<(), Gone> {
-        let head = head(&answer, is_head, date);
+    async fn send(&self, answer: Response<AnswerBody>, is_head: bool, client: &Responder) -> Result<(), Gone> {
+        let head = head(&answer, is_head, &self.date.get());
         let has_none = matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
         let mut body = answer.into_body();
         let is_over = is_head || has_none || body.size_hint().exact() == Some(0);
-        let mut stream = respond.send_response(head, is_over).map_err(|_| Gone)?;
+        let mut stream = client.answer(head, is_over)?;
         if is_over {
             body.end(End::Complete);
             return Ok(());
         }
-        let deadline = self.home.deadlines.deadline();
+        let mut stall = None;
         loop {
+            // Before anything is taken from the upstream: a client whose window is shut has none of it kept for it here.
+            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut stall, cx))).await?;
             let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Pending => stream.poll_reset(cx).map(|_| Err(Gone)),
                 Poll::Ready(frame) => Poll::Ready(Ok(frame)),
@@ -79,15 +99,10 @@ impl Worker {
                     let mut rest = frame.into_data().unwrap_or_default();
                     let is_last = body.is_end_stream();
                     while !rest.is_empty() {
-                        deadline.set(self.timeouts.stall);
-                        let room = poll_fn(|cx| match poll_room(&mut stream, rest.len(), cx) {
-                            Poll::Pending => deadline.poll(cx).map(|()| Err(Gone)),
-                            room @ Poll::Ready(_) => room,
-                        });
-                        let piece = rest.split_to(room.await?.min(rest.len()));
+                        let room = poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut stall, cx))).await?;
+                        let piece = rest.split_to(room.min(rest.len()).min(FRAME_BYTES_MAX));
                         stream.send_data(piece, is_last && rest.is_empty()).map_err(|_| Gone)?;
                     }
-                    deadline.clear();
                     if is_last {
                         return Ok(());
                     }
@@ -101,6 +116,35 @@ impl Worker {
             }
         }
     }
+
+    /// How much of `wanted` bytes the client takes now. One that takes nothing for too long is gone; most take what they get,
+    /// and need no deadline.
+    fn poll_room(
+        &self,
+        stream: &mut SendStream<Bytes>,
+        wanted: usize,
+        (stall, cx): (&mut Option<Deadline>, &mut Context<'_>),
+    ) -> Poll<Result<usize, Gone>> {
+        stream.reserve_capacity(wanted);
+        let mut room = stream.capacity();
+        while room == 0 {
+            room = match stream.poll_capacity(cx) {
+                Poll::Ready(Some(Ok(room))) => room,
+                Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(Gone)),
+                Poll::Pending => {
+                    let stall = stall.get_or_insert_with(|| self.home.deadlines.deadline());
+                    if !stall.is_set() {
+                        stall.set(self.timeouts.stall);
+                    }
+                    return stall.poll(cx).map(|()| Err(Gone));
+                }
+            };
+        }
+        if let Some(stall) = stall {
+            stall.clear();
+        }
+        Poll::Ready(Ok(room))
+    }
 }
 
 fn date(line: &DateLine) -> HeaderValue {
@@ -108,47 +152,39 @@ fn date(line: &DateLine) -> HeaderValue {
     HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII")
 }
 
-/// How much of `wanted` bytes the client takes now.
-fn poll_room(stream: &mut SendStream<Bytes>, wanted: usize, cx: &mut Context<'_>) -> Poll<Result<usize, Gone>> {
-    stream.reserve_capacity(wanted);
-    let room = stream.capacity();
-    if room > 0 {
-        return Poll::Ready(Ok(room));
-    }
-    match ready!(stream.poll_capacity(cx)) {
-        Some(Ok(room)) if room > 0 => Poll::Ready(Ok(room)),
-        // Woken for nothing: asking again registers the task.
-        Some(Ok(_)) => {
-            cx.waker().wake_by_ref();
-            Poll::Pending
-        }
-        Some(Err(_)) | None => Poll::Ready(Err(Gone)),
-    }
-}
-
 /// The outcome of `work`, or nothing if the client takes its request back.
-async fn while_wanted<T>(respond: &mut SendResponse<Bytes>, work: impl Future<Output = T>) -> Option<T> {
+async fn while_wanted<T>(client: &Responder, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending => respond.poll_reset(cx).map(|_| None),
+        Poll::Pending => client.poll_gone(cx).map(|Gone| None),
     })
     .await
 }
 
 /// The request as HTTP/1.1 would have it: `Host` for `:authority` (RFC 9113 §8.3.1; where both stand, the path compares them),
-/// one `Cookie` (§8.2.3). What belongs to a connection was refused with its stream (§8.2.2).
-fn normalize(parts: &mut Parts) -> Result<(), BadHead> {
-    if parts.headers.len() > HEADERS_MAX {
+/// one `Cookie` (§8.2.3), and within the same bounds. What belongs to a connection was refused with its stream (§8.2.2).
+fn normalize(parts: &mut Parts, bytes_max: usize) -> Result<(), BadHead> {
+    join_cookies(&mut parts.headers).ok_or(BadHead::Malformed)?;
+    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
+    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + LINE_OVERHEAD;
+    if parts.headers.len() > HEADERS_MAX || target + parts.headers.iter().map(bytes).sum::<usize>() > bytes_max {
         return Err(BadHead::TooLarge);
     }
-    let authority = parts.uri.authority().map(Authority::as_str).map(HeaderValue::from_str);
-    if let Some(authority) = authority
+    // The connection is secure, and so is everything that is asked for on it (RFC 9110 §7.4).
+    let is_other_scheme = parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS);
+    // Two that agree pass `h2`; to an upstream they would be two all the same (RFC 9112 §6.3).
+    let is_length_repeated = parts.headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some();
+    if is_other_scheme || is_length_repeated {
+        return Err(BadHead::Malformed);
+    }
+    if let Some(authority) = parts.uri.authority()
         && !parts.headers.contains_key(header::HOST)
     {
-        parts.headers.insert(header::HOST, authority.map_err(|_| BadHead::Malformed)?);
+        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BadHead::Malformed)?;
+        parts.headers.insert(header::HOST, host);
     }
-    join_cookies(&mut parts.headers).ok_or(BadHead::Malformed)
+    Ok(())
 }
 
 fn join_cookies(fields: &mut HeaderMap) -> Option<()> {
@@ -161,7 +197,7 @@ fn join_cookies(fields: &mut HeaderMap) -> Option<()> {
 }
 
 /// The head of an answer: no field of it belongs to a connection (RFC 9113 §8.2.2).
-fn head(answer: &Response<AnswerBody>, is_head: bool, date: HeaderValue) -> Response<()> {
+fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Response<()> {
     let body = answer.body();
     let mut head = Response::new(());
     *head.status_mut() = answer.status();
@@ -181,7 +217,10 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: HeaderValue) -> Resp
         fields.append(name, value.clone());
     }
     if let Some(id) = body.id() {
-        fields.insert(INTERACTION_ID, id.clone());
+        // Another one for each answer: in the table of fields (RFC 7541 §2.3.2) it would push out those that come again.
+        let mut id = id.clone();
+        id.set_sensitive(true);
+        fields.insert(INTERACTION_ID, id);
     }
     // To a HEAD the length is that of the body which a GET would have had.
     let size = body.size_hint();
@@ -193,13 +232,20 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: HeaderValue) -> Resp
     {
         fields.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }
-    fields.entry(header::DATE).or_insert(date);
+    fields.entry(header::DATE).or_insert_with(|| self::date(date));
     head
 }
+
+/// What is handed on at once: with its frame's header it fills a TLS record.
+const FRAME_BYTES_MAX: usize = 16 * 1024 - 9;
+/// What a field takes in HTTP/1.1 beside its name and value: `: ` and CRLF.
+const LINE_OVERHEAD: usize = 4;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    const BYTES_MAX: usize = 8192;
 
     fn parts(uri: &str, fields: &[(&'static str, &'static str)]) -> Parts {
         let mut request = Request::new(());
@@ -213,17 +259,17 @@ mod tests {
     #[test]
     fn the_authority_becomes_the_host_unless_there_is_one() {
         let mut bare = parts("https://api.bank.example/accounts", &[]);
-        assert!(normalize(&mut bare).is_ok());
+        assert!(normalize(&mut bare, BYTES_MAX).is_ok());
         assert_eq!(bare.headers[header::HOST], "api.bank.example");
         let mut both = parts("https://api.bank.example/accounts", &[("host", "other.example")]);
-        assert!(normalize(&mut both).is_ok());
+        assert!(normalize(&mut both, BYTES_MAX).is_ok());
         assert_eq!(both.headers[header::HOST], "other.example", "the path compares them");
     }
 
     #[test]
     fn cookies_that_were_cut_for_compression_are_one_again() {
         let mut cut = parts("https://a/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
-        assert!(normalize(&mut cut).is_ok());
+        assert!(normalize(&mut cut, BYTES_MAX).is_ok());
         assert_eq!(cut.headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
     }
 
@@ -236,7 +282,23 @@ mod tests {
             });
             parts
         };
-        assert_eq!(normalize(&mut with(HEADERS_MAX)), Ok(()));
-        assert_eq!(normalize(&mut with(HEADERS_MAX + 1)), Err(BadHead::TooLarge));
+        assert_eq!(normalize(&mut with(HEADERS_MAX), BYTES_MAX), Ok(()));
+        assert_eq!(normalize(&mut with(HEADERS_MAX + 1), BYTES_MAX), Err(BadHead::TooLarge));
+    }
+
+    #[test]
+    fn as_many_bytes_as_on_http_1_and_one_more() {
+        let parts = || parts("https://a/bc", &[("cookie", "a=1"), ("x", "yz")]);
+        let as_lines = "/bc".len() + "cookie: a=1\r\n".len() + "x: yz\r\n".len();
+        assert_eq!(normalize(&mut parts(), as_lines), Ok(()));
+        assert_eq!(normalize(&mut parts(), as_lines - 1), Err(BadHead::TooLarge));
+    }
+
+    #[test]
+    fn another_scheme_and_two_lengths_are_refused() {
+        let mut plain = parts("http://a/", &[]);
+        assert_eq!(normalize(&mut plain, BYTES_MAX), Err(BadHead::Malformed));
+        let mut twice = parts("https://a/", &[("content-length", "5"), ("content-length", "5")]);
+        assert_eq!(normalize(&mut twice, BYTES_MAX), Err(BadHead::Malformed));
     }
 }

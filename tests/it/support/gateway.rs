@@ -126,7 +126,8 @@ impl Setup {
         self.launch(upstream, address, files)
     }
 
-    fn launch(self, upstream: Server, address: SocketAddr, files: &[(&str, String)]) -> World {
+    /// Starts it so, and in front of an address that need not be the upstream's.
+    pub fn launch(self, upstream: Server, address: SocketAddr, files: &[(&str, String)]) -> World {
         let folder = tempfile::tempdir().unwrap();
         for (name, text) in files {
             std::fs::write(folder.path().join(name), text).unwrap();

@@ -134,16 +134,21 @@ pub const END_HEADERS: u8 = 4;
 impl Frames {
     /// Connects, and has said what every client says first.
     pub fn connect(world: &World) -> Self {
+        let mut frames = Self::connect_silent(world);
+        frames.bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
+        frames.send(SETTINGS, 0, 0, &[]);
+        frames
+    }
+
+    /// Connects, and has said nothing.
+    pub fn connect_silent(world: &World) -> Self {
         let tcp = TcpStream::connect(world.address()).unwrap();
         tcp.set_nodelay(true).unwrap();
         tcp.set_read_timeout(Some(WAIT)).unwrap();
         tcp.set_write_timeout(Some(WAIT)).unwrap();
         let name = "api.bank.example".try_into().unwrap();
         let connection = ClientConnection::new(Caller::new(None).http2(), name).unwrap();
-        let mut frames = Self(StreamOwned::new(connection, tcp));
-        frames.bytes(b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n");
-        frames.send(SETTINGS, 0, 0, &[]);
-        frames
+        Self(StreamOwned::new(connection, tcp))
     }
 
     /// Writes; whether the peer still takes it.
@@ -175,6 +180,29 @@ impl Frames {
     pub fn next_of(&mut self, kinds: &[u8]) -> Option<Frame> {
         std::iter::from_fn(|| self.next()).find(|frame| kinds.contains(&frame.kind))
     }
+}
+
+impl Frame {
+    /// The status of an answer: the first field of its block, from the table (RFC 7541 appendix A) or in Huffman's code
+    /// (appendix B). One that the connection said before is in a table that nobody keeps here.
+    pub fn status(&self) -> u16 {
+        assert_eq!(self.kind, HEADERS);
+        match self.payload[0] {
+            place @ 0x88..=0x8e => [200, 204, 206, 304, 400, 404, 500][usize::from(place - 0x88)],
+            0x48 | 0x08 => digits(&self.payload[2..][..usize::from(self.payload[1] & 0x7f)]),
+            other => panic!("{other:#x} begins no status"),
+        }
+    }
+}
+
+/// Three digits: five bits for `0` to `2`, six for the others.
+fn digits(code: &[u8]) -> u16 {
+    let mut bits = code.iter().flat_map(|byte| (0..8).rev().map(move |place| u16::from(byte >> place & 1)));
+    (0..3).fold(0, |number, _| {
+        let first = (0..5).fold(0, |code, _| code << 1 | bits.next().unwrap());
+        let digit = if first < 3 { first } else { (first << 1 | bits.next().unwrap()) - 0b1_1001 + 3 };
+        number * 10 + digit
+    })
 }
 
 /// A frame as it goes out.

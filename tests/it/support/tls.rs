@@ -4,6 +4,7 @@ use super::WAIT;
 use super::client::{Client, Request};
 use super::gateway::{Setup, World};
 use super::keys::{self, base64url};
+use super::server::Server;
 use super::tokens::Token;
 use super::wire::Message;
 use aws_lc_rs::digest::{SHA256, digest};
@@ -22,7 +23,7 @@ use rustls::{
 };
 use serde_json::json;
 use std::fmt::Write as _;
-use std::net::TcpStream;
+use std::net::{SocketAddr, TcpStream};
 use std::sync::{Arc, LazyLock};
 
 /// Who issues certificates.
@@ -250,10 +251,20 @@ impl Setup {
 
     /// Starts so, with these further files beside the configuration.
     pub fn with_tls(self, terms: &str, files: &[(&str, String)]) -> World {
-        let own = SERVER.1.files("server");
-        let mut all = vec![("jwks.json", keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string())];
-        all.extend(own.iter().map(|(name, text)| (name.as_str(), text.clone())));
-        all.extend_from_slice(files);
-        self.tls_terms(terms).with_files(&all)
+        let upstream = Server::echo();
+        let address = upstream.address();
+        self.tls_terms(terms).launch(upstream, address, &[files, &own_files()].concat())
     }
+
+    /// Starts so in front of an address that need not be the upstream's.
+    pub fn with_tls_at(self, address: SocketAddr) -> World {
+        self.tls_terms("").launch(Server::echo(), address, &own_files())
+    }
+}
+
+/// What every gateway with TLS has beside its configuration.
+fn own_files() -> Vec<(&'static str, String)> {
+    let [(_, certificate), (_, key)] = SERVER.1.files("server");
+    let keys = keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string();
+    vec![("jwks.json", keys), ("server.pem", certificate), ("server.key", key)]
 }
