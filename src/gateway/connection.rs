@@ -113,7 +113,7 @@ impl Worker {
         let stream = ClientStream::new(transport, Rc::clone(&activity));
         if is_http2 {
             // Boxed, so that connections of the other kind carry no room for it.
-            return Box::pin(self.serve_http2(stream, Rc::new(peer))).await;
+            return Box::pin(self.serve_http2(stream, &peer)).await;
         }
         let wire = Wire::new(stream, self.bounds.head_bytes_max, self.home.buffers.clone());
         let mut exchanges = pin!(self.exchanges(&wire, &peer));

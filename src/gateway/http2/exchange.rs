@@ -51,10 +51,10 @@ impl Responder {
 impl Worker {
     /// Answers one request.
     pub(super) async fn exchange(
-        self: Rc<Self>,
+        self: &Rc<Self>,
         request: Request<RecvStream>,
         respond: SendResponse<Bytes>,
-        peer: Rc<Peer>,
+        peer: &Peer,
     ) {
         let client = Rc::new(Responder(RefCell::new(respond)));
         let (mut parts, body) = request.into_parts();
@@ -62,14 +62,14 @@ impl Worker {
         let answer = match normalize(&mut parts, self.bounds.head_bytes_max) {
             Ok(()) => {
                 let body = ClientBody::http2(body, &parts.headers, &client);
-                match while_wanted(&client, self.handle(parts, body, &peer)).await {
+                match while_wanted(&client, self.handle(parts, body, peer)).await {
                     Some(answer) => answer,
                     None => return,
                 }
             }
             Err(bad) => {
                 self.metrics().heads_unreadable.add(1);
-                self.refuse_head(bad, &peer)
+                self.refuse_head(bad, peer)
             }
         };
         // A client that is gone has no use for an answer, and its record says so.
@@ -277,9 +277,9 @@ mod tests {
     fn as_many_fields_as_on_http_1_and_one_more() {
         let with = |count: usize| {
             let mut parts = parts("https://a/", &[]);
-            (0..count).for_each(|_| {
-                assert!(parts.headers.append("x", HeaderValue::from_static("1")) || parts.headers.len() == 1);
-            });
+            for _ in 0..count {
+                parts.headers.append("x", HeaderValue::from_static("1"));
+            }
             parts
         };
         assert_eq!(normalize(&mut with(HEADERS_MAX), BYTES_MAX), Ok(()));

@@ -4,6 +4,7 @@
 
 pub mod exchange;
 pub mod strain;
+mod turns;
 pub mod wire;
 
 use super::Worker;
@@ -13,7 +14,6 @@ use crate::config::limits::{
     HTTP2_STREAM_WINDOW,
 };
 use crate::net::client::{ClientStream, Phase};
-use crate::net::thread;
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
@@ -21,60 +21,66 @@ use http::Request;
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::sync::Arc;
+use std::task::{Context, Poll, Waker};
 use std::time::Duration;
+use tokio::task::coop;
+use turns::{Exchanges, Turns};
 use wire::Wire;
 
-/// What a connection has to do next.
-enum Next {
-    /// Answer a request.
-    Answer(Box<Request<RecvStream>>, SendResponse<Bytes>),
-    /// Tell the client that we are about to leave.
-    Leave,
-    /// End: its time is over.
+/// A connection, and what is under way on it.
+struct Conversation<'c, F> {
+    connection: Connection<Wire, Bytes>,
+    wire: &'c Wire,
+    peer: &'c Peer,
+    exchanges: Exchanges<F>,
+    turns: &'c Arc<Turns>,
+    /// Of the connection's own turn.
+    waker: Waker,
+    /// The client was told that we are about to leave.
+    is_leaving: bool,
+}
+
+/// Why a connection ends.
+enum End {
+    /// One side has said so, or is gone.
+    Gone,
+    /// Its time is over.
     Late,
-    /// Cut off a client that keeps us busy with nothing.
-    CutOff,
-    /// Nothing: it has ended.
-    End,
+    /// The client keeps us busy with nothing.
+    Strained,
 }
 
 impl Worker {
-    /// Serves a connection to its end. Each stream has a task of its own on this thread: `h2` wakes only the one that can go on,
-    /// and what several of them have to say leaves in one write.
-    pub(super) async fn serve_http2(self: &Rc<Self>, stream: ClientStream, peer: Rc<Peer>) {
+    /// Serves a connection to its end.
+    pub(super) async fn serve_http2(self: &Rc<Self>, stream: ClientStream, peer: &Peer) {
         let head = (self.home.deadlines.deadline(), self.timeouts.head);
         let wire = Wire::new(stream, Rc::clone(&peer.activity), head, self.home.buffers.clone());
-        let Some(mut connection) = self.shake_hands(&wire, &peer).await else { return };
+        let Some(connection) = self.shake_hands(&wire, peer).await else { return };
         peer.activity.carry_many();
         self.metrics().connections_http2.add(1);
-        let mut is_leaving = false;
-        loop {
-            match poll_fn(|cx| poll_next(&mut connection, (&wire, &peer), is_leaving, cx)).await {
-                Next::Answer(request, respond) => {
-                    peer.activity.begin();
-                    thread::beside(Rc::clone(self).exchange(*request, respond, Rc::clone(&peer)));
-                }
-                // RFC 9113 §6.8: what is on its way to us is still answered.
-                Next::Leave => {
-                    is_leaving = true;
-                    peer.activity.hurry(LINGER);
-                    connection.graceful_shutdown();
-                }
-                Next::Late => {
-                    if peer.activity.phase() != Phase::Idle {
-                        self.metrics().connections_late.add(1);
-                    }
-                    return;
-                }
-                Next::CutOff => {
-                    self.metrics().connections_strained.add(1);
-                    connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
-                    // What it still sends is not read: one try to tell it, and the connection ends.
-                    let _told = poll_fn(|cx| Poll::Ready(connection.poll_closed(cx))).await;
-                    return;
-                }
-                Next::End => return,
+        let streams_max = self.bounds.streams_max as usize;
+        let turns = poll_fn(|cx| Poll::Ready(Turns::new(streams_max, cx.waker()))).await;
+        let mut conversation = Conversation {
+            connection,
+            wire: &wire,
+            peer,
+            exchanges: Exchanges::new(streams_max, &turns),
+            turns: &turns,
+            waker: turns.waker(turns::CONNECTION),
+            is_leaving: false,
+        };
+        let answer = |request, respond| {
+            peer.activity.begin();
+            self.exchange(request, respond, peer)
+        };
+        match poll_fn(|_| conversation.poll(answer)).await {
+            End::Gone => {}
+            End::Late if peer.activity.phase() == Phase::Idle => {}
+            End::Late => self.metrics().connections_late.add(1),
+            End::Strained => {
+                self.metrics().connections_strained.add(1);
+                conversation.cut_off();
             }
         }
     }
@@ -111,31 +117,83 @@ impl Worker {
     }
 }
 
-fn poll_next(
-    connection: &mut Connection<Wire, Bytes>,
-    (wire, peer): (&Wire, &Peer),
-    is_leaving: bool,
-    cx: &mut Context<'_>,
-) -> Poll<Next> {
-    match connection.poll_accept(cx) {
-        _ if wire.is_strained() => return Poll::Ready(Next::CutOff),
-        Poll::Ready(Some(Ok((request, respond)))) => return Poll::Ready(Next::Answer(Box::new(request), respond)),
-        Poll::Ready(Some(Err(fault))) if fault.reason() == Some(Reason::ENHANCE_YOUR_CALM) && fault.is_library() => {
-            return Poll::Ready(Next::CutOff);
+impl<F: Future<Output = ()>> Conversation<'_, F> {
+    /// Lets everything go on that can, and sends what comes of it.
+    fn poll(&mut self, answer: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F) -> Poll<End> {
+        self.turns.begin();
+        for _ in 0..ROUNDS_MAX {
+            if self.turns.take(turns::CONNECTION)
+                && let Poll::Ready(end) = self.poll_connection(&answer)
+            {
+                return Poll::Ready(end);
+            }
+            self.exchanges.poll();
+            // What is left has its turn when the worker's other connections have had theirs.
+            if !self.turns.is_any() || !coop::has_budget_remaining() {
+                break;
+            }
         }
-        Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Next::End),
-        Poll::Pending => {}
+        let ended = self.poll_end();
+        self.turns.rest();
+        ended
     }
-    if let Poll::Ready(Err(_)) = wire.poll_send(cx) {
-        return Poll::Ready(Next::End);
+
+    /// Takes in what the client says, and hands to the wire what is to be said to it.
+    fn poll_connection(&mut self, answer: impl Fn(Request<RecvStream>, SendResponse<Bytes>) -> F) -> Poll<End> {
+        let waker = self.waker.clone();
+        let mut cx = Context::from_waker(&waker);
+        loop {
+            // Exchanges that the client has taken back are still there until they have had their turn.
+            let next = if self.exchanges.is_full() {
+                self.connection.poll_closed(&mut cx).map(|ended| ended.err().map(Err))
+            } else {
+                self.connection.poll_accept(&mut cx)
+            };
+            return match next {
+                _ if self.wire.is_strained() => Poll::Ready(End::Strained),
+                Poll::Ready(Some(Ok((request, respond)))) => {
+                    self.exchanges.start(answer(request, respond));
+                    continue;
+                }
+                Poll::Ready(Some(Err(fault))) if is_strain(&fault) => Poll::Ready(End::Strained),
+                Poll::Ready(Some(Err(_)) | None) => Poll::Ready(End::Gone),
+                Poll::Pending => Poll::Pending,
+            };
+        }
     }
-    let (activity, is_late) = (&peer.activity, peer.activity.poll_late(cx).is_ready());
-    if !is_leaving && (activity.is_hurried() || is_late && activity.phase() == Phase::Idle) {
-        return Poll::Ready(Next::Leave);
+
+    fn poll_end(&mut self) -> Poll<End> {
+        let cx = &mut Context::from_waker(&self.waker);
+        if let Poll::Ready(Err(_)) = self.wire.poll_send(cx) {
+            return Poll::Ready(End::Gone);
+        }
+        let (activity, is_late) = (&self.peer.activity, self.peer.activity.poll_late(cx).is_ready());
+        if !self.is_leaving && (activity.is_hurried() || is_late && activity.phase() == Phase::Idle) {
+            // RFC 9113 §6.8: what is on its way to us is still answered.
+            self.is_leaving = true;
+            activity.hurry(LINGER);
+            self.connection.graceful_shutdown();
+            self.turns.set(turns::CONNECTION);
+            return Poll::Pending;
+        }
+        if is_late || self.wire.poll_late(cx).is_ready() { Poll::Ready(End::Late) } else { Poll::Pending }
     }
-    if is_late || wire.poll_late(cx).is_ready() { Poll::Ready(Next::Late) } else { Poll::Pending }
+
+    /// What the client still sends is not read: one try to tell it, and the connection ends.
+    fn cut_off(&mut self) {
+        self.connection.abrupt_shutdown(Reason::ENHANCE_YOUR_CALM);
+        let _told = self.connection.poll_closed(&mut Context::from_waker(&self.waker));
+    }
 }
 
+/// Whether `h2` itself has had enough of the client.
+fn is_strain(fault: &h2::Error) -> bool {
+    fault.is_library() && fault.reason() == Some(Reason::ENHANCE_YOUR_CALM)
+}
+
+/// How often exchanges and connection have their turns, one after the other, before the worker's other connections have theirs.
+/// Two are the rule: what was asked, and what was answered.
+const ROUNDS_MAX: usize = 8;
 /// How long a client that we have told that we leave may stay between two requests.
 const LINGER: Duration = Duration::from_secs(1);
 /// How long a stream that we reset is remembered.
