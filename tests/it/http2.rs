@@ -34,6 +34,9 @@ fn a_stream_is_a_request_like_any_other() {
     assert_eq!((seen.one("host"), seen.one("via")), ("api.bank.example", "2.0 scopegate"));
     assert_eq!(seen.one("x-auth-client-id"), "tpp-1");
     assert!(seen.get("authorization").is_none());
+    let id = answer.fields["x-fapi-interaction-id"].to_str().unwrap().to_owned();
+    let is_its = |line: &str| line.contains(&id) && line.contains("\"protocol\":\"HTTP/2\"");
+    eventually("its line", || world.log().lines().any(is_its).then_some(()));
 }
 
 #[test]

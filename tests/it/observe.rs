@@ -114,6 +114,7 @@ fn the_access_log_has_these_fields() {
         "client",
         "method",
         "path",
+        "protocol",
         "route",
         "status",
         "issuer",
@@ -126,7 +127,8 @@ fn the_access_log_has_these_fields() {
     ];
     passed.sort_unstable();
     assert_eq!(keys(1), passed);
-    let mut refused = ["time", "id", "client", "method", "path", "route", "status", "reason", "duration_us", "bytes"];
+    let mut refused =
+        ["time", "id", "client", "method", "path", "protocol", "route", "status", "reason", "duration_us", "bytes"];
     refused.sort_unstable();
     assert_eq!(keys(2), refused);
     assert!(!keys(3).contains(&"path".to_owned()), "a path that was refused may hold anything");
@@ -136,6 +138,7 @@ fn the_access_log_has_these_fields() {
         ("client", "127.0.0.1"),
         ("method", "GET"),
         ("path", "/accounts/17"),
+        ("protocol", "HTTP/1.1"),
         ("route", "/accounts/{id}"),
         ("issuer", "bank"),
         ("client_id", "tpp-1"),

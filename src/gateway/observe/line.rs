@@ -4,6 +4,7 @@
 use super::super::verify::cache::CacheUse;
 use super::metrics::Outcome;
 use super::record::{End, Record};
+use http::Version;
 use std::time::Duration;
 
 /// Appends the line of `record`, with its newline. `stamp` is when its head was complete.
@@ -18,6 +19,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     }
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
+    }
+    if let Some(version) = record.version {
+        text(block, "protocol", protocol(version));
     }
     if let Some(name) = record.name() {
         block.extend_from_slice(name);
@@ -85,6 +89,14 @@ impl Seconds {
             *place = b'0' + u8::try_from(digit).unwrap_or_default();
         }
         Stamp(stamp)
+    }
+}
+
+fn protocol(version: Version) -> &'static [u8] {
+    match version {
+        Version::HTTP_2 => b"HTTP/2",
+        Version::HTTP_10 => b"HTTP/1.0",
+        _ => b"HTTP/1.1",
     }
 }
 

@@ -18,7 +18,7 @@ use crate::config::envelope::Envelope;
 use crate::config::limits::ECHOED_BYTES_MAX;
 use crate::net::client::Activity;
 use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
@@ -32,6 +32,7 @@ pub struct Record {
     pub(super) client: Rc<[u8]>,
     pub(super) id: HeaderValue,
     pub(super) method: Option<Method>,
+    pub(super) version: Option<Version>,
     uri: Option<Uri>,
     place: Place,
     pub(super) certificate: Option<Rc<ClientCertificate>>,
@@ -86,6 +87,7 @@ impl Record {
             client: Rc::clone(origin.client),
             id: worker.interaction_id(parts.map(|parts| &parts.headers)),
             method: parts.map(|parts| parts.method.clone()),
+            version: parts.map(|parts| parts.version),
             uri: parts.map(|parts| parts.uri.clone()),
             place: Place::Unknown,
             certificate: None,
