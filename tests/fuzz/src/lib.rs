@@ -9,6 +9,7 @@ mod dpop;
 mod front;
 mod payment;
 mod request;
+mod strain;
 pub use answer::response;
 pub use assertion::assertion;
 pub use certificate::certificate;
@@ -16,6 +17,7 @@ pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
 pub use payment::payment;
 pub use request::request;
+pub use strain::strain;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -39,7 +41,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 19] = [
+pub const TARGETS: [Target; 20] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -56,6 +58,7 @@ pub const TARGETS: [Target; 19] = [
     ("request", request),
     ("response", response),
     ("chunked", chunked),
+    ("strain", strain),
     ("payment", payment),
     ("proxy_header", proxy_header),
     ("forwarded_chain", forwarded_chain),
