@@ -1,6 +1,10 @@
 //! HTTP/2 from clients (RFC 9113): the connection. Its frames and its header compression are the crate `h2`'s; each stream
 //! becomes a request like any other and takes the same path. Spoken only where TLS agreed on it: never in the clear, never
 //! by an upgrade.
+//!
+//! What a client can make one connection hold: its windows of request bodies (256 KiB), a head and 64 KiB of an answer for each
+//! of `limits.streams`, one TLS record, and what `h2` reads and writes by (some 30 KiB, also while it idles). Answers that
+//! its windows have no room for stay with the upstream.
 
 pub mod exchange;
 pub mod strain;
