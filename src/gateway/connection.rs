@@ -132,7 +132,6 @@ impl Worker {
         loop {
             let (asked, answer) = match wire.next().await {
                 Ok((head, body)) => {
-                    peer.activity.begin();
                     let asked = Asked::by(&head.parts, head.persists);
                     match while_there(wire, self.handle(head.parts, body, peer)).await {
                         Some(answer) => (asked, answer),
@@ -141,7 +140,6 @@ impl Worker {
                 }
                 Err(NoHead::Gone) => return,
                 Err(NoHead::Bad(bad)) => {
-                    peer.activity.begin();
                     self.metrics().heads_unreadable.add(1);
                     (Asked::by_nobody(), self.refuse_head(bad, peer))
                 }

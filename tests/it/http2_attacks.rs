@@ -89,6 +89,21 @@ fn every_flood_ends_its_own_connection_only() {
     eventually("the connections' end", || (world.metric("scopegate_connections ") <= 1.5).then_some(()));
 }
 
+/// CVE-2023-44487: what was taken back at once has cost nobody anything, and the connection is as good as before.
+#[test]
+fn a_request_that_is_taken_back_at_once_reaches_nobody() {
+    let world = Setup::limits(&["idle_timeout: 300ms"]).with_tls("", &[]);
+    let mut frames = Frames::connect(&world);
+    let both = |stream| {
+        [frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&OPEN)), frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])]
+    };
+    frames.bytes(&(0..10).flat_map(|turn| both(turn * 2 + 1)).collect::<Vec<_>>().concat());
+    frames.ask(21, &OPEN);
+    let answer = frames.next_of(&[HEADERS]).unwrap();
+    assert_eq!((answer.stream, answer.status(), world.upstream.hits()), (21, 200, 1));
+    assert!(frames.next_of(&[GOAWAY]).is_some(), "it becomes idle, and ends");
+}
+
 /// HTTP-31 and its kin: the stream is reset, or the connection ends; no answer, and nothing upstream.
 #[test]
 fn malformed_heads_never_reach_the_upstream() {

@@ -152,12 +152,13 @@ fn date(line: &DateLine) -> HeaderValue {
     HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII")
 }
 
-/// The outcome of `work`, or nothing if the client takes its request back.
+/// The outcome of `work`, or nothing if the client takes its request back. One that it has taken back before we came to it
+/// costs nobody anything (CVE-2023-44487).
 async fn while_wanted<T>(client: &Responder, work: impl Future<Output = T>) -> Option<T> {
     let mut work = pin!(work);
-    poll_fn(|cx| match work.as_mut().poll(cx) {
-        Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
-        Poll::Pending => client.poll_gone(cx).map(|Gone| None),
+    poll_fn(|cx| match client.poll_gone(cx) {
+        Poll::Ready(Gone) => Poll::Ready(None),
+        Poll::Pending => work.as_mut().poll(cx).map(Some),
     })
     .await
 }

@@ -74,10 +74,7 @@ impl Worker {
             waker: turns.waker(turns::CONNECTION),
             is_leaving: false,
         };
-        let answer = |request, respond| {
-            peer.activity.begin();
-            self.exchange(request, respond, peer)
-        };
+        let answer = |request, respond| self.exchange(request, respond, peer);
         match poll_fn(|_| conversation.poll(answer)).await {
             End::Gone => {}
             End::Late if peer.activity.phase() == Phase::Idle => {}

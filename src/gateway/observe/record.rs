@@ -78,6 +78,7 @@ pub struct Origin<'a> {
 impl Record {
     /// A record of a request whose head is complete, or of bytes that are no head.
     pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, parts: Option<&Parts>) -> Self {
+        origin.activity.begin();
         Self {
             worker: Rc::clone(worker),
             plan: Rc::clone(plan),
