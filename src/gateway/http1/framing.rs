@@ -74,8 +74,10 @@ impl<'h> Announced<'h> {
     }
 }
 
+/// Digits. The grammar allows zeros before them (RFC 9110 §8.6), but to some `010` is eight.
 fn length(digits: &[u8]) -> Result<u64, BadFraming> {
-    let text = std::str::from_utf8(digits).ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit()));
+    let is_octal = digits.len() > 1 && digits.starts_with(b"0");
+    let text = std::str::from_utf8(digits).ok().filter(|text| !is_octal && text.bytes().all(|b| b.is_ascii_digit()));
     text.and_then(|text| text.parse().ok()).ok_or(BadFraming)
 }
 
@@ -198,8 +200,12 @@ fn take_line(buffer: &mut BytesMut) -> Result<Option<Bytes>, BadFraming> {
     }
 }
 
-/// `chunk-size [ chunk-ext ]`: hexadecimal digits and nothing before an extension's semicolon.
+/// `chunk-size [ chunk-ext ]`: hexadecimal digits and nothing before an extension's semicolon. No extension holds a
+/// control character; whoever sends one hopes that somebody takes it for a line's end.
 fn after_size(line: &[u8]) -> Result<Part, BadFraming> {
+    if line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
+        return Err(BadFraming);
+    }
     let size = line.split(|b| *b == b';').next().unwrap_or_default();
     // Only SP and HTAB are white space here (RFC 9112 §7.1.1, `BWS`).
     let end = size.iter().rposition(|b| !matches!(b, b' ' | b'\t')).map_or(0, |last| last + 1);
@@ -254,6 +260,8 @@ mod tests {
             "5\x0c\r\n",
             "5\r\r\n",
             "5;a\rb\r\n",
+            "5;a\0b\r\n",
+            "5;a=\x01\r\n",
             "0\r\nHTTP/1.1 200 OK\r\n",
             "0\r\nno field\r\n\r\n",
             "0\r\na b: c\r\n\r\n",

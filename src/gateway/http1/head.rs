@@ -212,6 +212,8 @@ mod tests {
             "content-length: 1\r\ncontent-length: 1\r\n",
             "content-length: 1, 1\r\n",
             "content-length: +1\r\n",
+            "content-length: 010\r\n",
+            "content-length: 00\r\n",
             "content-length:\r\n",
             "content-length: 99999999999999999999\r\n",
             "transfer-encoding: chunked\r\ntransfer-encoding: chunked\r\n",
