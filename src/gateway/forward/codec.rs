@@ -88,10 +88,26 @@ pub fn read_head(buffer: &mut BytesMut, method: &Method, fields: &mut Fields) ->
         Ok(httparse::Status::Partial) if buffer.len() < UPSTREAM_HEAD_BYTES_MAX => return Ok(None),
         Ok(httparse::Status::Partial) | Err(_) => return Err(BadResponse),
     };
+    // The tokenizer takes a bare LF for a line's end. Others do not, so that a value with one in it would be a field to us
+    // and none to whoever wrote it (RFC 9112 §2.2).
+    if has_bare_lf(buffer.get(..length).unwrap_or_default()) {
+        return Err(BadResponse);
+    }
     let head = head(&parsed, method)?;
     fields.fill(parsed.headers);
     buffer.advance(length);
     Ok(Some(head))
+}
+
+fn has_bare_lf(head: &[u8]) -> bool {
+    let mut before = head;
+    while let Some(at) = memchr::memrchr(b'\n', before) {
+        before = before.get(..at).unwrap_or_default();
+        if !before.ends_with(b"\r") {
+            return true;
+        }
+    }
+    false
 }
 
 fn head(parsed: &httparse::Response<'_, '_>, method: &Method) -> Result<Head, BadResponse> {
@@ -196,10 +212,14 @@ mod tests {
             " folded: x",
             "a: b\r\n folded",
             "a: b\0c",
+            "a: b\nset-cookie: c",
+            "a: b\n",
+            "a: b\rc",
             ": x",
         ] {
             assert!(read(&format!("HTTP/1.1 200 OK\r\n{head}\r\n\r\n"), &Method::GET).is_err(), "{head:?}");
         }
+        assert!(read("HTTP/1.1 200 OK\ncontent-length: 0\n\n", &Method::GET).is_err());
         for start in ["HTTP/2 200 OK", "HTTP/1.1 20 OK", "HTTP/1.1 099 OK", "garbage", "<html>", "\0"] {
             assert!(read(&format!("{start}\r\n\r\n"), &Method::GET).is_err(), "{start:?}");
         }
