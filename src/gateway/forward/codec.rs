@@ -84,9 +84,9 @@ pub fn read_head(buffer: &mut BytesMut, method: &Method, fields: &mut Fields) ->
     let mut parsed = httparse::Response::new(&mut []);
     let config = httparse::ParserConfig::default();
     let length = match config.parse_response_with_uninit_headers(&mut parsed, buffer, &mut slots) {
-        Ok(httparse::Status::Complete(length)) => length,
+        Ok(httparse::Status::Complete(length)) if length <= UPSTREAM_HEAD_BYTES_MAX => length,
         Ok(httparse::Status::Partial) if buffer.len() < UPSTREAM_HEAD_BYTES_MAX => return Ok(None),
-        Ok(httparse::Status::Partial) | Err(_) => return Err(BadResponse),
+        Ok(_) | Err(_) => return Err(BadResponse),
     };
     // The tokenizer takes a bare LF for a line's end. Others do not, so that a value with one in it would be a field to us
     // and none to whoever wrote it (RFC 9112 §2.2).
@@ -231,6 +231,10 @@ mod tests {
         let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nx: ");
         buffer.resize(UPSTREAM_HEAD_BYTES_MAX, b'x');
         assert!(read_head(&mut buffer, &Method::GET, &mut Fields::default()).is_err());
+        // However much of it arrives at once.
+        let of = |bytes: usize| format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(bytes - 24));
+        assert!(read(&of(UPSTREAM_HEAD_BYTES_MAX), &Method::GET).unwrap().is_some());
+        assert!(read(&of(UPSTREAM_HEAD_BYTES_MAX + 1), &Method::GET).is_err());
     }
 
     #[test]
