@@ -85,7 +85,13 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
     let of = |(name, help, counts): (&str, &str, Counts)| {
         family(name, help, MetricType::COUNTER, vec![counter(shared.metrics.total(counts), Vec::new())])
     };
-    counters.into_iter().map(of).collect()
+    let unwritten = family(
+        "access_log_lines_unwritten_total",
+        "Access-log lines lost: they could not be written.",
+        MetricType::COUNTER,
+        vec![counter(shared.metrics.log_lines_unwritten.get(), Vec::new())],
+    );
+    counters.into_iter().map(of).chain([unwritten]).collect()
 }
 
 fn routes(shared: &Shared) -> Vec<MetricFamily> {

@@ -97,7 +97,9 @@ impl Gateway {
         let mut others = Vec::new();
         if let Some(writer) = writer {
             writer.check().map_err(|fault| CannotServe(format!("cannot write the access log: {fault}")))?;
-            others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(move || writer.run())?);
+            let metrics = Arc::clone(&shared.metrics);
+            let write = move || writer.run(&metrics.log_lines_unwritten);
+            others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
         }
         let mut threads = Vec::new();
         let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };

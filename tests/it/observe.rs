@@ -6,8 +6,9 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 36] = [
+const METRICS: [&str; 37] = [
     "scopegate_access_log_blocks_dropped_total counter",
+    "scopegate_access_log_lines_unwritten_total counter",
     "scopegate_assertions_signed_total counter",
     "scopegate_build_info gauge",
     "scopegate_config_generation gauge",

@@ -1,6 +1,7 @@
 //! The access log: one JSON object a line, a line a request. Workers fill blocks of their own and hand them over
 //! whole, so that no request pays for a system call or wakes a thread. Never a token, a query or a body.
 
+use super::metrics::Cell;
 use crate::config::AccessLog;
 use crate::config::limits::{LOG_BLOCK_BYTES, LOG_BLOCKS_MAX};
 use std::fs::{File, OpenOptions};
@@ -107,30 +108,36 @@ impl LogWriter {
     }
 
     /// Writes until every buffer and control handle is gone. A fault is told once and does not end it: the disk may
-    /// have room again.
-    pub fn run(self) {
+    /// have room again. Lines that could not be written are counted in `unwritten`.
+    pub fn run(self, unwritten: &Cell) {
         let mut output = Output::open(&self.target);
         let mut is_broken = false;
+        let mut is_torn = false;
         for message in self.messages {
-            let outcome = match message {
+            let is_written = match message {
                 Message::Block(mut block, back) => {
-                    let outcome = output.as_mut().map_or(Err(()), |output| output.write(&block).map_err(drop));
+                    let is_written = output.as_mut().is_ok_and(|output| output.write(&block, is_torn).is_ok());
+                    if !is_written {
+                        unwritten.add(memchr::memchr_iter(b'\n', &block).count() as u64);
+                    }
+                    is_torn = !is_written;
                     block.clear();
                     // A worker that has spares enough, or is gone, does not need it.
                     back.try_send(block).ok();
-                    outcome
+                    is_written
                 }
                 Message::Reopen => {
                     output = Output::open(&self.target);
-                    output.as_ref().map(drop).map_err(drop)
+                    is_torn &= output.is_err();
+                    output.is_ok()
                 }
             };
-            if outcome.is_err() && !is_broken {
+            if !is_written && !is_broken {
                 tracing::error!(
                     "cannot write the access log: lines are being lost; check the disk and the path, then send SIGHUP"
                 );
             }
-            is_broken = outcome.is_err();
+            is_broken = !is_written;
         }
     }
 }
@@ -148,10 +155,17 @@ impl Output {
         }
     }
 
-    fn write(&mut self, block: &[u8]) -> io::Result<()> {
+    /// Behind a block that broke off on a line of its own, so that no whole line is joined to half of another.
+    fn write(&mut self, block: &[u8], is_torn: bool) -> io::Result<()> {
+        let start: &[u8] = if is_torn { b"\n" } else { b"" };
         match self {
-            Self::Stdout(stdout) => stdout.lock().write_all(block).and_then(|()| stdout.flush()),
-            Self::File(file) => file.write_all(block),
+            Self::Stdout(stdout) => {
+                let mut stdout = stdout.lock();
+                stdout.write_all(start)?;
+                stdout.write_all(block)?;
+                stdout.flush()
+            }
+            Self::File(file) => file.write_all(start).and_then(|()| file.write_all(block)),
         }
     }
 }
@@ -174,7 +188,7 @@ mod tests {
         let folder = tempfile::tempdir().unwrap();
         let path = folder.path().join("access.log");
         let (mut buffers, control, writer) = open(AccessLog::File(path.clone()), 1);
-        let writer = std::thread::spawn(move || writer.unwrap().run());
+        let writer = std::thread::spawn(move || writer.unwrap().run(&Cell::default()));
         buffers[0].line(|block| block.extend_from_slice(b"one\n"));
         assert_eq!(buffers[0].flush(), HandedOver::Yes);
         let moved = folder.path().join("access.log.1");

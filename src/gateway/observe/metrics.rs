@@ -13,6 +13,8 @@ use std::time::Duration;
 #[derive(Debug)]
 pub struct Metrics {
     workers: Box<[WorkerMetrics]>,
+    /// Access-log lines that could not be written: the writer's own.
+    pub log_lines_unwritten: Cell,
     routes: Mutex<BTreeMap<Box<str>, Arc<RouteMetrics>>>,
 }
 
@@ -101,7 +103,7 @@ pub struct RequestCount {
 }
 
 impl Cell {
-    /// Adds `n`. Only the owning worker may call it: that is what makes it free of a bus lock.
+    /// Adds `n`. Only the owning thread may call it: that is what makes it free of a bus lock.
     pub fn add(&self, n: u64) {
         self.0.store(self.0.load(Ordering::Relaxed).wrapping_add(n), Ordering::Relaxed);
     }
@@ -115,7 +117,8 @@ impl Cell {
 impl Metrics {
     /// Zeroes for `workers` workers.
     pub fn new(workers: usize) -> Self {
-        Self { workers: (0..workers).map(|_| WorkerMetrics::default()).collect(), routes: Mutex::default() }
+        let workers = (0..workers).map(|_| WorkerMetrics::default()).collect();
+        Self { workers, log_lines_unwritten: Cell::default(), routes: Mutex::default() }
     }
 
     /// The cells of one worker.
