@@ -29,6 +29,8 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(sharing == Sharing::Yes)?;
     socket.set_nonblocking(true)?;
+    // Before it listens: connections inherit it, and the first may be there before anybody accepts.
+    socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.bind(&address.into())?;
     socket.listen(BACKLOG)?;
     Ok(socket.into())
@@ -85,6 +87,9 @@ fn is_passing(fault: &io::Error) -> bool {
     )
 }
 
+/// What the kernel takes from us for one connection beyond what it has sent. Without a bound that is 4 MiB for each client
+/// that reads slowly: four hundred of them filled the kernel's memory for TCP, and everybody else's connections stood still.
+pub const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
