@@ -22,6 +22,13 @@ impl UnixSeconds {
     pub fn from_ms(unix_ms: u64) -> Self {
         Self(i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX))
     }
+
+    /// The earliest that a request can have read the clock which meets something made now: it may have begun in the second
+    /// before. Where a clock shows less it was set back.
+    #[must_use]
+    pub fn a_moment_before(self) -> Self {
+        Self(self.0.saturating_sub(1))
+    }
 }
 
 impl Clock {

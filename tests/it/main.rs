@@ -30,6 +30,7 @@ mod drain;
 mod envelopes;
 mod event_faults;
 mod events;
+mod faults;
 mod forgeries;
 mod forward;
 mod forwarded;

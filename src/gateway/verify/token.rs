@@ -71,6 +71,8 @@ enum Source {
     Signature,
     /// From the issuer's mouth: until it must be asked again.
     Answer {
+        /// Before it the clock was set back since, and nobody knows how old the answer is.
+        since: UnixSeconds,
         /// Never later than `expires`.
         until: UnixSeconds,
     },
@@ -178,13 +180,13 @@ impl Verdict {
         self.key_generation == self.issuer.keys.generation()
             && match self.source {
                 Source::Signature => !asks.always_ask(&self.issuer),
-                Source::Answer { until } => now < until && asks.accept_answer_of(&self.issuer),
+                Source::Answer { since, until } => (since..until).contains(&now) && asks.accept_answer_of(&self.issuer),
             }
     }
 
     /// Whether it is an answer of this issuer that may be remembered.
     pub(super) fn is_answer_of(&self, issuer: &Arc<Issuer>, now: UnixSeconds) -> bool {
-        let is_young = matches!(self.source, Source::Answer { until } if now < until);
+        let is_young = matches!(self.source, Source::Answer { since, until } if (since..until).contains(&now));
         is_young && Arc::ptr_eq(&self.issuer, issuer)
     }
 
@@ -200,7 +202,7 @@ impl Verdict {
         let cache = issuer.settings.introspection.as_ref().map_or(Duration::ZERO, |settings| settings.cache);
         let until = UnixSeconds(asked.0.saturating_add(seconds(cache)));
         let expires = claims.expires.unwrap_or(UnixSeconds(until.0.saturating_add(1)));
-        let source = Source::Answer { until: until.min(expires) };
+        let source = Source::Answer { since: asked.a_moment_before(), until: until.min(expires) };
         Self::new(Arc::clone(issuer), (issuer.keys.generation(), source), expires, claims)
     }
 

@@ -47,6 +47,8 @@ pub struct Introspector {
 #[derive(Clone, Copy)]
 struct Refused {
     reason: Reason,
+    /// Before it the clock was set back since.
+    since: UnixSeconds,
     until: UnixSeconds,
 }
 
@@ -103,7 +105,8 @@ impl Introspector {
 
     /// The refusal of a token that the issuer refused a moment ago.
     pub(super) fn refused(&self, digest: &Digest, now: UnixSeconds) -> Option<Reason> {
-        self.refused.get(digest).filter(|refused| now < refused.until).map(|refused| refused.reason)
+        let refused = self.refused.get(digest)?;
+        (refused.since..refused.until).contains(&now).then_some(refused.reason)
     }
 
     /// Asks, or joins whoever asks about the same token already. The answer may be younger than the question: what is
@@ -189,7 +192,8 @@ impl Introspector {
     fn remember(&self, digest: Digest, reason: Reason, asked: UnixSeconds) {
         let seconds = i64::try_from(self.settings.negative_cache.as_secs()).unwrap_or(0);
         if seconds > 0 {
-            self.refused.insert(digest, Refused { reason, until: UnixSeconds(asked.0.saturating_add(seconds)) });
+            let until = UnixSeconds(asked.0.saturating_add(seconds));
+            self.refused.insert(digest, Refused { reason, since: asked.a_moment_before(), until });
         }
     }
 

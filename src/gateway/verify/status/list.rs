@@ -90,6 +90,11 @@ impl Kept {
         self.statuses.get(index).is_some() || issued.is_none_or(|issued| issued <= self.fetched)
     }
 
+    /// Whether it may be used. Of one that was fetched later than now nobody knows how old it is: the clock was set back.
+    pub(super) fn is_alive(&self, now: UnixSeconds) -> bool {
+        (self.fetched.a_moment_before()..self.dies).contains(&now)
+    }
+
     /// How long after it came its successor is fetched, so that no request waits for it.
     pub(super) fn refresh(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.due.0 - self.fetched.0).unwrap_or(0)) * 3 / 4
@@ -148,6 +153,15 @@ mod tests {
             let kept = take(more).unwrap();
             assert_eq!((kept.due.0 - NOW, kept.dies.0 - NOW), (due, dies), "{more}");
             assert!(kept.refresh() < Duration::from_secs(due.unsigned_abs()), "{more}");
+        }
+    }
+
+    #[test]
+    fn a_list_is_used_from_when_it_came_until_it_dies() {
+        let kept = take(r#""iat":1"#).unwrap();
+        // A request may have begun in the second before; a clock that shows less was set back.
+        for (at, is_alive) in [(-3600, false), (-2, false), (-1, true), (0, true), (3599, true), (3600, false)] {
+            assert_eq!(kept.is_alive(UnixSeconds(NOW + at)), is_alive, "{at}");
         }
     }
 

@@ -136,7 +136,7 @@ impl StatusLists {
         }
         let state = list.state.load();
         let kept = state.list.as_deref().filter(|kept| {
-            kept.key_generation == key_generation && now < kept.dies && kept.covers(reference.index, issued)
+            kept.key_generation == key_generation && kept.is_alive(now) && kept.covers(reference.index, issued)
         });
         // While a list cannot be fetched nobody waits for it: the old one is used, or there is no answer.
         if !state.is_failing && kept.is_none_or(|kept| now >= kept.due) {
