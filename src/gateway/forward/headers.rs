@@ -28,19 +28,26 @@ pub struct About<'a> {
 /// vouch for. In this order and never mixed: a client can nominate our fields in `Connection` only on its own copy
 /// (CVE-2024-45410).
 pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
-    let nominated = nominated(headers);
-    for (name, value) in headers {
-        let text = name.as_str();
-        if !is_hop_by_hop(text) && !is_ours(text) && !nominated.contains(name) && !about.token_fields.contains(name) {
-            field(out, text, value);
-        }
-    }
+    passing(headers, about.token_fields).for_each(|(name, value)| field(out, name.as_str(), value));
     out.extend_from_slice(permit.identity());
     out.extend_from_slice(about.assertion.map_or(&[], Assertion::line));
     about.certificate.iter().for_each(|fields| out.extend_from_slice(fields));
     field(out, "forwarded", about.forwarded);
     field(out, INTERACTION_ID.as_str(), about.id);
     field(out, "via", about.via);
+}
+
+/// The fields of a request that go on as they came: none that belongs to the client's connection, claims what only we may
+/// say, or holds a token.
+pub fn passing<'h>(
+    headers: &'h HeaderMap,
+    token_fields: &'h [HeaderName],
+) -> impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)> {
+    let nominated = nominated(headers);
+    headers.iter().filter(move |(name, _)| {
+        let text = name.as_str();
+        !(is_hop_by_hop(text) || is_ours(text) || nominated.contains(name) || token_fields.contains(name))
+    })
 }
 
 /// Appends one field as it stands in a request or in the identity block of a verdict.

@@ -9,7 +9,7 @@ use hyper_util::rt::TokioIo;
 use scopegate::config::limits::HEADERS_MAX;
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
-use scopegate::gateway::http1::framing::Framing;
+use scopegate::gateway::http1::framing::{Chunk, Framing};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The first byte chooses the method; the others are what the upstream sends before it closes.
@@ -22,6 +22,42 @@ pub fn response(data: &[u8]) {
     match theirs {
         Ok(theirs) => assert_eq!(ours, theirs),
         Err(fault) => panic!("hyper refuses what we accept: {fault:?}; ours: {ours:?}"),
+    }
+}
+
+/// However much follows it, a response is read to its own last byte and no further: what is read depends on nothing behind
+/// it, and one byte less is not all of it. The first byte chooses the method.
+pub fn one_response(data: &[u8]) {
+    let Some((first, wire)) = data.split_first() else { return };
+    let method = if first.is_multiple_of(2) { Method::GET } else { Method::HEAD };
+    let Some((whole, left)) = read_one(wire, &method) else { return };
+    let (own, rest) = wire.split_at(wire.len() - left);
+    assert_eq!(read_one(own, &method), Some((whole, 0)), "without what follows it is another");
+    let next = [own, b"HTTP/1.1 200 OK\r\ncontent-length: 4\r\n\r\nevil".as_slice()].concat();
+    assert_eq!(read_one(&next, &method).map(|(_, left)| left), Some(next.len() - own.len()));
+    assert!(read_one(&own[..own.len() - 1], &method).is_none(), "its last byte was not needed; behind it: {rest:?}");
+}
+
+/// The status and body of the first final response that tells its own end, and how many bytes are left behind it.
+fn read_one(wire: &[u8], method: &Method) -> Option<((StatusCode, Vec<u8>), usize)> {
+    let (mut buffer, mut fields, mut body) = (BytesMut::from(wire), Fields::default(), Vec::new());
+    let mut head = loop {
+        let head = codec::read_head(&mut buffer, method, &mut fields).ok()??;
+        match head.status {
+            StatusCode::SWITCHING_PROTOCOLS => return None,
+            status if status.is_informational() => {}
+            _ => break head,
+        }
+    };
+    if matches!(head.framing, Framing::Close) {
+        return None;
+    }
+    loop {
+        match head.framing.take(&mut buffer).ok()? {
+            Chunk::Data(piece) => body.extend_from_slice(&piece),
+            Chunk::End => return Some(((head.status, body), buffer.len())),
+            Chunk::Incomplete => return None,
+        }
     }
 }
 

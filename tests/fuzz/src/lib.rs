@@ -10,7 +10,8 @@ mod front;
 mod payment;
 mod request;
 mod strain;
-pub use answer::response;
+mod upstream_request;
+pub use answer::{one_response, response};
 pub use assertion::assertion;
 pub use certificate::certificate;
 pub use dpop::dpop;
@@ -18,6 +19,7 @@ pub use front::{forwarded_chain, proxy_header};
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
+pub use upstream_request::upstream_request;
 
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -41,7 +43,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 20] = [
+pub const TARGETS: [Target; 22] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -56,7 +58,9 @@ pub const TARGETS: [Target; 20] = [
     ("assertion", assertion),
     ("config", configuration),
     ("request", request),
+    ("upstream_request", upstream_request),
     ("response", response),
+    ("one_response", one_response),
     ("chunked", chunked),
     ("strain", strain),
     ("payment", payment),
