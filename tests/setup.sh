@@ -27,6 +27,8 @@ main() {
     install_node_modules
     if ! have_browser; then lack "browser" "Chromium" "install the package chromium, or name the program in SCOPEGATE_CHROMIUM"; fi
     install_python_modules
+    if ! have slowhttptest; then lack "slow" "slowhttptest" "install the package slowhttptest"; fi
+    if ! have sslscan; then lack "scan" "sslscan" "install the package sslscan"; fi
   fi
   if [ -s "$missing_file" ]; then
     report_missing
@@ -47,6 +49,8 @@ choose_packages() {
   if ! have npm; then want npm "installs that authorization server, OAuth clients and what drives a browser"; fi
   if ! have_postgresql; then want postgresql "the sandbox's other database; the tests start a server of their own"; fi
   if ! have_browser; then want chromium "the browser that walks through the sandbox's pages" fonts-dejavu-core; fi
+  if ! have slowhttptest; then want slowhttptest "clients that are slow on purpose, by the hundred"; fi
+  if ! have sslscan; then want sslscan "finds out what the TLS listener takes"; fi
   if ! find_python; then want python3-venv "a third party in Python, and what drives the APIs by their OpenAPI documents" python3; fi
 }
 

@@ -29,6 +29,8 @@ export class Gateway {
     this.accessLog = path.join(folder, 'access.log');
     /** Everything that it printed in runs that are over. */
     this.printed = '';
+    /** What starts it, where that is not we: a program and its arguments. */
+    this.starter = [];
   }
 
   /** A complete configuration; tests change the text where they need another. */
@@ -56,7 +58,8 @@ routes:${routes}
   /** Starts it, and returns when it is ready, or already when it is only live. */
   async start({ until: state = 'readyz' } = {}) {
     await this.configure(this.configuration());
-    this.#process = Process.start(PROGRAM, ['serve', '--config', this.file], { cwd: this.folder });
+    const [program, ...args] = [...this.starter, PROGRAM, 'serve', '--config', this.file];
+    this.#process = Process.start(program, args, { cwd: this.folder });
     await this.becomes(state, 200);
   }
 
@@ -76,10 +79,21 @@ routes:${routes}
     return request({ port: this.adminPort, path: target });
   }
 
-  /** What the kernel says that it has in memory, in bytes. */
-  async memory() {
-    const status = await readFile(`/proc/${this.#process.child.pid}/status`, 'utf8');
-    return Number(/^VmRSS:\s+(\d+) kB$/m.exec(status)[1]) * 1024;
+  /** What the kernel says that it has in memory, in bytes; or had at most, or may touch: `VmHWM`, `VmSize`. */
+  async memory(what = 'VmRSS') {
+    const status = await readFile(`/proc/${this.pid}/status`, 'utf8');
+    return Number(new RegExp(`^${what}:\\s+(\\d+) kB$`, 'm').exec(status)[1]) * 1024;
+  }
+
+  get pid() {
+    return this.#process.child.pid;
+  }
+
+  /** A line of the metrics page as a number; 0 where there is none. */
+  async metric(line) {
+    const { text } = await this.admin('/metrics');
+    const found = text.split('\n').find((one) => one.startsWith(`${line} `));
+    return found ? Number(found.slice(line.length + 1)) : 0;
   }
 
   signal(name) {

@@ -15,6 +15,11 @@ export class Hostile {
     return this;
   }
 
+  /** How many are open to it now. */
+  get connections() {
+    return this.#sockets.size;
+  }
+
   becomes(mood) {
     this.#mood = mood;
   }

@@ -40,6 +40,14 @@ export class Origin {
     return origins;
   }
 
+  /** Node's server alone. */
+  static async node(folder, port) {
+    const log = path.join(folder, 'node.log');
+    const origin = new Origin('node', port, log, Process.start(process.execPath, [path.join(FOLDER, 'node.mjs'), port, log]));
+    await origin.#answers();
+    return origin;
+  }
+
   /** What it logged since the last call, once `target` is among it: `{ method, target, body, status }` each. */
   async take(target) {
     return until(`${this.name} to log ${target}`, async () => {
@@ -49,6 +57,10 @@ export class Origin {
       this.#read += fresh.length;
       return fresh.split('\n').filter(Boolean).map((line) => JSON.parse(line));
     }, { every: 2 });
+  }
+
+  signal(name) {
+    this.#process.signal(name);
   }
 
   stop() {
