@@ -135,9 +135,7 @@ fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
     // What follows the last line's end is torn, or nothing.
     let whole = text.rsplit_once('\n').map_or("", |(whole, _torn)| whole);
     let mut entries = HashMap::<Digest, Entry>::new();
-    for (place, line) in whole.lines().enumerate() {
-        let bad = || io::Error::new(io::ErrorKind::InvalidData, format!("line {} is no revocation", place + 1));
-        let (digest, entry) = parse(line).ok_or_else(bad)?;
+    for (digest, entry) in parse_all(whole)? {
         if entry.end() > now.0 {
             entries.entry(digest).and_modify(|known| *known = known.joined(entry, now)).or_insert(entry);
         }
@@ -145,7 +143,8 @@ fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
     Ok(entries)
 }
 
-fn text<'e>(entries: impl IntoIterator<Item = (&'e Digest, &'e Entry)>) -> String {
+/// The journal's lines of these entries.
+pub(super) fn text<'e>(entries: impl IntoIterator<Item = (&'e Digest, &'e Entry)>) -> String {
     let mut text = String::new();
     for (digest, entry) in entries {
         for (issued_before, until) in entry.parts() {
@@ -157,6 +156,12 @@ fn text<'e>(entries: impl IntoIterator<Item = (&'e Digest, &'e Entry)>) -> Strin
         }
     }
     text
+}
+
+/// What `text` made, an entry for each line.
+pub(super) fn parse_all(text: &str) -> io::Result<Vec<(Digest, Entry)>> {
+    let bad = |place| io::Error::new(io::ErrorKind::InvalidData, format!("line {} is no revocation", place + 1));
+    text.lines().enumerate().map(|(place, line)| parse(line).ok_or_else(|| bad(place))).collect()
 }
 
 fn parse(line: &str) -> Option<(Digest, Entry)> {

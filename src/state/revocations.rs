@@ -5,7 +5,7 @@
 //! moves the epoch, so that a verdict which was held against the list once need not be again until something changed.
 
 use super::entries::{Digest, Entry, List, digest};
-use super::journal::Journal;
+use super::keeper::{Books, Keeper};
 use crate::clock::UnixSeconds;
 use std::collections::HashMap;
 use std::fmt;
@@ -70,10 +70,9 @@ pub struct Revocations {
     /// Locked for moments: workers wait for it.
     list: Mutex<List>,
     /// Locked while the disk is waited for, and always before the list. No worker locks it.
-    journal: Mutex<Option<Journal>>,
-    has_journal: bool,
-    waiting: Notify,
-    entries_max: usize,
+    books: Mutex<Books>,
+    pub(super) waiting: Notify,
+    pub(super) entries_max: usize,
     keep: Duration,
 }
 
@@ -90,21 +89,26 @@ impl Revocations {
     /// A list of at most `entries_max` entries, each kept for `keep` where nothing else is said: at least as long as a
     /// token lives.
     pub fn new(entries_max: usize, keep: Duration) -> Self {
-        Self::with(None, HashMap::new(), entries_max, keep)
+        Self::with(Keeper::Nobody, entries_max, keep)
     }
 
     /// The same with a file that it survives a restart in. What stands there is read, less what has expired by `now`.
     pub fn open(path: &Path, entries_max: usize, keep: Duration, now: UnixSeconds) -> io::Result<Self> {
-        let (journal, entries) = Journal::open(path, now)?;
-        Ok(Self::with(Some(journal), entries, entries_max, keep))
+        let list = Self::new(entries_max, keep);
+        list.keep_in(path, now)?;
+        Ok(list)
     }
 
-    fn with(journal: Option<Journal>, entries: HashMap<Digest, Entry>, entries_max: usize, keep: Duration) -> Self {
+    /// The same with a file that another process has still open: until `keep_in` nothing is taken over.
+    pub fn before_file(entries_max: usize, keep: Duration) -> Self {
+        Self::with(Keeper::Later, entries_max, keep)
+    }
+
+    fn with(keeper: Keeper, entries_max: usize, keep: Duration) -> Self {
         Self {
             epoch: AtomicU64::new(1),
-            list: Mutex::new(List::new(entries)),
-            has_journal: journal.is_some(),
-            journal: Mutex::new(journal),
+            list: Mutex::new(List::new(HashMap::new())),
+            books: Mutex::new(Books { keeper, predecessor: None }),
             waiting: Notify::new(),
             entries_max,
             keep,
@@ -134,7 +138,7 @@ impl Revocations {
     /// Takes revocations over as of `now`, all or none. When it returns, they are written down and every worker will know
     /// them on the next request. It waits for the disk: nothing for a worker.
     pub fn revoke(&self, revocations: &[Revocation<'_>], now: UnixSeconds) -> Result<(), Refused> {
-        let mut journal = self.journal();
+        let mut books = self.books();
         let mut entries: Vec<_> = revocations.iter().map(|revocation| self.entry(revocation, now)).collect();
         let mut list = self.list();
         list.make_room(&entries, self.entries_max, now)?;
@@ -142,13 +146,13 @@ impl Revocations {
             *entry = list.joined(digest, *entry, now);
         }
         drop(list);
-        if let Some(journal) = &mut *journal {
-            journal.append(&entries, now).map_err(Refused::Unwritten)?;
-        }
+        books.keeper.keep(&entries, now).map_err(Refused::Unwritten)?;
         let mut list = self.list();
-        for (digest, entry) in entries {
-            self.put(&mut list, (digest, entry), now);
+        for entry in &entries {
+            self.put(&mut list, *entry, now);
         }
+        drop(list);
+        books.tell_predecessor(&entries);
         Ok(())
     }
 
@@ -158,7 +162,7 @@ impl Revocations {
         let (digest, entry) = self.entry(revocation, now);
         let mut list = self.list();
         list.make_room(&[(digest, entry)], self.entries_max, now)?;
-        if self.put(&mut list, (digest, entry), now) && self.has_journal {
+        if self.put(&mut list, (digest, entry), now) {
             list.unwritten.insert(digest);
         }
         drop(list);
@@ -175,8 +179,7 @@ impl Revocations {
 
     /// Writes down what is in force and was not written yet. Where it fails, it is in force all the same and still waits.
     pub fn write(&self, now: UnixSeconds) -> io::Result<()> {
-        let mut journal = self.journal();
-        let Some(journal) = &mut *journal else { return Ok(()) };
+        let mut books = self.books();
         let mut list = self.list();
         // Taken first: what a worker adds meanwhile waits for the next time.
         let waiting = std::mem::take(&mut list.unwritten);
@@ -185,7 +188,9 @@ impl Revocations {
         if entries.is_empty() {
             return Ok(());
         }
-        journal.append(&entries, now).inspect_err(|_| self.list().unwritten.extend(waiting))
+        books.keeper.keep(&entries, now).inspect_err(|_| self.list().unwritten.extend(waiting))?;
+        books.tell_predecessor(&entries);
+        Ok(())
     }
 
     /// Whether `bearer`'s token is revoked as of `now`.
@@ -210,7 +215,7 @@ impl Revocations {
 
     /// Whether it changes anything: else no verdict need be held against the list again. The epoch moves while the list is
     /// locked, so that whoever finds nothing to change knows that it has moved.
-    fn put(&self, list: &mut List, (digest, entry): (Digest, Entry), now: UnixSeconds) -> bool {
+    pub(super) fn put(&self, list: &mut List, (digest, entry): (Digest, Entry), now: UnixSeconds) -> bool {
         let is_changed = list.put(digest, entry, now);
         if is_changed {
             self.epoch.fetch_add(1, Ordering::Release);
@@ -225,14 +230,14 @@ impl Revocations {
         (digest(revocation.issuer, revocation.whose), entry)
     }
 
-    fn list(&self) -> MutexGuard<'_, List> {
+    pub(super) fn list(&self) -> MutexGuard<'_, List> {
         // What a panicking thread leaves behind is whole: each change is one insertion.
         self.list.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    fn journal(&self) -> MutexGuard<'_, Option<Journal>> {
+    pub(super) fn books(&self) -> MutexGuard<'_, Books> {
         // The journal itself takes back what it wrote in part.
-        self.journal.lock().unwrap_or_else(PoisonError::into_inner)
+        self.books.lock().unwrap_or_else(PoisonError::into_inner)
     }
 }
 
