@@ -1,10 +1,11 @@
 //! Listening sockets, and the loop that accepts on them.
 
+use crate::clock::Clock;
 use socket2::{Domain, Protocol, SockRef, Socket, Type};
 use std::future::Future;
 use std::io;
 use std::net::{SocketAddr, TcpListener as StdListener};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 use tokio::net::{TcpListener, TcpStream};
 
 /// One socket per worker on `address`, so that the kernel spreads connections without a shared queue. All are bound
@@ -15,6 +16,24 @@ pub fn bind(address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>>
     let address = first.local_addr()?;
     drop(first);
     (0..workers).map(|_| socket(address, Sharing::Yes)).collect()
+}
+
+/// The sockets that were inherited for `address`, and further ones beside them where they are fewer than `workers` and let
+/// others in. Where they do not, they have to do: connections go to the worker with the fewest anyway.
+pub fn complete(mut inherited: Vec<StdListener>, address: SocketAddr, workers: usize) -> io::Result<Vec<StdListener>> {
+    let Some(first) = inherited.first() else { return bind(address, workers) };
+    let is_shared = SockRef::from(first).reuse_port()?;
+    while is_shared && inherited.len() < workers {
+        match socket(address, Sharing::Yes) {
+            Ok(more) => inherited.push(more),
+            // They are another user's, or the port is one that we could not have opened ourselves.
+            Err(fault) => {
+                tracing::info!(%fault, %address, sockets = inherited.len(), workers, "fewer sockets than workers");
+                break;
+            }
+        }
+    }
+    Ok(inherited)
 }
 
 /// Whether other sockets may listen on the same port.
@@ -43,28 +62,48 @@ pub fn register(listener: StdListener) -> io::Result<TcpListener> {
     TcpListener::from_std(listener)
 }
 
-/// Accepts until `stop` is ready, then takes what is already in the queue and closes the socket.
+/// Accepts until `stop` is ready. `failed` is told of every try that failed for want of something of ours.
 pub async fn accept(
-    listener: TcpListener,
+    listener: &TcpListener,
     stop: impl Future<Output = ()>,
     mut take: impl FnMut(TcpStream, SocketAddr),
+    failed: impl Fn(),
 ) {
     tokio::pin!(stop);
+    // When the last try failed, until it is long enough ago.
+    let mut failing: Option<Instant> = None;
     loop {
-        tokio::select! {
+        let accepted = tokio::select! {
             biased;
-            () = &mut stop => break,
-            accepted = listener.accept() => match accepted {
-                Ok((stream, peer)) => take(stream, peer),
-                Err(fault) if is_passing(&fault) => {}
-                // Out of file descriptors or memory: others must end before anybody else can come in.
-                Err(fault) => {
-                    tracing::warn!(%fault, "cannot accept connections; trying again");
-                    tokio::time::sleep(ACCEPT_PAUSE).await;
+            () = &mut stop => return,
+            accepted = listener.accept() => accepted,
+        };
+        match accepted {
+            Ok((stream, peer)) => {
+                if failing.take_if(|last| last.elapsed() > CALM).is_some() {
+                    tracing::info!("connections are accepted again");
                 }
-            },
+                take(stream, peer);
+            }
+            Err(fault) if is_passing(&fault) => {}
+            // Out of file descriptors or memory: others must end before anybody else can come in. Without the pause the
+            // same failure would be had as often as the CPU can ask for it.
+            Err(fault) => {
+                failed();
+                if failing.replace(Clock::System.instant()).is_none() {
+                    tracing::error!(%fault, "connections cannot be accepted; it is tried again until they can");
+                }
+                tokio::select! {
+                    () = &mut stop => return,
+                    () = tokio::time::sleep(ACCEPT_PAUSE) => {}
+                }
+            }
         }
     }
+}
+
+/// Takes what is already in the queue: clients that the kernel has greeted in our name.
+pub async fn accept_rest(listener: &TcpListener, mut take: impl FnMut(TcpStream, SocketAddr)) {
     while let Some(Ok((stream, peer))) = now(listener.accept()).await {
         take(stream, peer);
     }
@@ -93,3 +132,5 @@ pub const UNSENT_BYTES_MAX: u32 = 256 * 1024;
 /// Connections that the kernel holds for us while we are busy.
 const BACKLOG: i32 = 4096;
 const ACCEPT_PAUSE: Duration = Duration::from_millis(100);
+/// At the edge tries fail and succeed in turns; without failure for so long it is over.
+const CALM: Duration = Duration::from_secs(2);

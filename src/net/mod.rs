@@ -1,11 +1,15 @@
 //! Sockets: what the gateway, the admin listener and the sandbox share.
 
+pub mod admission;
 pub mod caller;
 pub mod certificates;
 pub mod client;
 pub mod deadline;
+pub mod descriptors;
 pub mod fetch;
+pub mod inherit;
 pub mod listen;
+pub mod notify;
 pub mod proxy;
 pub mod serve;
 pub mod task;
