@@ -40,11 +40,14 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 18] = [
+    let counters: [(&str, &str, Counts); 19] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
-        ("connections_refused_total", "Client connections closed at once: the cap was reached.", |w| {
-            &w.connections_refused
+        ("accept_failures_total", "Tries to accept that failed: no file descriptor or no memory was left.", |w| {
+            &w.accept_failures
+        }),
+        ("connections_moved_total", "Client connections that another worker carries than accepted them.", |w| {
+            &w.connections_moved
         }),
         (
             "connections_untrusted_total",
@@ -91,7 +94,24 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         MetricType::COUNTER,
         vec![counter(shared.metrics.log_lines_unwritten.get(), Vec::new())],
     );
-    counters.into_iter().map(of).chain([unwritten]).collect()
+    counters.into_iter().map(of).chain([unwritten, refused(shared), loads(shared)]).collect()
+}
+
+fn refused(shared: &Shared) -> MetricFamily {
+    let causes: [(&str, Counts); 2] =
+        [("network", |w| &w.connections_refused_network), ("total", |w| &w.connections_refused)];
+    family(
+        "connections_refused_total",
+        "Client connections closed at once: there are as many as there may be, in all or of their network.",
+        MetricType::COUNTER,
+        causes.map(|(cause, counts)| counter(shared.metrics.total(counts), vec![label("cause", cause)])).into(),
+    )
+}
+
+fn loads(shared: &Shared) -> MetricFamily {
+    let of = |(worker, load): (usize, usize)| gauge(float(load as u64), vec![label("worker", &worker.to_string())]);
+    let loads = shared.admission.loads().enumerate().map(of).collect();
+    family("worker_connections", "Open client connections of each worker.", MetricType::GAUGE, loads)
 }
 
 fn routes(shared: &Shared) -> Vec<MetricFamily> {
@@ -209,7 +229,7 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let flag = |flag: &std::sync::atomic::AtomicBool| float(u64::from(flag.load(Ordering::Relaxed)));
     let gauges = [
-        ("connections", "Open client connections.", float(shared.connections.load(Ordering::Relaxed) as u64)),
+        ("connections", "Open client connections.", float(shared.admission.total() as u64)),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
         ("revocations", "Entries of the deny-list.", float(shared.revocations.len() as u64)),
         ("proofs", "Used DPoP proofs remembered.", float(policy.senders.proofs().map_or(0, Proofs::remembered) as u64)),
@@ -226,6 +246,9 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
         .map(|(name, help, value)| family(name, help, MetricType::GAUGE, vec![gauge(value, Vec::new())]))
         .collect();
     let version = vec![label("version", env!("CARGO_PKG_VERSION"))];
+    let failed = counter(state.takeovers_failed.load(Ordering::Relaxed), Vec::new());
+    let help = "Successors that did not come to serve, so that this process went on.";
+    families.push(family("takeovers_failed_total", help, MetricType::COUNTER, vec![failed]));
     families.push(family("build_info", "The version that runs.", MetricType::GAUGE, vec![gauge(1.0, version)]));
     families
 }

@@ -18,7 +18,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::{TokioIo, TokioTimer};
 use std::convert::Infallible;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 use tokio::net::TcpStream;
 
@@ -38,6 +38,8 @@ pub struct State {
     pub is_draining: AtomicBool,
     /// Whether the last reload was refused.
     pub last_reload_failed: AtomicBool,
+    /// Successors that did not come to serve.
+    pub takeovers_failed: AtomicU64,
 }
 
 impl Admin {
@@ -112,14 +114,21 @@ impl Admin {
         if self.state.is_draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
-        let policy = self.shared.policy.load();
-        let cold = policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys() && !issuer.keys.is_warm());
-        let missing: Vec<_> = cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect();
+        let missing = self.missing();
         if missing.is_empty() {
             text(StatusCode::OK, "ready\n".to_owned())
         } else {
             text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
         }
+    }
+}
+
+impl Admin {
+    /// What requests cannot be answered without and is not there, a line each.
+    pub fn missing(&self) -> Vec<String> {
+        let policy = self.shared.policy.load();
+        let cold = policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys() && !issuer.keys.is_warm());
+        cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect()
     }
 }
 

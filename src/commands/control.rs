@@ -10,10 +10,12 @@ use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::status;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
-use std::net::TcpListener;
+use std::io::ErrorKind;
+use std::net;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::time::Duration;
+use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
 use tokio::time::MissedTickBehavior;
@@ -38,15 +40,14 @@ impl Control {
 }
 
 /// Works until the end.
-pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Receiver<Stage>) {
+pub async fn run(
+    control: Arc<Control>,
+    admin: net::TcpListener,
+    is_open: watch::Receiver<bool>,
+    stages: watch::Receiver<Stage>,
+) {
     match listen::register(admin) {
-        Ok(listener) => {
-            let admin = control.admin.clone();
-            let stop = until_end(stages.clone());
-            thread::beside(listen::accept(listener, stop, move |stream, _peer| {
-                thread::beside(admin.clone().serve(stream));
-            }));
-        }
+        Ok(listener) => drop(thread::beside(answer_operators(control.admin.clone(), listener, is_open))),
         Err(fault) => tracing::error!(%fault, "the admin listener cannot be used"),
     }
     tokio::select! {
@@ -62,6 +63,16 @@ pub async fn run(control: Arc<Control>, admin: TcpListener, stages: watch::Recei
     }
 }
 
+/// While they are let in. Who comes at another time waits for whoever listens on the same socket.
+async fn answer_operators(admin: Admin, listener: TcpListener, mut is_open: watch::Receiver<bool>) {
+    while is_open.wait_for(|is_open| *is_open).await.is_ok() {
+        let mut closing = is_open.clone();
+        let stop = async move { drop(closing.wait_for(|is_open| !*is_open).await) };
+        let take = |stream, _peer| drop(thread::beside(admin.clone().serve(stream)));
+        listen::accept(&listener, stop, take, || {}).await;
+    }
+}
+
 /// Writes down what workers have revoked, so that none of them waits for the disk.
 async fn keep_written(control: &Control) {
     let shared = &control.admin.shared;
@@ -71,7 +82,8 @@ async fn keep_written(control: &Control) {
         list.unwritten().await;
         let written = list.write(shared.clock.now());
         if let Err(fault) = &written {
-            if was_good {
+            // While a successor opens the file there is nobody to write it, which is not for long.
+            if was_good && fault.kind() != ErrorKind::ResourceBusy {
                 tracing::error!(%fault, "revocations cannot be written down; they are in force, and are tried again");
             }
             tokio::time::sleep(WRITE_AGAIN).await;

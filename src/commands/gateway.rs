@@ -2,35 +2,40 @@
 
 use super::CannotServe;
 use super::control::{self, Control};
+use super::fixed::Fixed;
 use super::front::{self, Front};
 use super::parts;
+use super::sockets::{self, Sockets};
 use super::worker::{self, Post};
 use crate::admin::Admin;
 use crate::clock::{Clock, UnixSeconds};
-use crate::config::tls::ClientCertificates;
+use crate::config::limits::Limits;
 use crate::config::{self, Settings};
-use crate::gateway::observe::access_log::{self, LogControl};
+use crate::gateway::observe::access_log::{self, LogBuffer, LogControl};
 use crate::gateway::policy::{Parts, Policy};
-use crate::gateway::{Bounds, Worker};
+use crate::gateway::{Bounds, Shared, Worker};
 use crate::net::client::Timeouts;
-use crate::net::{listen, thread, tls};
-use crate::oauth::origin::Origin;
+use crate::net::inherit::Inherited;
+use crate::net::{thread, tls};
+use crate::state::exchange::Peer;
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
+use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// A gateway that serves until it is drained.
 pub struct Gateway {
     control: Arc<Control>,
-    addresses: Vec<SocketAddr>,
-    admin: SocketAddr,
+    sockets: Sockets,
+    revocations: config::revocations::Revocations,
     stage: watch::Sender<Stage>,
+    is_admin_open: watch::Sender<bool>,
     log: LogControl,
     front: Option<Arc<ArcSwap<Front>>>,
     reloading: Mutex<Fixed>,
@@ -39,8 +44,10 @@ pub struct Gateway {
 }
 
 /// How far the process is in its life.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Stage {
+    /// It gets ready; nobody is let in.
+    Prepare,
     /// It takes requests.
     Serve,
     /// It finishes what it has.
@@ -49,20 +56,13 @@ pub enum Stage {
     End,
 }
 
-/// What only a restart can change.
+/// What a successor must know of its predecessor.
 #[derive(Debug, PartialEq, Eq)]
-struct Fixed {
-    listen: Vec<SocketAddr>,
-    workers: usize,
-    /// Who is asked for a certificate, and whose are good: connections that are open were let in by it.
-    tls: Option<ClientCertificates>,
-    admin: SocketAddr,
-    access_log: config::AccessLog,
-    limits: config::limits::Limits,
-    revocations: config::revocations::Revocations,
-    /// Another memory of used proofs would forget those of this one.
-    dpop: Option<config::dpop::Dpop>,
-    public_origin: Option<Origin>,
+pub struct Legacy {
+    /// Earlier proofs are its predecessor's.
+    pub proofs_from: UnixSeconds,
+    /// The public keys of its assertions, a JWK set; empty where it has none.
+    pub keys: String,
 }
 
 /// Everything that `Gateway::start` does with the configuration before it takes a socket.
@@ -77,21 +77,40 @@ pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
 impl Gateway {
     /// Binds every listener, reads every key file, starts every thread. When it returns, requests are answered.
     pub fn start(settings: Settings, clock: Clock) -> anyhow::Result<Self> {
+        Self::start_on(settings, clock, &mut Inherited::default())
+    }
+
+    /// The same on the sockets that are there already, and on further ones where they are missing.
+    pub fn start_on(settings: Settings, clock: Clock, inherited: &mut Inherited) -> anyhow::Result<Self> {
+        let list = Arc::new(parts::revocations(&settings.revocations));
+        parts::keep(&list, &settings.revocations, clock.now())?;
+        let gateway = Self::prepare(settings, clock, list, inherited)?;
+        gateway.open();
+        Ok(gateway)
+    }
+
+    /// All of it but that nobody is let in before `open`. The file of revocations is the caller's business.
+    pub fn prepare(
+        settings: Settings,
+        clock: Clock,
+        list: Arc<Revocations>,
+        inherited: &mut Inherited,
+    ) -> anyhow::Result<Self> {
         tls::install_provider();
         let workers = settings.server.workers.get();
-        let limits = settings.limits.clone();
         let fixed = Fixed::of(&settings);
-        let shared = parts::share(&settings, workers, clock)?;
-        let listeners = bind_all(&settings.server.listen, workers)?;
-        let addresses = listeners.iter().filter_map(|of_address| of_address.first()?.local_addr().ok()).collect();
-        let admin_listener = bind_all(&[settings.admin.listen], 1)?.pop().and_then(|mut one| one.pop());
+        let shared = parts::share(&settings, list, workers, clock)?;
+        let listeners = sockets::bind(&settings.server.listen, workers, inherited)?;
+        let mut admin_listeners = sockets::bind(&[settings.admin.listen], 1, inherited)?;
+        let sockets = Sockets::of(&listeners, &admin_listeners)?;
+        let admin_listener = admin_listeners.pop().and_then(|mut one| one.pop());
         let admin_listener = admin_listener.context("the admin listener was not bound")?;
-        let admin = admin_listener.local_addr()?;
         let front = settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
         let front = front.map(|front| Arc::new(ArcSwap::from_pointee(front)));
         warn(&settings, shared.clock.now());
         let (buffers, log, writer) = access_log::open(settings.access_log, workers);
-        let (stage, stages) = watch::channel(Stage::Serve);
+        let (stage, stages) = watch::channel(Stage::Prepare);
+        let (is_admin_open, door) = watch::channel(false);
         let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
 
         let mut others = Vec::new();
@@ -101,39 +120,96 @@ impl Gateway {
             let write = move || writer.run(&metrics.log_lines_unwritten);
             others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
         }
-        let mut threads = Vec::new();
-        let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
-        for (index, (listeners, log)) in transpose(listeners).into_iter().zip(buffers).enumerate() {
-            let (shared, stages) = (Arc::clone(&shared), stages.clone());
-            let post = Post { listeners, front: front.clone(), drain_timeout: limits.drain_timeout };
-            let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
-            threads.push(thread::spawn(format!("worker-{index}"), move || {
-                worker::run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
-            })?);
-        }
+        let threads = employ(&control, &settings.limits, (listeners, front.as_ref(), buffers), &stages)?;
         let running = Arc::clone(&control);
-        others.push(thread::spawn("control".to_owned(), move || control::run(running, admin_listener, stages))?);
+        let work = move || control::run(running, admin_listener, door, stages);
+        others.push(thread::spawn("control".to_owned(), work)?);
+        let (reloading, revocations) = (Mutex::new(fixed), settings.revocations);
         Ok(Self {
             control,
-            addresses,
-            admin,
+            sockets,
+            revocations,
             stage,
+            is_admin_open,
             log,
             front,
-            reloading: Mutex::new(fixed),
+            reloading,
             workers: threads,
             others,
         })
     }
 
+    /// Lets third parties and operators in.
+    pub fn open(&self) {
+        self.stage.send_replace(Stage::Serve);
+        self.is_admin_open.send_replace(true);
+    }
+
+    /// What it cannot answer requests without and does not have yet.
+    pub fn missing(&self) -> Vec<String> {
+        self.control.admin.missing()
+    }
+
     /// Where third parties reach it.
     pub fn addresses(&self) -> &[SocketAddr] {
-        &self.addresses
+        &self.sockets.addresses
     }
 
     /// Where operators reach it.
     pub fn admin(&self) -> SocketAddr {
-        self.admin
+        self.sockets.admin
+    }
+
+    /// Every socket that it listens on.
+    pub fn sockets(&self) -> &[TcpListener] {
+        &self.sockets.all
+    }
+
+    /// What all threads share.
+    pub fn shared(&self) -> &Arc<Shared> {
+        &self.control.admin.shared
+    }
+
+    /// Lets go of what one process only can have, for `peer`: operators are not let in any more, and the file of
+    /// revocations is closed. Requests are answered as before.
+    pub fn let_go(&self, peer: Peer) -> io::Result<Legacy> {
+        let (shared, now) = (self.shared(), self.shared().clock.now());
+        self.is_admin_open.send_replace(false);
+        shared.revocations.hand_over(peer, now)?;
+        let policy = shared.policy.load();
+        let keys = policy.assertions.as_ref().map(|assertions| assertions.keys().set()).unwrap_or_default();
+        Ok(Legacy { proofs_from: policy.senders.proofs().map_or(now, |proofs| proofs.end(now)), keys })
+    }
+
+    /// Takes that back, if it was done. The successor must be gone.
+    pub fn take_back(&self) -> anyhow::Result<()> {
+        let shared = self.shared();
+        if let Some(proofs) = shared.policy.load().senders.proofs() {
+            proofs.go_on();
+        }
+        shared.revocations.forget_successor();
+        let outcome = parts::keep(&shared.revocations, &self.revocations, shared.clock.now());
+        self.is_admin_open.send_replace(true);
+        outcome
+    }
+
+    /// Goes on where a predecessor ends that let go of the file of revocations and of this.
+    pub fn inherit(&self, legacy: &Legacy) -> anyhow::Result<()> {
+        let (shared, now) = (self.shared(), self.shared().clock.now());
+        parts::keep(&shared.revocations, &self.revocations, now)?;
+        let policy = shared.policy.load();
+        if let Some(proofs) = policy.senders.proofs() {
+            proofs.begin(legacy.proofs_from);
+        }
+        if let Some(assertions) = &policy.assertions {
+            assertions.keys().publish(&legacy.keys, now);
+        }
+        Ok(())
+    }
+
+    /// A successor did not come to serve.
+    pub fn takeover_failed(&self) {
+        self.control.admin.state.takeovers_failed.fetch_add(1, Ordering::Relaxed);
     }
 
     /// Applies a new configuration whole, or not at all: then it says why, and the old one goes on.
@@ -152,7 +228,9 @@ impl Gateway {
     }
 
     /// Lets requests in flight end, takes no new ones, and returns when all is gone or the drain timeout is over.
-    pub fn drain(self) {
+    pub fn drain(mut self) {
+        // Else the kernel would greet clients in our name whom nobody answers.
+        self.sockets.all.clear();
         self.control.admin.state.is_draining.store(true, Ordering::Relaxed);
         self.stage.send_replace(Stage::Drain);
         join(self.workers);
@@ -164,7 +242,9 @@ impl Gateway {
     fn apply(&self, settings: &Settings, fixed: &Fixed) -> anyhow::Result<()> {
         let shared = &self.control.admin.shared;
         if let Some(what) = fixed.differs_in(&Fixed::of(settings)) {
-            bail!("{what} changed, which takes a restart; nothing of the new configuration was applied");
+            bail!(
+                "{what} changed, which takes a restart (SIGUSR2 does it without losing a request); nothing of the new configuration was applied"
+            );
         }
         let old_front = self.front.as_ref().map(|front| front.load_full());
         let front = settings.server.tls.as_ref().map(|tls| Front::new(tls, old_front.as_deref())).transpose()?;
@@ -190,64 +270,41 @@ impl Gateway {
     }
 }
 
-impl Fixed {
-    fn of(settings: &Settings) -> Self {
-        Self {
-            listen: settings.server.listen.clone(),
-            workers: settings.server.workers.get(),
-            tls: settings.server.tls.as_ref().map(|tls| tls.clients.clone()),
-            admin: settings.admin.listen,
-            access_log: settings.access_log.clone(),
-            limits: settings.limits.clone(),
-            revocations: settings.revocations.clone(),
-            dpop: settings.dpop.clone(),
-            public_origin: settings.server.public_origin.clone(),
-        }
-    }
+/// What workers work with: sockets by address, certificates, log buffers.
+type Tools<'a> = (Vec<Vec<TcpListener>>, Option<&'a Arc<ArcSwap<Front>>>, Vec<LogBuffer>);
 
-    fn differs_in(&self, new: &Self) -> Option<&'static str> {
-        [
-            (self.listen != new.listen, "server.listen"),
-            (self.workers != new.workers, "server.workers"),
-            (self.tls != new.tls, "what server.tls asks of clients"),
-            (self.admin != new.admin, "admin.listen"),
-            (self.access_log != new.access_log, "access_log"),
-            (self.limits != new.limits, "limits"),
-            (self.revocations != new.revocations, "revocations"),
-            (self.dpop != new.dpop, "dpop"),
-            (self.public_origin != new.public_origin, "server.public_origin"),
-        ]
-        .into_iter()
-        .find_map(|(differs, name)| differs.then_some(name))
+/// Starts a thread for each log buffer.
+fn employ(
+    control: &Control,
+    limits: &Limits,
+    (listeners, front, buffers): Tools<'_>,
+    stages: &watch::Receiver<Stage>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
+    let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
+    let (inboxes, ends): (Vec<_>, Vec<_>) = buffers.iter().map(|_| mpsc::channel(ARRIVED_MAX)).unzip();
+    let places = sockets::deal(listeners, buffers.len()).into_iter().zip(ends);
+    let mut threads = Vec::new();
+    for (index, ((listeners, inbox), log)) in places.zip(buffers).enumerate() {
+        let (shared, stages) = (Arc::clone(&control.admin.shared), stages.clone());
+        let post = Post {
+            listeners,
+            inbox,
+            inboxes: inboxes.clone(),
+            front: front.cloned(),
+            drain_timeout: limits.drain_timeout,
+        };
+        threads.push(thread::spawn(format!("worker-{index}"), move || {
+            worker::run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
+        })?);
     }
+    Ok(threads)
 }
 
 fn warn(settings: &Settings, now: UnixSeconds) {
     for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
         tracing::warn!("{concern}");
     }
-}
-
-fn bind_all(addresses: &[SocketAddr], workers: usize) -> anyhow::Result<Vec<Vec<TcpListener>>> {
-    let bind = |address: &SocketAddr| {
-        listen::bind(*address, workers).map_err(|fault| {
-            let hint = "is another process there? `ss -ltnp` shows which";
-            CannotServe(format!("cannot listen on {address}: {fault}\n  hint: {hint}")).into()
-        })
-    };
-    addresses.iter().map(bind).collect()
-}
-
-/// From one list per address to one per worker.
-fn transpose(of_addresses: Vec<Vec<TcpListener>>) -> Vec<Vec<TcpListener>> {
-    let mut of_workers: Vec<Vec<TcpListener>> = Vec::new();
-    for listeners in of_addresses {
-        of_workers.resize_with(listeners.len(), Vec::new);
-        for (worker, listener) in of_workers.iter_mut().zip(listeners) {
-            worker.push(listener);
-        }
-    }
-    of_workers
 }
 
 fn join(threads: Vec<JoinHandle<()>>) {
@@ -257,3 +314,6 @@ fn join(threads: Vec<JoinHandle<()>>) {
         }
     }
 }
+
+/// Connections that wait for a worker to carry them; further ones stay with the worker that accepted them.
+const ARRIVED_MAX: usize = 256;

@@ -3,6 +3,7 @@
 pub mod arrival;
 pub mod check;
 pub mod control;
+mod fixed;
 pub mod front;
 pub mod gateway;
 mod parts;
@@ -10,6 +11,8 @@ pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
 pub mod serve;
+mod sockets;
+mod takeover;
 pub mod worker;
 
 use crate::cli::Command;

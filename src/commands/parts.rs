@@ -13,18 +13,23 @@ use crate::gateway::policy::{Parts, Policy};
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier, key_source};
+use crate::net::admission::Admission;
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
 use std::io::ErrorKind;
 use std::sync::Arc;
-use std::sync::atomic::AtomicUsize;
 
-pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow::Result<Arc<Shared>> {
+pub(super) fn share(
+    settings: &Settings,
+    revocations: Arc<Revocations>,
+    workers: usize,
+    clock: Clock,
+) -> anyhow::Result<Arc<Shared>> {
     let metrics = Arc::new(Metrics::new(workers));
-    let revocations = Arc::new(revocations(&settings.revocations, &clock)?);
+    let limits = &settings.limits;
     let parts = Parts {
         verifier: verifier(settings, None, (&revocations, &clock))?,
-        senders: senders(settings),
+        senders: senders(settings, clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
     };
     Ok(Arc::new(Shared {
@@ -32,33 +37,39 @@ pub(super) fn share(settings: &Settings, workers: usize, clock: Clock) -> anyhow
         revocations,
         events: Record::default(),
         metrics,
-        connections: AtomicUsize::new(0),
-        connections_max: settings.limits.connections_max,
+        admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
         clock,
     }))
 }
 
 /// What a token's sender is proven by.
-fn senders(settings: &Settings) -> Arc<Senders> {
+fn senders(settings: &Settings, now: UnixSeconds) -> Arc<Senders> {
     let proofs = settings.dpop.clone().zip(settings.server.public_origin.clone());
-    Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin))))
+    Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin, now))))
 }
 
-/// A list that cannot be read whole must not be begun anew: what was revoked would be accepted.
-fn revocations(settings: &config::revocations::Revocations, clock: &Clock) -> anyhow::Result<Revocations> {
+/// An empty list, which takes nothing before `keep`, if it has a file.
+pub(super) fn revocations(settings: &config::revocations::Revocations) -> Revocations {
     let config::revocations::Revocations { file, entries_max, keep } = settings;
-    Ok(match file {
-        None => Revocations::new(*entries_max, *keep),
-        Some(path) => Revocations::open(path, *entries_max, *keep, clock.now()).map_err(|fault| {
-            let hint = if fault.kind() == ErrorKind::ResourceBusy {
-                "wait until the other one has ended, or give each a file of its own"
-            } else if fault.kind() == ErrorKind::InvalidData {
-                "mend the line, or move the file away if nothing in it matters any more"
-            } else {
-                "the gateway must be able to read and write the file, and to make others beside it"
-            };
-            CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display()))
-        })?,
+    if file.is_some() { Revocations::before_file(*entries_max, *keep) } else { Revocations::new(*entries_max, *keep) }
+}
+
+/// Opens the list's file. One that cannot be read whole must not be begun anew: what was revoked would be accepted.
+pub(super) fn keep(
+    list: &Revocations,
+    settings: &config::revocations::Revocations,
+    now: UnixSeconds,
+) -> anyhow::Result<()> {
+    let Some(path) = &settings.file else { return Ok(()) };
+    list.keep_in(path, now).map_err(|fault| {
+        let hint = if fault.kind() == ErrorKind::ResourceBusy {
+            "wait until the other one has ended, or give each a file of its own"
+        } else if fault.kind() == ErrorKind::InvalidData {
+            "mend the line, or move the file away if nothing in it matters any more"
+        } else {
+            "the gateway must be able to read and write the file, and to make others beside it"
+        };
+        CannotServe(format!("revocations: {}: {fault}\n  hint: {hint}", path.display())).into()
     })
 }
 

@@ -1,43 +1,130 @@
-//! `scopegate serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP applies the file anew.
+//! `scopegate serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP applies the file anew; SIGUSR2 lets a successor take
+//! over.
 
+use super::CannotServe;
 use super::gateway::Gateway;
+use super::takeover::{self, Predecessor};
 use crate::clock::Clock;
 use crate::config;
+use crate::net::descriptors;
+use crate::net::inherit::Inherited;
+use crate::net::notify::{self, State};
 use anyhow::Context as _;
 use std::path::Path;
 use std::process::ExitCode;
-use tokio::signal::unix::{SignalKind, signal};
+use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves what the file at `path` says.
 pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
+    let passed = Inherited::from_supervisor()
+        .map_err(|fault| CannotServe(format!("a socket that the supervisor passed cannot be used: {fault}")))?;
+    let (predecessor, mut inherited) = Predecessor::find()?.map_or((None, passed), |(it, sockets)| (Some(it), sockets));
     let settings = config::load(path)?;
-    let gateway = Gateway::start(settings, Clock::System)?;
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
+    let signals = runtime.block_on(async { Signals::listen() })?;
+    descriptors::provide(settings.limits.connections_max);
+    let is_successor = predecessor.is_some();
+    let gateway = match predecessor {
+        Some(predecessor) => predecessor.succeed(settings, &mut inherited)?,
+        None => Gateway::start_on(settings, Clock::System, &mut inherited)?,
+    };
+    for address in inherited.addresses() {
+        tracing::warn!(%address, "a socket was passed for an address that is not configured: nobody answers there");
+    }
+    drop(inherited);
     for address in gateway.addresses() {
         tracing::info!(%address, "listening");
     }
     tracing::info!(address = %gateway.admin(), "admin listening: /livez, /readyz, /metrics");
-    wait(&gateway, path)?;
+    if !is_successor {
+        // Of a successor the supervisor is told by the one that it knows.
+        notify::tell(State::Ready);
+    }
+    match runtime.block_on(wait(&gateway, path, signals)) {
+        Leave::Alone => notify::tell(State::Stopping),
+        Leave::Succeeded(process) => notify::tell(State::Succeeded(process)),
+    }
     tracing::info!("draining: requests in flight end, new ones are not taken");
     gateway.drain();
     tracing::info!("drained");
     Ok(ExitCode::SUCCESS)
 }
 
-/// Until somebody asks us to leave.
-fn wait(gateway: &Gateway, path: &Path) -> anyhow::Result<()> {
-    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
-    runtime.block_on(async {
-        let mut hang_up = signal(SignalKind::hangup()).context("cannot listen for SIGHUP")?;
-        let mut terminate = signal(SignalKind::terminate()).context("cannot listen for SIGTERM")?;
-        let mut interrupt = signal(SignalKind::interrupt()).context("cannot listen for SIGINT")?;
-        loop {
-            tokio::select! {
-                _ = terminate.recv() => return Ok(()),
-                _ = interrupt.recv() => return Ok(()),
-                _ = hang_up.recv() => reload(gateway, path),
+/// Why we leave.
+enum Leave {
+    /// Somebody asked us to.
+    Alone,
+    /// The process with this id serves now.
+    Succeeded(u32),
+}
+
+/// What we can be told. Listened for before we serve: until then each of them would end the process.
+struct Signals {
+    hang_up: Signal,
+    terminate: Signal,
+    interrupt: Signal,
+    succeed: Signal,
+}
+
+impl Signals {
+    fn listen() -> anyhow::Result<Self> {
+        let listen = |kind: SignalKind| signal(kind).with_context(|| format!("cannot listen for signal {kind:?}"));
+        Ok(Self {
+            hang_up: listen(SignalKind::hangup())?,
+            terminate: listen(SignalKind::terminate())?,
+            interrupt: listen(SignalKind::interrupt())?,
+            succeed: listen(SignalKind::user_defined2())?,
+        })
+    }
+
+    /// Until somebody asks us to leave.
+    async fn end(&mut self) {
+        tokio::select! {
+            _ = self.terminate.recv() => {}
+            _ = self.interrupt.recv() => {}
+        }
+    }
+}
+
+/// Until there is a reason to leave.
+async fn wait(gateway: &Gateway, path: &Path, mut signals: Signals) -> Leave {
+    loop {
+        tokio::select! {
+            _ = signals.terminate.recv() => return Leave::Alone,
+            _ = signals.interrupt.recv() => return Leave::Alone,
+            _ = signals.hang_up.recv() => {
+                notify::tell(State::Reloading);
+                reload(gateway, path);
+                notify::tell(State::Ready);
+            }
+            _ = signals.succeed.recv() => {
+                if let Some(reason) = succeed(gateway, &mut signals).await {
+                    return reason;
+                }
             }
         }
-    })
+    }
+}
+
+/// Lets a successor take over. Where it does not, this process goes on; who is told to end meanwhile ends.
+async fn succeed(gateway: &Gateway, signals: &mut Signals) -> Option<Leave> {
+    tracing::info!("starting a successor");
+    notify::tell(State::Reloading);
+    let outcome = tokio::select! {
+        outcome = takeover::run(gateway) => Some(outcome),
+        () = signals.end() => None,
+    };
+    if let Some(Ok(process)) = outcome {
+        return Some(Leave::Succeeded(process));
+    }
+    if let Err(fault) = gateway.take_back() {
+        tracing::error!("what is revoked from now on is forgotten with this process: {fault:#}");
+    }
+    let Some(Err(fault)) = outcome else { return Some(Leave::Alone) };
+    gateway.takeover_failed();
+    tracing::error!("not taken over, this process goes on serving: {fault:#}");
+    notify::tell(State::Ready);
+    None
 }
 
 fn reload(gateway: &Gateway, path: &Path) {

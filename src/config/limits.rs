@@ -19,6 +19,9 @@ pub struct Limits {
     pub connections_max: usize,
     /// Requests at a time on an HTTP/2 connection.
     pub streams_max: u32,
+    /// Open connections of one client network (an IPv4 address, an IPv6 /56), all workers together. Proxies of ours are not
+    /// counted, nor is who reaches a listener without TLS: they speak for others.
+    pub connections_per_network_max: usize,
     /// From the first byte of a head to its last.
     pub head_timeout: Duration,
     /// Silence between requests on a connection.
@@ -39,6 +42,7 @@ impl Default for Limits {
             body_bytes_max: 1024 * 1024,
             connections_max: 20_000,
             streams_max: 100,
+            connections_per_network_max: 20_000 / NETWORKS_MIN,
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(30),
@@ -57,6 +61,7 @@ impl Limits {
             "body",
             "connections",
             "streams",
+            "connections_per_network",
             "head_timeout",
             "idle_timeout",
             "stall_timeout",
@@ -69,6 +74,8 @@ impl Limits {
         let body_bytes_max = size(&section, "body", default.body_bytes_max, 0..=BODY_BYTES_MOST);
         let connections_max = count(&section, "connections", default.connections_max, CONNECTIONS_MOST);
         let streams_max = count(&section, "streams", default.streams_max as usize, STREAMS_MOST);
+        let share = connections_max.map_or(CONNECTIONS_MOST, |most| (most / NETWORKS_MIN).max(1));
+        let connections_per_network_max = count(&section, "connections_per_network", share, CONNECTIONS_MOST);
         let head_timeout = timeout(&section, "head_timeout", default.head_timeout);
         let idle_timeout = timeout(&section, "idle_timeout", default.idle_timeout);
         let stall_timeout = timeout(&section, "stall_timeout", default.stall_timeout);
@@ -87,6 +94,7 @@ impl Limits {
             body_bytes_max: body_bytes_max?,
             connections_max: connections_max?,
             streams_max: u32::try_from(streams_max?).ok()?,
+            connections_per_network_max: connections_per_network_max?,
             head_timeout: head_timeout?,
             idle_timeout: idle_timeout?,
             stall_timeout: stall_timeout?,
@@ -229,6 +237,12 @@ pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 pub const LOG_BLOCK_BYTES: usize = 64 * 1024;
 /// Blocks that may wait for the writer; further ones are dropped and counted.
 pub const LOG_BLOCKS_MAX: usize = 64;
+/// So long a successor waits for its issuers' keys, and then says whose are missing.
+pub const TAKEOVER_KEYS_MAX: Duration = Duration::from_secs(45);
+/// From the start of a successor until it could serve: it reads its files and fetches its issuers' keys meanwhile.
+pub const TAKEOVER_PREPARE_MAX: Duration = Duration::from_mins(1);
+/// From there until it serves: it reads the revocations, of which there may be a GiB. No operator is let in meanwhile.
+pub const TAKEOVER_SERVE_MAX: Duration = Duration::from_secs(30);
 /// The configuration file, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
 /// Worker threads; more than any machine we know has CPUs.
@@ -265,6 +279,9 @@ const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 const CONNECTIONS_MOST: usize = 1_048_576;
 /// What an operator may raise `streams` to: each holds some KiB.
 const STREAMS_MOST: usize = 10_000;
+/// Unless told otherwise one network has at most one in so many of all connections: many third parties may share an
+/// address, and none may have them all.
+const NETWORKS_MIN: usize = 4;
 /// What an operator may raise `verdicts` to; at about 1 KiB each they fill the memory of a large machine.
 const VERDICTS_MOST: usize = 50_000_000;
 /// A field of a request that its refusal must repeat (an id, a code) may be so long; what is longer is not repeated.

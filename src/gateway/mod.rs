@@ -27,6 +27,7 @@ pub mod route;
 pub mod verify;
 
 use crate::clock::Clock;
+use crate::net::admission::Admission;
 use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
 use crate::state::revocations::Revocations;
@@ -41,9 +42,9 @@ use observe::line::Seconds;
 use observe::metrics::{Metrics, WorkerMetrics};
 use policy::Policy;
 use std::cell::{Cell, RefCell};
+use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 /// What all workers and the control thread share.
@@ -56,10 +57,8 @@ pub struct Shared {
     pub events: verify::events::record::Record,
     /// Counters.
     pub metrics: Arc<Metrics>,
-    /// Open client connections of all workers.
-    pub connections: AtomicUsize,
-    /// More are closed at once.
-    pub connections_max: usize,
+    /// Open client connections.
+    pub admission: Arc<Admission>,
     /// Time.
     pub clock: Clock,
 }
@@ -175,6 +174,11 @@ impl Worker {
         }
     }
 
+    /// Whether a peer at this address speaks for others.
+    pub fn is_hop(&self, address: IpAddr) -> bool {
+        self.plan().policy.certificates.trusts(address.to_canonical())
+    }
+
     /// Open client connections of this worker.
     pub fn connections(&self) -> usize {
         self.connections.borrow().iter().filter(|connection| connection.strong_count() > 0).count()
@@ -194,21 +198,5 @@ impl Plan {
         let upstreams = policy.upstreams.iter().map(keep_or_make).collect();
         let asserter = policy.assertions.clone().map(Asserter::new);
         Self { policy, upstreams, asserter }
-    }
-}
-
-impl Shared {
-    /// Whether one more client connection may be taken; if so it counts until `release`.
-    pub fn admit(&self) -> bool {
-        let admitted = self.connections.fetch_add(1, Ordering::Relaxed) < self.connections_max;
-        if !admitted {
-            self.release();
-        }
-        admitted
-    }
-
-    /// A client connection has ended.
-    pub fn release(&self) {
-        self.connections.fetch_sub(1, Ordering::Relaxed);
     }
 }

@@ -7,6 +7,7 @@ use crate::support::keys::{self, Key, base64url};
 use crate::support::proofs::{ALGS, ORIGIN, Proof, SPACE, accepts, bound, dpop, error, refuses, setup, thumbprint};
 use crate::support::reasons::description;
 use crate::support::tokens::{ISSUER, NOW, Token};
+use scopegate::clock::Clock;
 use serde_json::json;
 use std::time::Duration;
 
@@ -93,7 +94,9 @@ fn a_member_that_is_null_is_not_absent() {
 /// DPOP-6, 9, 10, 11, 12, 20; ERR-6.
 #[test]
 fn a_good_proof_is_good_in_every_spelling() {
-    let world = setup("{ algorithms: [ES256, EdDSA, PS256] }").start();
+    let begun = Clock::manual(NOW - 60);
+    let world = Setup { clock: begun, ..setup("{ algorithms: [ES256, EdDSA, PS256] }") }.start();
+    world.clock.advance(Duration::from_mins(1));
     let (key, token) = bound();
     let good = || Proof::good(&key, &token);
     let with = |proof: Proof| dpop(&token, &proof.mint());
@@ -252,6 +255,18 @@ fn a_nonce_is_asked_for_accepted_and_replaced() {
     accepts(&world, vec![("second", with(&second, NOW + 120)), ("third", with(&third, NOW + 120))]);
     // §11.3: whoever was given one cannot go back to proofs without.
     nonce_of(&dpop(&token, &Proof::good(&key, &token).claim("iat", NOW + 120).mint()), 3);
+}
+
+/// One that was made before the gateway began may have been used at the one before it, which nobody remembers.
+#[test]
+fn a_proof_from_before_the_start_is_good_with_a_nonce_only() {
+    let world = setup("{}").start();
+    let (key, token) = bound();
+    let early = || Proof::good(&key, &token).claim("iat", NOW - 1);
+    let answer = world.send(&dpop(&token, &early().mint()));
+    assert_eq!((answer.status(), answer.one("www-authenticate")), (401, error("proof_nonce").as_str()));
+    let with_nonce = dpop(&token, &early().claim("nonce", answer.one("dpop-nonce")).mint());
+    accepts(&world, vec![("with a nonce", with_nonce), ("of now", dpop(&token, &Proof::good(&key, &token).mint()))]);
 }
 
 /// Without `dpop:` the scheme is unknown, and a bound token is worth nothing.

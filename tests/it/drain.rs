@@ -5,6 +5,7 @@ use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::server::{After, Server, write};
 use crate::support::tokens::Token;
+use crate::support::wire::Message;
 use scopegate::clock::Clock;
 use std::net::TcpStream;
 use std::sync::Arc;
@@ -77,6 +78,33 @@ fn a_request_in_flight_is_finished_and_readiness_says_so() {
     assert_eq!((answer.is_complete, answer.text().as_str()), (true, "first-last"));
     let world = draining.join().unwrap();
     assert_eq!(world.log().lines().count(), 1);
+}
+
+/// HTTP-35: a body that is half sent is sent to its end, and an idle client's next request, which it may have on its way, is
+/// answered.
+#[test]
+fn who_is_in_the_middle_of_a_body_or_between_requests_loses_nothing() {
+    let mut world = World::start();
+    let token = Token::good().mint();
+    let mut half = world.client();
+    half.write(Request::new("POST", "/payments").token(&token).field("content-length: 10").bytes());
+    half.write("first");
+    let mut idle = world.client();
+    assert_eq!(idle.send(&get("/accounts")).status(), 200);
+    let admin = world.gateway().admin();
+    let draining = std::thread::spawn(move || {
+        world.drain();
+        world
+    });
+    eventually("the drain", || (Client::connect(admin).send(&Request::get("/readyz")).status() == 503).then_some(()));
+    let answer = idle.send(&get("/accounts"));
+    assert_eq!((answer.status(), answer.get("connection")), (200, Some("close")));
+    half.write("-last");
+    let answer = half.answer();
+    assert_eq!((answer.status(), answer.get("connection")), (200, Some("close")));
+    let world = draining.join().unwrap();
+    let bodies: Vec<_> = world.upstream.requests().iter().map(Message::text).collect();
+    assert_eq!(bodies.iter().filter(|body| *body == "first-last").count(), 1, "{bodies:?}");
 }
 
 #[test]

@@ -121,7 +121,7 @@ fn connections_are_bounded_and_come_back() {
     let mut fourth = world.client();
     fourth.write(get().bytes());
     assert!(fourth.next().is_none(), "closed at once");
-    assert!(world.metric("scopegate_connections_refused_total") >= 1.0);
+    assert!(world.metric("scopegate_connections_refused_total{cause=\"total\"}") >= 1.0);
     held.pop();
     eventually("room", || {
         let mut client = world.client();

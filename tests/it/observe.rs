@@ -6,7 +6,8 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 37] = [
+const METRICS: [&str; 41] = [
+    "scopegate_accept_failures_total counter",
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_access_log_lines_unwritten_total counter",
     "scopegate_assertions_signed_total counter",
@@ -18,6 +19,7 @@ const METRICS: [&str; 37] = [
     "scopegate_connections_closed_total counter",
     "scopegate_connections_http2_total counter",
     "scopegate_connections_late_total counter",
+    "scopegate_connections_moved_total counter",
     "scopegate_connections_refused_total counter",
     "scopegate_connections_strained_total counter",
     "scopegate_connections_untrusted_total counter",
@@ -39,11 +41,13 @@ const METRICS: [&str; 37] = [
     "scopegate_status_lists gauge",
     "scopegate_status_lists_failing gauge",
     "scopegate_status_lists_turned_away_total counter",
+    "scopegate_takeovers_failed_total counter",
     "scopegate_tokens_outlive_revocations_total counter",
     "scopegate_upstream_connect_failures_total counter",
     "scopegate_upstream_connects_total counter",
     "scopegate_verdict_hits_total counter",
     "scopegate_verdict_misses_total counter",
+    "scopegate_worker_connections gauge",
 ];
 
 #[test]

@@ -130,6 +130,19 @@ impl Keys {
         json!({"keys": self.ring().published()}).to_string()
     }
 
+    /// Publishes those of `set` too, which a process before this one signed with, until nothing of it is good any more. One
+    /// under an id of ours is not taken: verifiers refuse a set with two of one id.
+    pub fn publish(&self, set: &str, now: UnixSeconds) {
+        let Ok(Value::Object(mut set)) = serde_json::from_str(set) else { return };
+        let Some(Value::Array(keys)) = set.remove("keys") else { return };
+        let mut ring = self.ring();
+        for key in keys {
+            if !ring.published().iter().any(|known| known.get("kid") == key.get("kid")) {
+                ring.retired.push((key, after(now, RETIRED)));
+            }
+        }
+    }
+
     pub(super) fn current(&self) -> Guard<Arc<Current>> {
         self.current.load()
     }

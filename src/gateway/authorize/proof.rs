@@ -17,6 +17,7 @@ use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue};
+use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
 /// What proofs are checked against.
@@ -25,15 +26,39 @@ pub struct Proofs {
     settings: Dpop,
     origin: Origin,
     replays: Replays,
-    nonces: Option<Nonces>,
+    nonces: Nonces,
+    /// Only proofs made from then on are ours to remember: an earlier one may have been used at a process before this one.
+    from: AtomicI64,
+    /// Only those made before: a later one may be used at a process after this one.
+    until: AtomicI64,
 }
 
 impl Proofs {
     /// Nothing was used yet. `origin` is where third parties reach us, whatever their `Host` says.
-    pub fn new(settings: Dpop, origin: Origin) -> Self {
+    pub fn new(settings: Dpop, origin: Origin, now: UnixSeconds) -> Self {
         let replays = Replays::new(settings.proofs_max, settings.max_age + EARLY_MAX);
-        let nonces = (settings.nonce == Nonce::Required).then(|| Nonces::new(settings.nonce_life));
-        Self { settings, origin, replays, nonces }
+        let nonces = Nonces::new(settings.nonce_life);
+        let (from, until) = (AtomicI64::new(now.0), AtomicI64::new(i64::MAX));
+        Self { settings, origin, replays, nonces, from, until }
+    }
+
+    /// Another process takes over: proofs made before the time that this gives are ours, later ones are its own. Where
+    /// neither can tell, both ask for a nonce, and each knows its own alone: so none is good at both.
+    pub fn end(&self, now: UnixSeconds) -> UnixSeconds {
+        // Later than any that may have been used by now.
+        let end = now.0.saturating_add(seconds(EARLY_MAX)).saturating_add(1);
+        self.until.store(end, Ordering::Relaxed);
+        UnixSeconds(end)
+    }
+
+    /// It did not take over.
+    pub fn go_on(&self) {
+        self.until.store(i64::MAX, Ordering::Relaxed);
+    }
+
+    /// We take over from a process whose `end` gave `time`.
+    pub fn begin(&self, time: UnixSeconds) {
+        self.from.store(time.0, Ordering::Relaxed);
     }
 
     /// Proofs that are remembered.
@@ -47,10 +72,7 @@ impl Proofs {
         let proof = self.read(facts)?;
         self.check_place(facts, &proof)?;
         self.check_time(&proof, facts.now)?;
-        let fresh = match &self.nonces {
-            None => None,
-            Some(nonces) => nonces.check(proof.nonce.as_deref(), facts.now)?,
-        };
+        let fresh = if self.needs_nonce(&proof) { self.nonces.check(proof.nonce.as_deref(), facts.now)? } else { None };
         if !key.is_some_and(|key| is_same(key, &proof.key)) {
             return Err(Reason::ProofKeyWrong.into());
         }
@@ -82,6 +104,11 @@ impl Proofs {
             && self.origin.has(&proof.uri, facts.head.path())
             && proof.token.is_some_and(|token| is_same(&token, &cache::digest(facts.bearer.token())));
         if fits { Ok(()) } else { Err(Reason::ProofMisplaced.into()) }
+    }
+
+    fn needs_nonce(&self, proof: &Proof) -> bool {
+        let ours = self.from.load(Ordering::Relaxed)..self.until.load(Ordering::Relaxed);
+        self.settings.nonce == Nonce::Required || !ours.contains(&proof.issued.0)
     }
 
     fn check_time(&self, proof: &Proof, now: UnixSeconds) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
+use crate::net::admission::Turned;
 use http::StatusCode;
 use std::collections::BTreeMap;
 use std::sync::atomic::{AtomicU64, Ordering};
@@ -29,6 +30,12 @@ pub struct WorkerMetrics {
     pub connections_refused: Cell,
     /// Client connections closed at once because they came from no hop of ours, where only those may.
     pub connections_untrusted: Cell,
+    /// Client connections closed at once because their network has as many as it may have.
+    pub connections_refused_network: Cell,
+    /// Client connections accepted here and handed to a worker with fewer.
+    pub connections_moved: Cell,
+    /// Tries to accept that failed for want of file descriptors or memory.
+    pub accept_failures: Cell,
     /// Client connections closed because the client was too slow.
     pub connections_late: Cell,
     /// Client connections closed because of frames that carried nothing.
@@ -154,6 +161,14 @@ impl Metrics {
 }
 
 impl WorkerMetrics {
+    /// Counts a connection that was not taken.
+    pub fn turned_away(&self, turned: Turned) {
+        match turned {
+            Turned::Full => self.connections_refused.add(1),
+            Turned::NetworkFull => self.connections_refused_network.add(1),
+        }
+    }
+
     /// Counts a use of the verdict cache.
     pub fn verdict(&self, cache: CacheUse) {
         match cache {

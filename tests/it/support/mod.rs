@@ -10,6 +10,7 @@ pub mod http2;
 pub mod introspection;
 pub mod issuer;
 pub mod keys;
+pub mod process;
 pub mod proofs;
 pub mod reasons;
 pub mod server;

@@ -202,7 +202,12 @@ impl Caller {
 
     /// A connection whose handshake is yet to come.
     pub fn connect(&self, world: &World) -> TlsClient {
-        let tcp = TcpStream::connect(world.address()).unwrap();
+        self.connect_to(world.address())
+    }
+
+    /// The same to a gateway that listens there.
+    pub fn connect_to(&self, address: SocketAddr) -> TlsClient {
+        let tcp = TcpStream::connect(address).unwrap();
         tcp.set_nodelay(true).unwrap();
         tcp.set_read_timeout(Some(WAIT)).unwrap();
         let name = ServerName::try_from("api.bank.example").unwrap();
@@ -253,17 +258,17 @@ impl Setup {
     pub fn with_tls(self, terms: &str, files: &[(&str, String)]) -> World {
         let upstream = Server::echo();
         let address = upstream.address();
-        self.tls_terms(terms).launch(upstream, address, &[files, &own_files()].concat())
+        self.tls_terms(terms).launch(upstream, address, &[files, &server_files()].concat())
     }
 
     /// Starts so in front of an address that need not be the upstream's.
     pub fn with_tls_at(self, address: SocketAddr) -> World {
-        self.tls_terms("").launch(Server::echo(), address, &own_files())
+        self.tls_terms("").launch(Server::echo(), address, &server_files())
     }
 }
 
 /// What every gateway with TLS has beside its configuration.
-fn own_files() -> Vec<(&'static str, String)> {
+pub fn server_files() -> Vec<(&'static str, String)> {
     let [(_, certificate), (_, key)] = SERVER.1.files("server");
     let keys = keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string();
     vec![("jwks.json", keys), ("server.pem", certificate), ("server.key", key)]

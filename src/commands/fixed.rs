@@ -1,0 +1,56 @@
+//! What a reload cannot change: it takes a process with other threads and sockets.
+
+use crate::config::tls::ClientCertificates;
+use crate::config::{self, Settings};
+use crate::oauth::origin::Origin;
+use std::net::SocketAddr;
+
+/// What only another process can change.
+#[derive(Debug, PartialEq, Eq)]
+pub(super) struct Fixed {
+    listen: Vec<SocketAddr>,
+    workers: usize,
+    /// Who is asked for a certificate, and whose are good: connections that are open were let in by it.
+    tls: Option<ClientCertificates>,
+    admin: SocketAddr,
+    access_log: config::AccessLog,
+    limits: config::limits::Limits,
+    revocations: config::revocations::Revocations,
+    /// Another memory of used proofs would forget those of this one.
+    dpop: Option<config::dpop::Dpop>,
+    public_origin: Option<Origin>,
+}
+
+impl Fixed {
+    /// What they say of it.
+    pub(super) fn of(settings: &Settings) -> Self {
+        Self {
+            listen: settings.server.listen.clone(),
+            workers: settings.server.workers.get(),
+            tls: settings.server.tls.as_ref().map(|tls| tls.clients.clone()),
+            admin: settings.admin.listen,
+            access_log: settings.access_log.clone(),
+            limits: settings.limits.clone(),
+            revocations: settings.revocations.clone(),
+            dpop: settings.dpop.clone(),
+            public_origin: settings.server.public_origin.clone(),
+        }
+    }
+
+    /// The first key that differs.
+    pub(super) fn differs_in(&self, new: &Self) -> Option<&'static str> {
+        [
+            (self.listen != new.listen, "server.listen"),
+            (self.workers != new.workers, "server.workers"),
+            (self.tls != new.tls, "what server.tls asks of clients"),
+            (self.admin != new.admin, "admin.listen"),
+            (self.access_log != new.access_log, "access_log"),
+            (self.limits != new.limits, "limits"),
+            (self.revocations != new.revocations, "revocations"),
+            (self.dpop != new.dpop, "dpop"),
+            (self.public_origin != new.public_origin, "server.public_origin"),
+        ]
+        .into_iter()
+        .find_map(|(differs, name)| differs.then_some(name))
+    }
+}
