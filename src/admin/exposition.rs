@@ -1,11 +1,10 @@
 //! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
 //! closed sets: route templates, reasons, statuses, issuer names.
 
-use super::{State, events, introspection, status_list};
+use super::{State, arrivals, events, introspection, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
-use crate::gateway::policy::Served;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::key_source::DiscoveryCounts;
 use prometheus::core::Collector;
@@ -24,7 +23,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(routes(shared));
     families.extend(issuers(shared));
     families.push(discoveries(shared));
-    families.push(certificates(shared));
+    families.extend(arrivals::families(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
@@ -94,24 +93,7 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         MetricType::COUNTER,
         vec![counter(shared.metrics.log_lines_unwritten.get(), Vec::new())],
     );
-    counters.into_iter().map(of).chain([unwritten, refused(shared), loads(shared)]).collect()
-}
-
-fn refused(shared: &Shared) -> MetricFamily {
-    let causes: [(&str, Counts); 2] =
-        [("network", |w| &w.connections_refused_network), ("total", |w| &w.connections_refused)];
-    family(
-        "connections_refused_total",
-        "Client connections closed at once: there are as many as there may be, in all or of their network.",
-        MetricType::COUNTER,
-        causes.map(|(cause, counts)| counter(shared.metrics.total(counts), vec![label("cause", cause)])).into(),
-    )
-}
-
-fn loads(shared: &Shared) -> MetricFamily {
-    let of = |(worker, load): (usize, usize)| gauge(float(load as u64), vec![label("worker", &worker.to_string())]);
-    let loads = shared.admission.loads().enumerate().map(of).collect();
-    family("worker_connections", "Open client connections of each worker.", MetricType::GAUGE, loads)
+    counters.into_iter().map(of).chain([unwritten]).collect()
 }
 
 fn routes(shared: &Shared) -> Vec<MetricFamily> {
@@ -211,20 +193,6 @@ fn discoveries(shared: &Shared) -> MetricFamily {
     )
 }
 
-fn certificates(shared: &Shared) -> MetricFamily {
-    let (policy, now) = (shared.policy.load(), shared.clock.now());
-    let left = |served: &Served| {
-        let labels = vec![label("certificate", &served.name), label("key", &served.key)];
-        gauge(signed(served.not_after.0.saturating_sub(now.0)), labels)
-    };
-    family(
-        "certificate_expiry_seconds",
-        "Until a certificate of the public listener ends; less than 0 once it has.",
-        MetricType::GAUGE,
-        policy.served.iter().map(left).collect(),
-    )
-}
-
 fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let flag = |flag: &std::sync::atomic::AtomicBool| float(u64::from(flag.load(Ordering::Relaxed)));
@@ -292,7 +260,7 @@ pub(super) fn seconds(us: u64) -> f64 {
 }
 
 #[expect(clippy::cast_precision_loss, reason = "the exposition format has only floats")]
-fn signed(value: i64) -> f64 {
+pub(super) fn signed(value: i64) -> f64 {
     value as f64
 }
 

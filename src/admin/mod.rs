@@ -1,6 +1,7 @@
 //! The operators' listener: is it alive, is it ready, what does it count, which keys verify what it signs, whose tokens are
 //! revoked. It asks nobody who they are, so `config` lets it listen on loopback only.
 
+mod arrivals;
 mod events;
 pub mod exposition;
 mod introspection;

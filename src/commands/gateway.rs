@@ -6,15 +6,13 @@ use super::fixed::Fixed;
 use super::front::{self, Front};
 use super::parts;
 use super::sockets::{self, Sockets};
-use super::worker::{self, Post};
+use super::worker;
 use crate::admin::Admin;
 use crate::clock::{Clock, UnixSeconds};
-use crate::config::limits::Limits;
 use crate::config::{self, Settings};
-use crate::gateway::observe::access_log::{self, LogBuffer, LogControl};
+use crate::gateway::Shared;
+use crate::gateway::observe::access_log::{self, LogControl};
 use crate::gateway::policy::{Parts, Policy};
-use crate::gateway::{Bounds, Shared, Worker};
-use crate::net::client::Timeouts;
 use crate::net::inherit::Inherited;
 use crate::net::{thread, tls};
 use crate::state::exchange::Peer;
@@ -27,7 +25,7 @@ use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::{mpsc, watch};
+use tokio::sync::watch;
 
 /// A gateway that serves until it is drained.
 pub struct Gateway {
@@ -120,7 +118,8 @@ impl Gateway {
             let write = move || writer.run(&metrics.log_lines_unwritten);
             others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
         }
-        let threads = employ(&control, &settings.limits, (listeners, front.as_ref(), buffers), &stages)?;
+        let threads =
+            worker::employ(&control.admin.shared, &settings.limits, (listeners, front.as_ref(), buffers), &stages)?;
         let running = Arc::clone(&control);
         let work = move || control::run(running, admin_listener, door, stages);
         others.push(thread::spawn("control".to_owned(), work)?);
@@ -270,37 +269,6 @@ impl Gateway {
     }
 }
 
-/// What workers work with: sockets by address, certificates, log buffers.
-type Tools<'a> = (Vec<Vec<TcpListener>>, Option<&'a Arc<ArcSwap<Front>>>, Vec<LogBuffer>);
-
-/// Starts a thread for each log buffer.
-fn employ(
-    control: &Control,
-    limits: &Limits,
-    (listeners, front, buffers): Tools<'_>,
-    stages: &watch::Receiver<Stage>,
-) -> io::Result<Vec<JoinHandle<()>>> {
-    let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
-    let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
-    let (inboxes, ends): (Vec<_>, Vec<_>) = buffers.iter().map(|_| mpsc::channel(ARRIVED_MAX)).unzip();
-    let places = sockets::deal(listeners, buffers.len()).into_iter().zip(ends);
-    let mut threads = Vec::new();
-    for (index, ((listeners, inbox), log)) in places.zip(buffers).enumerate() {
-        let (shared, stages) = (Arc::clone(&control.admin.shared), stages.clone());
-        let post = Post {
-            listeners,
-            inbox,
-            inboxes: inboxes.clone(),
-            front: front.cloned(),
-            drain_timeout: limits.drain_timeout,
-        };
-        threads.push(thread::spawn(format!("worker-{index}"), move || {
-            worker::run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
-        })?);
-    }
-    Ok(threads)
-}
-
 fn warn(settings: &Settings, now: UnixSeconds) {
     for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
         tracing::warn!("{concern}");
@@ -314,6 +282,3 @@ fn join(threads: Vec<JoinHandle<()>>) {
         }
     }
 }
-
-/// Connections that wait for a worker to carry them; further ones stay with the worker that accepted them.
-const ARRIVED_MAX: usize = 256;

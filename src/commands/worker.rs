@@ -4,15 +4,21 @@
 use super::arrival::{self, Reach};
 use super::front::Front;
 use super::gateway::Stage;
-use crate::gateway::Worker;
+use super::sockets;
+use crate::config::limits::Limits;
 use crate::gateway::arrival::{Arrival, Client};
+use crate::gateway::observe::access_log::LogBuffer;
+use crate::gateway::{Bounds, Shared, Worker};
 use crate::net::admission::Place;
+use crate::net::client::Timeouts;
 use crate::net::deadline::TICK;
 use crate::net::{listen, thread};
 use arc_swap::ArcSwap;
+use std::io;
 use std::net::{self, IpAddr, SocketAddr, TcpListener};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 use tokio::net::TcpStream;
 use tokio::sync::{mpsc, watch};
@@ -37,6 +43,37 @@ pub struct Arrived {
     stream: net::TcpStream,
     peer: IpAddr,
     place: Place,
+}
+
+/// What workers work with: sockets by address, certificates, log buffers.
+pub(super) type Tools<'a> = (Vec<Vec<TcpListener>>, Option<&'a Arc<ArcSwap<Front>>>, Vec<LogBuffer>);
+
+/// Starts a thread for each log buffer.
+pub(super) fn employ(
+    shared: &Arc<Shared>,
+    limits: &Limits,
+    (listeners, front, buffers): Tools<'_>,
+    stages: &watch::Receiver<Stage>,
+) -> io::Result<Vec<JoinHandle<()>>> {
+    let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
+    let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
+    let (inboxes, ends): (Vec<_>, Vec<_>) = buffers.iter().map(|_| mpsc::channel(ARRIVED_MAX)).unzip();
+    let places = sockets::deal(listeners, buffers.len()).into_iter().zip(ends);
+    let mut threads = Vec::new();
+    for (index, ((listeners, inbox), log)) in places.zip(buffers).enumerate() {
+        let (shared, stages) = (Arc::clone(shared), stages.clone());
+        let post = Post {
+            listeners,
+            inbox,
+            inboxes: inboxes.clone(),
+            front: front.cloned(),
+            drain_timeout: limits.drain_timeout,
+        };
+        threads.push(thread::spawn(format!("worker-{index}"), move || {
+            run(Worker::new(index, shared, timeouts, bounds, log), post, stages)
+        })?);
+    }
+    Ok(threads)
 }
 
 /// Works until it was told to drain and nothing is left, or the drain timeout is over.
@@ -189,3 +226,5 @@ impl Drop for Carried {
 /// How long a client that is between requests may stay when we leave: its next request is still answered.
 const LINGER: Duration = Duration::from_secs(1);
 const TICKS_PER_SECOND: u64 = 5;
+/// Connections that wait for a worker to carry them; further ones stay with the worker that accepted them.
+const ARRIVED_MAX: usize = 256;

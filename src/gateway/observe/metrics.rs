@@ -3,6 +3,7 @@
 
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
+use super::statuses;
 use crate::net::admission::Turned;
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -74,7 +75,7 @@ pub struct RouteMetrics {
 
 #[derive(Debug)]
 struct RouteCells {
-    passed: [Cell; PASSED_SLOTS],
+    passed: [Cell; statuses::COUNT],
     refused: [Cell; Reason::ALL.len()],
     seconds: Histogram,
 }
@@ -188,7 +189,7 @@ impl RouteMetrics {
         let Some(cells) = self.cells.get(worker) else { return };
         let cells = cells.get_or_init(Box::default);
         let slot = match outcome {
-            Outcome::Passed(status) => cells.passed.get(passed_slot(status)),
+            Outcome::Passed(status) => cells.passed.get(statuses::slot(status)),
             Outcome::Refused(reason) => cells.refused.get(reason.index()),
         };
         if let Some(slot) = slot {
@@ -199,7 +200,7 @@ impl RouteMetrics {
 
     /// The counts that are not zero, added up over the workers.
     pub fn requests(&self) -> Vec<RequestCount> {
-        let passed = PASSED_STATUSES.iter().enumerate().map(|(slot, status)| RequestCount {
+        let passed = statuses::ALL.iter().enumerate().map(|(slot, status)| RequestCount {
             outcome: Outcome::Passed(*status),
             count: self.sum(|cells| cells.passed.get(slot)),
         });
@@ -248,60 +249,11 @@ impl Histogram {
     }
 }
 
-/// The slot of an upstream's status: its own, or that of its class.
-fn passed_slot(status: StatusCode) -> usize {
-    let own = PASSED_STATUSES.iter().position(|known| *known == status);
-    own.unwrap_or_else(|| {
-        // A status beyond 599 is a fault of the upstream (RFC 9110 §15).
-        let class = match status.as_u16() / 100 {
-            hundreds @ 2..=5 => StatusCode::from_u16(hundreds * 100).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR),
-            _ => StatusCode::INTERNAL_SERVER_ERROR,
-        };
-        PASSED_STATUSES.iter().position(|known| *known == class).unwrap_or_default()
-    })
-}
-
 /// Upper bounds in microseconds: an API call takes a millisecond to some seconds.
 const BUCKETS_US: [u64; 14] = [
     500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
     30_000_000,
 ];
-
-/// The statuses that APIs answer with; another one is counted under its class (`200`, `300`, `400`, `500`).
-/// A closed set: an upstream cannot make label values up.
-const PASSED_STATUSES: [StatusCode; PASSED_SLOTS] = [
-    StatusCode::OK,
-    StatusCode::CREATED,
-    StatusCode::ACCEPTED,
-    StatusCode::NO_CONTENT,
-    StatusCode::PARTIAL_CONTENT,
-    StatusCode::MULTIPLE_CHOICES,
-    StatusCode::MOVED_PERMANENTLY,
-    StatusCode::FOUND,
-    StatusCode::SEE_OTHER,
-    StatusCode::NOT_MODIFIED,
-    StatusCode::TEMPORARY_REDIRECT,
-    StatusCode::PERMANENT_REDIRECT,
-    StatusCode::BAD_REQUEST,
-    StatusCode::UNAUTHORIZED,
-    StatusCode::FORBIDDEN,
-    StatusCode::NOT_FOUND,
-    StatusCode::METHOD_NOT_ALLOWED,
-    StatusCode::NOT_ACCEPTABLE,
-    StatusCode::CONFLICT,
-    StatusCode::GONE,
-    StatusCode::PRECONDITION_FAILED,
-    StatusCode::PAYLOAD_TOO_LARGE,
-    StatusCode::UNSUPPORTED_MEDIA_TYPE,
-    StatusCode::UNPROCESSABLE_ENTITY,
-    StatusCode::TOO_MANY_REQUESTS,
-    StatusCode::INTERNAL_SERVER_ERROR,
-    StatusCode::NOT_IMPLEMENTED,
-    StatusCode::BAD_GATEWAY,
-    StatusCode::SERVICE_UNAVAILABLE,
-    StatusCode::GATEWAY_TIMEOUT,
-];
-const PASSED_SLOTS: usize = 30;
 
 #[cfg(test)]
 mod tests {

@@ -4,3 +4,4 @@ pub mod access_log;
 pub mod line;
 pub mod metrics;
 pub mod record;
+mod statuses;
