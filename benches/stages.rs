@@ -330,8 +330,12 @@ impl Bank {
             Arc::new(Revocations::new(1, Duration::from_mins(1))),
             Clock::System,
         ));
-        let policy =
-            Policy::compile(&settings, 1, Parts { verifier, senders: Arc::default(), keys: None }, &Metrics::new(1));
+        let policy = Policy::compile(
+            &settings,
+            1,
+            Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new() },
+            &Metrics::new(1),
+        );
         Self { issuer, settings, policy, now: Clock::System.now() }
     }
 

@@ -80,6 +80,9 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         }),
         ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
         ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
+        ("upstream_handshakes_failed_total", "Failed for TLS or HTTP/2, certificates not trusted among them.", |w| {
+            &w.upstream_handshakes_failed
+        }),
         ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| {
             &w.log_blocks_dropped
         }),

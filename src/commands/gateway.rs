@@ -68,6 +68,7 @@ pub struct Legacy {
 /// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
     settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
+    parts::endpoints(settings, None)?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
     parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
@@ -252,7 +253,9 @@ impl Gateway {
         let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
         let keys = parts::assertion_keys(settings, old_keys, now)?;
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
-        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys: keys.map(|keys| keys.take(now)) };
+        let endpoints = parts::endpoints(settings, Some(&old))?;
+        let keys = keys.map(|keys| keys.take(now));
+        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         if let (Some(current), Some(front)) = (&self.front, front) {
             current.store(Arc::new(front));

@@ -3,19 +3,24 @@
 use super::CannotServe;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::key_source::KeySource;
+use crate::config::upstream_tls::UpstreamTls;
+use crate::config::upstreams::{Protocol, Upstream};
 use crate::config::{self, Settings};
 use crate::gateway::Shared;
 use crate::gateway::assertion::keys::{Change, Keys};
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::authorize::sender::Senders;
+use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::observe::metrics::Metrics;
-use crate::gateway::policy::{Parts, Policy};
+use crate::gateway::policy::{Endpoints, Parts, Policy};
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier, key_source};
 use crate::net::admission::Admission;
+use crate::net::tls::{self, TlsFault};
 use crate::state::revocations::Revocations;
 use arc_swap::ArcSwap;
+use rustls::ClientConfig;
 use std::io::ErrorKind;
 use std::sync::Arc;
 
@@ -31,6 +36,7 @@ pub(super) fn share(
         verifier: verifier(settings, None, (&revocations, &clock))?,
         senders: senders(settings, clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
+        endpoints: endpoints(settings, None)?,
     };
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
@@ -40,6 +46,34 @@ pub(super) fn share(
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
         clock,
     }))
+}
+
+/// How the servers of each upstream are reached. An upstream that stays the same keeps what was learned of its servers, and
+/// their TLS sessions.
+pub(super) fn endpoints(settings: &Settings, old: Option<&Policy>) -> anyhow::Result<Vec<Endpoints>> {
+    let known = |wanted: &Upstream| {
+        let (upstreams, endpoints) = old.map(|old| (&old.upstreams, &old.endpoints))?;
+        let (_, endpoints) = upstreams.iter().zip(endpoints).find(|(upstream, _)| ***upstream == *wanted)?;
+        Some(Arc::clone(endpoints))
+    };
+    let of_upstream = |upstream: &Upstream| match known(upstream) {
+        Some(endpoints) => Ok(endpoints),
+        None => {
+            let tls = upstream.tls.as_ref().map(|terms| upstream_tls(terms, upstream.protocol)).transpose();
+            let tls = tls.map_err(|fault| CannotServe(format!("upstream {}: {fault}", upstream.name)))?;
+            Ok(upstream.servers.iter().map(|server| Arc::new(Endpoint::new(upstream, server, tls.as_ref()))).collect())
+        }
+    };
+    settings.upstreams.iter().map(of_upstream).collect()
+}
+
+fn upstream_tls(terms: &UpstreamTls, protocol: Protocol) -> Result<Arc<ClientConfig>, TlsFault> {
+    let identity = terms.identity.as_ref().map(|identity| (identity.chain.clone(), identity.key.clone_key()));
+    let protocol: &[u8] = match protocol {
+        Protocol::Http1 => b"http/1.1",
+        Protocol::Http2 => b"h2",
+    };
+    tls::upstream(terms.authorities.as_deref(), identity, protocol)
 }
 
 /// What a token's sender is proven by.

@@ -54,7 +54,7 @@ pub(super) fn absolute(text: &str) -> Result<(Uri, String, Transport), Problem> 
 }
 
 /// Whether a URI's connection is encrypted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub(super) enum Transport {
     /// `http:`
     Plain,

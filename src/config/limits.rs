@@ -230,6 +230,16 @@ pub const ASSERTIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
 pub const UPSTREAM_IDLE_MAX: usize = 512;
 /// Connections to one server by one worker; one more request is answered 503.
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4096;
+/// Exchanges at a time on one HTTP/2 connection to an upstream, if the server allows as many.
+pub const UPSTREAM_STREAMS_MAX: usize = 128;
+/// HTTP/2 connections to one server by one worker: together they carry as many exchanges as HTTP/1.1 may.
+pub const UPSTREAM_SESSIONS_MAX: usize = UPSTREAM_CONNECTIONS_MAX / UPSTREAM_STREAMS_MAX;
+/// What an upstream may send of one HTTP/2 response before we have passed it on. The connection has room for all its
+/// streams, so that clients who take nothing do not hold up the others: 16 MiB.
+pub const UPSTREAM_WINDOW_BYTES: u32 = 128 * 1024;
+/// Exchanges that we break off on one HTTP/2 connection. Servers count them too (CVE-2023-44487) and end connections with
+/// many: before that, new requests go to a new one.
+pub const UPSTREAM_RESETS_MAX: usize = 100;
 /// A response head from an upstream.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each

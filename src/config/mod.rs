@@ -30,6 +30,7 @@ pub mod status_list;
 mod template;
 pub mod tls;
 mod tree;
+pub mod upstream_tls;
 pub mod upstreams;
 
 use crate::oauth::challenge::Realm;

@@ -5,7 +5,9 @@ use super::assertion::{self, Audience};
 use super::fault::Problem;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
+use super::upstream_tls::{self, UpstreamTls};
 use super::{limits, quantity};
+use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -16,7 +18,11 @@ pub struct Upstream {
     pub name: Arc<str>,
     /// At least one.
     pub servers: Vec<UpstreamServer>,
-    /// Bound on opening a connection.
+    /// How its servers are known and what they are shown; `None`: they are spoken to in the clear.
+    pub tls: Option<UpstreamTls>,
+    /// What is spoken to them.
+    pub protocol: Protocol,
+    /// Bound on opening a connection, its handshake included.
     pub connect_timeout: Duration,
     /// Bound from the request's last byte to the head of the response.
     pub response_timeout: Duration,
@@ -31,6 +37,15 @@ pub struct UpstreamServer {
     pub host: Box<str>,
     /// TCP port.
     pub port: u16,
+}
+
+/// What is spoken to the servers of an upstream.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Protocol {
+    /// HTTP/1.1: one exchange at a time on a connection.
+    Http1,
+    /// HTTP/2: through TLS by ALPN, else by prior knowledge (RFC 9113 §3.2, §3.3).
+    Http2,
 }
 
 /// An upstream, and whom its assertions are for. Apart, because connections do not depend on that.
@@ -51,14 +66,18 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
-    let servers = section.need("servers").and_then(|value| distinct(value.list()?, |item| item.parse(server)));
+    let servers = section.need("servers").and_then(|value| servers(&value));
+    let tls = tls(&section, servers.as_ref().map(|(_, transport)| *transport));
+    let protocol = section.read_or("protocol", Protocol::Http1, |value| value.parse(protocol));
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
     let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
     let audience = assertion::audience(&section, name.as_ref(), is_asserted);
     let upstream = Upstream {
         name: name?,
-        servers: servers?,
+        servers: servers?.0,
+        tls: tls?,
+        protocol: protocol?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         idle_timeout: idle_timeout?,
@@ -72,11 +91,26 @@ fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Durati
     })
 }
 
-fn server(text: &str) -> Result<UpstreamServer, Problem> {
-    let (uri, host, transport) = address::absolute(text)?;
-    if transport == Transport::Tls {
-        return Err(Problem::new("asks for TLS towards an upstream, which does not exist yet").hint("use http://"));
+/// Servers that are reached alike: all in the clear or all through TLS, so that no request depends on chance for that.
+fn servers(value: &Value<'_>) -> Option<(Vec<UpstreamServer>, Transport)> {
+    let mut servers = distinct(value.list()?, |item| item.parse(server))?.into_iter();
+    let (first, transport) = servers.next()?;
+    let mut all = vec![first];
+    for (server, other) in servers {
+        if other != transport {
+            value.refuse(
+                Problem::new("some of these are https and some http")
+                    .hint("make an upstream of each kind, or all https"),
+            );
+            return None;
+        }
+        all.push(server);
     }
+    Some((all, transport))
+}
+
+fn server(text: &str) -> Result<(UpstreamServer, Transport), Problem> {
+    let (uri, host, transport) = address::absolute(text)?;
     // A path here would be put before the one that was decided on, and change it.
     let bare = text.find("://").and_then(|at| text.get(at + 3..)).is_some_and(|rest| !rest.contains(['/', '?']));
     if !bare {
@@ -84,11 +118,52 @@ fn server(text: &str) -> Result<UpstreamServer, Problem> {
             Problem::new("holds more than host and port").hint("remove the path: the request's own path is sent")
         );
     }
-    Ok(UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(80) })
+    let port = match transport {
+        Transport::Plain => 80,
+        Transport::Tls if ServerName::try_from(&*host).is_err() => {
+            return Err(Problem::new("names a host that no certificate could have"));
+        }
+        Transport::Tls => 443,
+    };
+    Ok((UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(port) }, transport))
 }
 
-const KEYS: [&str; 7] =
-    ["name", "servers", "connect_timeout", "response_timeout", "idle_timeout", "assertion", "audience"];
+/// `tls:`, for servers behind `https`; `transport` is `None` where they could not be read.
+fn tls(section: &Section<'_>, transport: Option<Transport>) -> Option<Option<UpstreamTls>> {
+    let tls = section.find("tls").map(|value| (upstream_tls::read(&value), value));
+    match (tls, transport?) {
+        (None, Transport::Plain) => Some(None),
+        (None, Transport::Tls) => Some(Some(UpstreamTls::default())),
+        (Some((tls, _)), Transport::Tls) => tls.map(Some),
+        (Some((_, value)), Transport::Plain) => {
+            value.refuse(Problem::new("concerns servers behind https").hint("write `https://` for each of `servers`"));
+            None
+        }
+    }
+}
+
+fn protocol(text: &str) -> Result<Protocol, Problem> {
+    match text {
+        "http1" => Ok(Protocol::Http1),
+        "http2" => Ok(Protocol::Http2),
+        _ => {
+            Err(Problem::new("is not what upstreams are spoken to with")
+                .did_you_mean(text, ["http1", "http2"].into_iter()))
+        }
+    }
+}
+
+const KEYS: [&str; 9] = [
+    "name",
+    "servers",
+    "tls",
+    "protocol",
+    "connect_timeout",
+    "response_timeout",
+    "idle_timeout",
+    "assertion",
+    "audience",
+];
 /// A connection within a data centre takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 /// Longer than a bank's API may take, shorter than a client waits.
@@ -102,15 +177,17 @@ mod tests {
 
     #[test]
     fn a_server_is_a_scheme_a_host_and_a_port() {
-        for (text, host, port) in [
-            ("http://127.0.0.1:9001", "127.0.0.1", 9001),
-            ("http://Accounts.internal", "accounts.internal", 80),
-            ("http://[::1]:9001", "::1", 9001),
+        for (text, host, port, transport) in [
+            ("http://127.0.0.1:9001", "127.0.0.1", 9001, Transport::Plain),
+            ("http://Accounts.internal", "accounts.internal", 80, Transport::Plain),
+            ("http://[::1]:9001", "::1", 9001, Transport::Plain),
+            ("https://Accounts.internal", "accounts.internal", 443, Transport::Tls),
+            ("https://[::1]:9001", "::1", 9001, Transport::Tls),
         ] {
-            assert_eq!(server(text), Ok(UpstreamServer { host: host.into(), port }), "{text}");
+            assert_eq!(server(text), Ok((UpstreamServer { host: host.into(), port }, transport)), "{text}");
         }
         for text in
-            ["https://a", "http://a/", "http://a/b", "http://a?b", "http://u@a", "http://a#", "a:80", "//a", "http:a"]
+            ["https://a/", "http://a/", "http://a/b", "http://a?b", "http://u@a", "http://a#", "a:80", "//a", "http:a"]
         {
             assert!(server(text).is_err(), "{text}");
         }

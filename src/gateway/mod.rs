@@ -40,7 +40,7 @@ use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
 use observe::line::Seconds;
 use observe::metrics::{Metrics, WorkerMetrics};
-use policy::Policy;
+use policy::{Endpoints, Policy};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
@@ -188,14 +188,14 @@ impl Worker {
 impl Plan {
     /// Keeps the connections to upstreams whose settings stay the same.
     fn new(policy: Arc<Policy>, old: Option<&Self>, home: &Home) -> Self {
-        let keep_or_make = |settings: &Arc<crate::config::upstreams::Upstream>| {
+        let keep_or_make = |(settings, endpoints): (&Arc<crate::config::upstreams::Upstream>, &Endpoints)| {
             let kept = old.into_iter().flat_map(|old| &old.upstreams).find(|kept| kept.settings() == settings);
             kept.map_or_else(
-                || Rc::new(Upstream::new(Arc::clone(settings), policy.stall_timeout, home.clone())),
+                || Rc::new(Upstream::new((settings, endpoints), policy.stall_timeout, home.clone())),
                 Rc::clone,
             )
         };
-        let upstreams = policy.upstreams.iter().map(keep_or_make).collect();
+        let upstreams = policy.upstreams.iter().zip(&policy.endpoints).map(keep_or_make).collect();
         let asserter = policy.assertions.clone().map(Asserter::new);
         Self { policy, upstreams, asserter }
     }

@@ -8,6 +8,7 @@ use super::authorize::sender::Senders;
 use super::certificate::{Terms, Vouched};
 use super::cors::Cors;
 use super::envelope;
+use super::forward::connect::Endpoint;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::resource::Resources;
@@ -51,6 +52,8 @@ pub struct Policy {
     pub served: Vec<Served>,
     /// In the configuration's order; `Route::upstream` is a place in it.
     pub upstreams: Vec<Arc<config::upstreams::Upstream>>,
+    /// How the servers of each are reached.
+    pub endpoints: Vec<Endpoints>,
     /// What forwarded requests carry.
     pub texts: Texts,
     /// Bounds of the head, in bytes.
@@ -77,7 +80,12 @@ pub struct Parts {
     pub senders: Arc<Senders>,
     /// What assertions are signed with, where the settings ask for them.
     pub keys: Option<Arc<Keys>>,
+    /// How the servers of each upstream are reached.
+    pub endpoints: Vec<Endpoints>,
 }
+
+/// The servers of one upstream, in the configuration's order.
+pub type Endpoints = Arc<[Arc<Endpoint>]>;
 
 /// One route, compiled.
 #[derive(Debug)]
@@ -147,7 +155,7 @@ pub struct Texts {
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
     pub fn compile(settings: &Settings, generation: u64, parts: Parts, metrics: &Metrics) -> Self {
-        let Parts { verifier, senders, keys } = parts;
+        let Parts { verifier, senders, keys, endpoints } = parts;
         let resources = Resources::compile(settings, metrics);
         let known = (&*verifier, &resources, metrics);
         let compile = |(place, route)| (Route::compile(place, route, settings, known), route);
@@ -168,6 +176,7 @@ impl Policy {
             proxy_protocol: settings.server.proxy_protocol,
             served: settings.server.tls.iter().flat_map(|tls| &tls.certificates).map(Served::new).collect(),
             upstreams: settings.upstreams.iter().cloned().map(Arc::new).collect(),
+            endpoints,
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,
             on_query_token: settings.server.on_query_token,

@@ -132,6 +132,10 @@ pub enum Reason {
     // --- the upstream
     /// The upstream refused the connection.
     UpstreamRefused,
+    /// The upstream's certificate does not verify.
+    UpstreamUntrusted,
+    /// The upstream does not take our certificate, or does not speak what it should.
+    UpstreamHandshake,
     /// The upstream broke HTTP or closed before its answer was complete.
     UpstreamInvalid,
     /// No server of the upstream may be asked.
@@ -167,7 +171,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 67] = [
+    pub const ALL: [Self; 69] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -225,6 +229,8 @@ impl Reason {
         Self::ClientMismatch,
         Self::StepUp,
         Self::UpstreamRefused,
+        Self::UpstreamUntrusted,
+        Self::UpstreamHandshake,
         Self::UpstreamInvalid,
         Self::UpstreamDown,
         Self::UpstreamLate,
@@ -331,6 +337,8 @@ impl Reason {
             Self::ClientMismatch => refuse(StatusCode::FORBIDDEN, "client_mismatch", "The customer's access token was issued to another client"),
             Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
             Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
+            Self::UpstreamUntrusted => refuse(StatusCode::BAD_GATEWAY, "upstream_untrusted", "The service behind the gateway could not be verified"),
+            Self::UpstreamHandshake => refuse(StatusCode::BAD_GATEWAY, "upstream_handshake", "No connection to the service behind the gateway could be agreed on"),
             Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
             Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
             Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),

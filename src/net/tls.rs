@@ -2,8 +2,8 @@
 
 use super::certificates::{Certificates, Identity};
 use super::client::HTTP2;
-use rustls::client::WantsClientCert;
 use rustls::client::danger::HandshakeSignatureValid;
+use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
 use rustls::crypto::{
     CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
@@ -232,6 +232,23 @@ pub fn client_as(
     config.map(Arc::new).map_err(|fault| TlsFault(fault.to_string()))
 }
 
+/// Our side towards an upstream that speaks `protocol`, as ALPN calls it. A session is resumed only under the terms that
+/// it was begun under: each of these has a memory of its own.
+pub fn upstream(
+    authorities: Option<&[CertificateDer<'static>]>,
+    identity: Option<(Vec<CertificateDer<'static>>, PrivateKeyDer<'static>)>,
+    protocol: &[u8],
+) -> Result<Arc<ClientConfig>, TlsFault> {
+    let config = match identity {
+        None => client(authorities)?,
+        Some((chain, key)) => client_as(authorities, chain, key)?,
+    };
+    let mut config = Arc::unwrap_or_clone(config);
+    config.alpn_protocols = vec![protocol.to_vec()];
+    config.resumption = Resumption::in_memory_sessions(SERVERS_REMEMBERED_MAX);
+    Ok(Arc::new(config))
+}
+
 fn trusting(
     authorities: Option<&[CertificateDer<'static>]>,
 ) -> Result<ConfigBuilder<ClientConfig, WantsClientCert>, TlsFault> {
@@ -266,6 +283,9 @@ impl From<rustls::Error> for TlsFault {
         Self(fault.to_string())
     }
 }
+
+/// Servers of one upstream whose sessions are remembered, each with a handful of tickets; names beyond it begin anew.
+const SERVERS_REMEMBERED_MAX: usize = 64;
 
 impl fmt::Display for TlsFault {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -45,6 +45,7 @@ const METRICS: [&str; 41] = [
     "scopegate_tokens_outlive_revocations_total counter",
     "scopegate_upstream_connect_failures_total counter",
     "scopegate_upstream_connects_total counter",
+    "scopegate_upstream_handshakes_failed_total counter",
     "scopegate_verdict_hits_total counter",
     "scopegate_verdict_misses_total counter",
     "scopegate_worker_connections gauge",

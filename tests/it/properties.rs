@@ -30,7 +30,12 @@ fn policy(rules: &[Rule]) -> Option<Policy> {
     let settings = scopegate::config::parse(&setup.yaml(nobody()), Path::new("scopegate.yaml")).ok()?;
     let verifier =
         Arc::new(Verifier::new(Vec::new(), 1, Arc::new(Revocations::new(0, Duration::ZERO)), Clock::manual(0)));
-    Some(Policy::compile(&settings, 1, Parts { verifier, senders: Arc::default(), keys: None }, &Metrics::new(1)))
+    Some(Policy::compile(
+        &settings,
+        1,
+        Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new() },
+        &Metrics::new(1),
+    ))
 }
 
 /// What the gateway decides: the rule's place, or why there is none.

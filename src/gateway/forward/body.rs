@@ -4,6 +4,7 @@ use super::super::body::{BodyFault, ClientBody};
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{Chunk, Framing};
 use super::connection::Connection;
+use super::http2::stream::Stream;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadline;
@@ -24,10 +25,18 @@ pub struct RequestBody {
 }
 
 /// A response body from the upstream to the client. Read to its end, it gives its connection back to the pool;
-/// dropped before, it closes it.
+/// dropped before, it closes it, or the one stream of it.
 pub struct ResponseBody {
     framing: Framing,
-    connection: Option<Box<Connection>>,
+    source: Option<Source>,
+}
+
+/// What a response comes out of.
+pub(super) enum Source {
+    /// HTTP/1.1: a connection of its own.
+    Connection(Box<Connection>),
+    /// HTTP/2: a stream among others.
+    Stream(Box<Stream>),
 }
 
 /// What both directions of one exchange know of each other.
@@ -189,19 +198,24 @@ impl RequestBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(framing: Framing, connection: Box<Connection>) -> Self {
-        Self { framing, connection: Some(connection) }
+    pub(super) fn new(framing: Framing, source: Source) -> Self {
+        Self { framing, source: Some(source) }
     }
 
     /// The fields of the response, until its last piece was taken.
     pub fn fields(&self) -> Option<&Fields> {
-        self.connection.as_deref().map(Connection::fields)
+        self.source.as_ref().map(|source| match source {
+            Source::Connection(connection) => connection.fields(),
+            Source::Stream(stream) => stream.fields(),
+        })
     }
 
     /// The next piece: `None` at the end, which the framing tells and not the connection, unless it has no other.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
-        let Some(connection) = &mut self.connection else {
-            return Poll::Ready(None);
+        let connection = match &mut self.source {
+            Some(Source::Connection(connection)) => connection,
+            Some(Source::Stream(stream)) => return stream.poll_piece(&mut self.framing, cx),
+            None => return Poll::Ready(None),
         };
         connection.poll_send(cx);
         loop {
@@ -225,7 +239,7 @@ impl ResponseBody {
     }
 
     fn give_back(&mut self) {
-        if let Some(connection) = self.connection.take() {
+        if let Some(Source::Connection(connection)) = self.source.take() {
             connection.give_back();
         }
     }
@@ -239,14 +253,19 @@ impl Body for ResponseBody {
         let polled = self.poll_piece(cx);
         match &polled {
             Poll::Ready(None) => self.give_back(),
-            Poll::Ready(Some(Err(Broken))) => self.connection = None,
+            Poll::Ready(Some(Err(Broken))) => self.source = None,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
     }
 
     fn is_end_stream(&self) -> bool {
-        self.framing.is_over() || self.connection.is_none()
+        match &self.source {
+            Some(Source::Connection(_)) => self.framing.is_over(),
+            // The stream's own end may follow the last byte; to leave before it would be to break off.
+            Some(Source::Stream(stream)) => stream.is_over(),
+            None => true,
+        }
     }
 
     fn size_hint(&self) -> SizeHint {

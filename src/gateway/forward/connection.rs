@@ -6,10 +6,12 @@
 use super::super::http1::buffers::{self, Buffers};
 use super::super::http1::fields::Fields;
 use super::super::http1::head::Persists;
-use super::body::{Exchange, RequestBody, ResponseBody};
+use super::body::{Exchange, RequestBody, ResponseBody, Source};
 use super::codec::{self, Coding, Head};
+use super::connect;
 use super::headers::{self, About};
 use super::pool::Slot;
+use super::transport::Transport;
 use crate::gateway::authorize::permit::Permit;
 use crate::gateway::read;
 use crate::gateway::reason::Reason;
@@ -21,11 +23,10 @@ use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt, AsyncWrite};
-use tokio::net::TcpStream;
 
 /// A connection that is checked out. Dropped, it is closed.
 pub(super) struct Connection {
-    tcp: TcpStream,
+    transport: Transport,
     buffers: Buffers,
     received: BytesMut,
     /// Of the response at hand.
@@ -43,6 +44,8 @@ pub(super) struct Connection {
 struct Sending {
     out: Vec<u8>,
     written: usize,
+    /// TLS may hold bytes back that were written.
+    is_flushed: bool,
     body: Option<(RequestBody, Coding)>,
     has_failed: bool,
 }
@@ -59,7 +62,8 @@ pub(super) struct Outgoing<'a> {
 
 /// Why there is no response.
 pub(super) enum SendFault {
-    /// Not a byte of it was written: it may be sent again, whatever its method.
+    /// Not a byte of it was written, or the server has said that it did nothing with it and it is one that may be repeated:
+    /// it may be sent again.
     Unsent,
     /// It may have been received: it must not be sent again.
     Refused(Reason),
@@ -67,9 +71,9 @@ pub(super) enum SendFault {
 
 impl Connection {
     /// Boxed, because it changes hands often: from the pool to the request to its response and back.
-    pub(super) fn new(tcp: TcpStream, exchange: Exchange, buffers: Buffers, slot: Slot) -> Box<Self> {
+    pub(super) fn new(transport: Transport, exchange: Exchange, buffers: Buffers, slot: Slot) -> Box<Self> {
         Box::new(Self {
-            tcp,
+            transport,
             buffers,
             received: BytesMut::new(),
             fields: Fields::default(),
@@ -113,7 +117,7 @@ impl Connection {
             Ok(head) => {
                 self.exchange.rest();
                 self.persists = head.persists;
-                let mut response = Response::new(ResponseBody::new(head.framing, self));
+                let mut response = Response::new(ResponseBody::new(head.framing, Source::Connection(self)));
                 *response.status_mut() = head.status;
                 Ok(response)
             }
@@ -123,8 +127,13 @@ impl Connection {
 
     /// Writes the first bytes, or finds that the upstream takes none in time.
     fn poll_first(&mut self, cx: &mut Context<'_>) -> Poll<Result<io::Result<()>, Reason>> {
-        match self.sending.poll_first(&mut self.tcp, cx) {
-            Poll::Ready(outcome) => Poll::Ready(Ok(outcome)),
+        match self.sending.poll_first(&mut self.transport, cx) {
+            // What the peer said before it closed may be why.
+            Poll::Ready(Err(closed)) => match self.poll_receive(cx) {
+                Poll::Ready(Err(fault)) if connect::is_rejection(&fault) => Poll::Ready(Err(Reason::UpstreamHandshake)),
+                Poll::Ready(_) | Poll::Pending => Poll::Ready(Ok(Err(closed))),
+            },
+            Poll::Ready(Ok(())) => Poll::Ready(Ok(Ok(()))),
             Poll::Pending => self.exchange.poll_late(cx).map(Err),
         }
     }
@@ -143,6 +152,9 @@ impl Connection {
                 Err(_bad) => return Poll::Ready(Err(Reason::UpstreamInvalid)),
                 Ok(None) => match self.poll_receive(cx) {
                     Poll::Ready(Ok(received)) if received > 0 => {}
+                    Poll::Ready(Err(fault)) if connect::is_rejection(&fault) => {
+                        return Poll::Ready(Err(Reason::UpstreamHandshake));
+                    }
                     Poll::Ready(_) => {
                         return Poll::Ready(Err(self.exchange.fault().unwrap_or(Reason::UpstreamInvalid)));
                     }
@@ -163,7 +175,7 @@ impl Connection {
     /// Lets the request body go on. A fault shows in what is received, or not received, next.
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) {
         if !self.sending.has_failed
-            && let Poll::Ready(Err(_)) = self.sending.poll(&mut self.tcp, cx)
+            && let Poll::Ready(Err(_)) = self.sending.poll(&mut self.transport, cx)
         {
             self.sending.has_failed = true;
         }
@@ -173,7 +185,7 @@ impl Connection {
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
-        let read = pin!(self.tcp.read_buf(&mut self.received)).poll(cx);
+        let read = pin!(self.transport.read_buf(&mut self.received)).poll(cx);
         if let Poll::Ready(Ok(bytes)) = read {
             self.is_bulk = bytes == room;
         }
@@ -226,18 +238,24 @@ impl Sending {
     }
 
     /// Writes the first bytes of what is in `out`.
-    fn poll_first(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.written = ready!(Pin::new(tcp).poll_write(cx, &self.out))?;
+    fn poll_first(&mut self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.written = ready!(Pin::new(transport).poll_write(cx, &self.out))?;
+        self.is_flushed = false;
         self.has_failed = false;
         Poll::Ready(Ok(()))
     }
 
     /// Writes until everything is written: the body is asked for more only when there is nothing left to write, so
     /// that a slow upstream slows the client and not us.
-    fn poll(&mut self, tcp: &mut TcpStream, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    fn poll(&mut self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         loop {
             while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-                self.written += ready!(Pin::new(&mut *tcp).poll_write(cx, rest))?;
+                self.is_flushed = false;
+                self.written += ready!(Pin::new(&mut *transport).poll_write(cx, rest))?;
+            }
+            if !self.is_flushed {
+                ready!(Pin::new(&mut *transport).poll_flush(cx))?;
+                self.is_flushed = true;
             }
             self.out.clear();
             self.written = 0;
@@ -256,6 +274,6 @@ impl Sending {
     }
 
     fn is_over(&self) -> bool {
-        !self.has_failed && self.body.is_none() && self.written >= self.out.len()
+        !self.has_failed && self.body.is_none() && self.is_flushed && self.written >= self.out.len()
     }
 }

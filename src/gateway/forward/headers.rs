@@ -24,17 +24,35 @@ pub struct About<'a> {
     pub assertion: Option<&'a Assertion>,
 }
 
+/// Where the fields of a request are put: one list of rules for every version of HTTP.
+pub(super) trait Sink {
+    /// One field.
+    fn field(&mut self, name: &HeaderName, value: &HeaderValue);
+    /// Fields of ours as they stand in HTTP/1.1, each with its CRLF.
+    fn lines(&mut self, lines: &[u8]);
+}
+
+impl Sink for Vec<u8> {
+    fn field(&mut self, name: &HeaderName, value: &HeaderValue) {
+        field(self, name.as_str(), value);
+    }
+
+    fn lines(&mut self, lines: &[u8]) {
+        self.extend_from_slice(lines);
+    }
+}
+
 /// Writes the fields of a request as the upstream may see them: first what the client sent and may send, then what we
 /// vouch for. In this order and never mixed: a client can nominate our fields in `Connection` only on its own copy
 /// (CVE-2024-45410).
-pub(super) fn write(out: &mut Vec<u8>, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
-    passing(headers, about.token_fields).for_each(|(name, value)| field(out, name.as_str(), value));
-    out.extend_from_slice(permit.identity());
-    out.extend_from_slice(about.assertion.map_or(&[], Assertion::line));
-    about.certificate.iter().for_each(|fields| out.extend_from_slice(fields));
-    field(out, "forwarded", about.forwarded);
-    field(out, INTERACTION_ID.as_str(), about.id);
-    field(out, "via", about.via);
+pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
+    passing(headers, about.token_fields).for_each(|(name, value)| out.field(name, value));
+    out.lines(permit.identity());
+    out.lines(about.assertion.map_or(&[], Assertion::line));
+    about.certificate.iter().for_each(|fields| out.lines(fields));
+    out.field(&header::FORWARDED, about.forwarded);
+    out.field(&INTERACTION_ID, about.id);
+    out.field(&header::VIA, about.via);
 }
 
 /// The fields of a request that go on as they came: none that belongs to the client's connection, claims what only we may

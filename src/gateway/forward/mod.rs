@@ -3,9 +3,12 @@
 
 pub mod body;
 pub mod codec;
+pub mod connect;
 mod connection;
 pub mod headers;
+mod http2;
 pub mod pool;
+pub mod transport;
 
 use super::authorize::permit::Permit;
 use super::body::ClientBody;
@@ -31,8 +34,8 @@ pub async fn send(
     let mut outgoing = Outgoing { head, permit, about, body: Some(RequestBody::new(body, limit)) };
     // A pooled connection can turn out to have ended before anything was written; a fresh one hardly can.
     for _ in 0..STALE_MAX {
-        let connection = upstream.check_out().await?;
-        match connection.send(&mut outgoing).await {
+        let link = upstream.check_out().await?;
+        match link.send(&mut outgoing).await {
             Ok(response) => return Ok(response),
             Err(SendFault::Unsent) => {}
             Err(SendFault::Refused(reason)) => return Err(reason.into()),

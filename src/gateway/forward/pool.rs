@@ -2,21 +2,25 @@
 //! whole interface of the upstream side: check out, send, stream the body, give back.
 
 use super::super::http1::buffers::Buffers;
-use super::body::{Exchange, Timeouts};
-use super::connection::Connection;
+use super::body::{Exchange, ResponseBody, Timeouts};
+use super::connect::{ConnectFault, Endpoint};
+use super::connection::{Connection, Outgoing, SendFault};
+use super::http2::session::{Sessions, Ticket};
 use crate::config;
 use crate::config::limits::{UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MAX};
+use crate::config::upstreams::Protocol;
 use crate::gateway::observe::metrics::Metrics;
+use crate::gateway::policy::Endpoints;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadlines;
+use http::Response;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
-use tokio::net::TcpStream;
 
 /// One upstream: its servers, asked in turn.
 pub struct Upstream {
@@ -42,13 +46,23 @@ pub struct Home {
 
 /// One server: its idle connections, the last one used on top.
 struct Server {
-    place: usize,
+    endpoint: Arc<Endpoint>,
     #[expect(
         clippy::vec_box,
         reason = "a connection changes hands twice a request: eight bytes instead of two hundred"
     )]
     idle: RefCell<Vec<Box<Connection>>>,
     open: Cell<usize>,
+    /// Where it is spoken to by HTTP/2.
+    sessions: Option<Rc<Sessions>>,
+}
+
+/// A way to a server for one exchange.
+pub(super) enum Link {
+    /// A connection that is the exchange's own.
+    Connection(Box<Connection>),
+    /// A place on a connection that many share.
+    Ticket(Ticket),
 }
 
 /// Counts an open connection of a server for as long as it exists. Weak, because the server owns its idle connections:
@@ -57,11 +71,22 @@ pub(super) struct Slot(Weak<Server>);
 
 impl Upstream {
     /// An upstream without connections. `stall` bounds the client's silence within a request body.
-    pub fn new(settings: Arc<config::upstreams::Upstream>, stall: Duration, home: Home) -> Self {
-        let server = |place| Rc::new(Server { place, idle: RefCell::default(), open: Cell::new(0) });
-        let servers = (0..settings.servers.len()).map(server).collect();
+    pub fn new(
+        (settings, endpoints): (&Arc<config::upstreams::Upstream>, &Endpoints),
+        stall: Duration,
+        home: Home,
+    ) -> Self {
         let timeouts = Timeouts { response: settings.response_timeout, idle: settings.idle_timeout, stall };
-        Self { servers, next: Cell::new(0), timeouts, home, settings }
+        let server = |endpoint: &Arc<Endpoint>| {
+            let sessions = match endpoint.protocol() {
+                Protocol::Http1 => None,
+                Protocol::Http2 => Some(Sessions::new(Arc::clone(endpoint), timeouts, home.clone())),
+            };
+            let endpoint = Arc::clone(endpoint);
+            Rc::new(Server { endpoint, idle: RefCell::default(), open: Cell::new(0), sessions })
+        };
+        let servers = endpoints.iter().map(server).collect();
+        Self { servers, next: Cell::new(0), timeouts, home, settings: Arc::clone(settings) }
     }
 
     /// The settings that it was made from.
@@ -74,44 +99,61 @@ impl Upstream {
         let cx = Context::from_waker(Waker::noop());
         for server in &self.servers {
             server.idle.borrow_mut().retain(|connection| !connection.is_stale(&cx));
+            server.sessions.iter().for_each(|sessions| sessions.sweep());
         }
     }
 
-    /// A usable connection to the next server that has or gets one.
-    pub(super) async fn check_out(&self) -> Result<Box<Connection>, Refusal> {
+    /// A usable way to the next server that has or gets one.
+    pub(super) async fn check_out(&self) -> Result<Link, Refusal> {
         let first = self.next.get();
         self.next.set((first + 1) % self.servers.len().max(1));
         let mut refusal = Refusal::upstream_down();
         for server in self.servers.iter().cycle().skip(first).take(self.servers.len()) {
+            if let Some(sessions) = &server.sessions {
+                match sessions.ticket().await {
+                    Ok(ticket) => return Ok(Link::Ticket(ticket)),
+                    Err(other) => refusal = other,
+                }
+                continue;
+            }
             if let Some(connection) = poll_fn(|cx| Poll::Ready(server.take_idle(cx))).await {
-                return Ok(connection);
+                return Ok(Link::Connection(connection));
             }
             if server.open.get() >= UPSTREAM_CONNECTIONS_MAX {
                 continue;
             }
             match self.connect(server).await {
-                Some(connection) => return Ok(connection),
-                None => refusal = Reason::UpstreamRefused.into(),
+                Ok(connection) => return Ok(Link::Connection(connection)),
+                Err(fault) => refusal = Reason::from(fault).into(),
             }
         }
         Err(refusal)
     }
 
-    async fn connect(&self, server: &Rc<Server>) -> Option<Box<Connection>> {
+    async fn connect(&self, server: &Rc<Server>) -> Result<Box<Connection>, ConnectFault> {
         let slot = Slot::new(server);
-        let address = self.settings.servers.get(server.place)?;
         let counters = self.home.metrics.worker(self.home.worker);
         counters.upstream_connects.add(1);
-        let connecting = TcpStream::connect((&*address.host, address.port));
-        match tokio::time::timeout(self.settings.connect_timeout, connecting).await {
-            Ok(Ok(tcp)) if tcp.set_nodelay(true).is_ok() => {
+        match server.endpoint.open(server.endpoint.address()).await {
+            Ok(transport) => {
                 let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
-                Some(Connection::new(tcp, exchange, self.home.buffers.clone(), slot))
+                Ok(Connection::new(transport, exchange, self.home.buffers.clone(), slot))
             }
-            Ok(_) | Err(_) => {
-                counters.upstream_connect_failures.add(1);
-                None
+            Err(fault) => {
+                counters.connect_failed(fault);
+                Err(fault)
             }
+        }
+    }
+}
+
+impl Link {
+    /// Sends a request and waits for the head of its response.
+    pub(super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response<ResponseBody>, SendFault> {
+        match self {
+            Self::Connection(connection) => connection.send(outgoing).await,
+            // Boxed, so that exchanges without HTTP/2 carry no room for it.
+            Self::Ticket(ticket) => Box::pin(ticket.send(outgoing)).await,
         }
     }
 }

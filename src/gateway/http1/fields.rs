@@ -23,15 +23,20 @@ impl Fields {
         self.block.clear();
         self.places.clear();
         for field in parsed {
-            let start = self.block.len();
-            self.block.extend_from_slice(field.name.as_bytes());
-            let colon = self.block.len();
-            self.block.extend_from_slice(b": ");
-            let value = self.block.len();
-            self.block.extend_from_slice(field.value);
-            self.places.push(Place { start, colon, value, end: self.block.len() });
-            self.block.extend_from_slice(b"\r\n");
+            self.push(field.name, field.value);
         }
+    }
+
+    /// Adds a field.
+    pub(in super::super) fn push(&mut self, name: &str, value: &[u8]) {
+        let start = self.block.len();
+        self.block.extend_from_slice(name.as_bytes());
+        let colon = self.block.len();
+        self.block.extend_from_slice(b": ");
+        let begin = self.block.len();
+        self.block.extend_from_slice(value);
+        self.places.push(Place { start, colon, value: begin, end: self.block.len() });
+        self.block.extend_from_slice(b"\r\n");
     }
 
     /// Name and value of every field.

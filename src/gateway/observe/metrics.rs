@@ -1,6 +1,7 @@
 //! Counters of the data path. Each worker writes cells of its own, so counting is a load and a store without a lock
 //! or a shared cache line; a scrape adds the workers up.
 
+use super::super::forward::connect::ConnectFault;
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
 use super::statuses;
@@ -63,6 +64,8 @@ pub struct WorkerMetrics {
     pub upstream_connects: Cell,
     /// Connections to upstreams that could not be opened.
     pub upstream_connect_failures: Cell,
+    /// Connections to upstreams among those whose TLS or HTTP/2 could not be agreed on.
+    pub upstream_handshakes_failed: Cell,
     /// Access-log blocks dropped because the writer could not keep up.
     pub log_blocks_dropped: Cell,
 }
@@ -175,6 +178,17 @@ impl WorkerMetrics {
         match cache {
             CacheUse::Hit => self.verdict_hits.add(1),
             CacheUse::Miss => self.verdict_misses.add(1),
+        }
+    }
+}
+
+impl WorkerMetrics {
+    /// Counts a connection to an upstream that did not come about.
+    pub fn connect_failed(&self, fault: ConnectFault) {
+        self.upstream_connect_failures.add(1);
+        match fault {
+            ConnectFault::Refused => {}
+            ConnectFault::Untrusted | ConnectFault::Handshake => self.upstream_handshakes_failed.add(1),
         }
     }
 }

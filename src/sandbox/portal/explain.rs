@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 67] = [
+const REASONS: [(&str, &str, &str); 69] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -212,6 +212,8 @@ const REASONS: [(&str, &str, &str); 67] = [
         "Ask the customer again with acr_values=urn:scopegate:acr:otp; WWW-Authenticate names it.",
     ),
     ("upstream_refused", "The API behind the gateway cannot be reached.", ASK_LATER),
+    ("upstream_untrusted", "The API behind the gateway could not prove who it is.", ASK_LATER),
+    ("upstream_handshake", "The gateway and the API behind it could not agree on a connection.", ASK_LATER),
     ("upstream_invalid", "The API behind the gateway gave no valid answer.", ASK_LATER),
     ("upstream_down", "The API behind the gateway is not available.", ASK_LATER),
     ("upstream_late", "The API behind the gateway took too long.", ASK_LATER),

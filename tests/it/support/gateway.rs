@@ -25,6 +25,8 @@ pub struct Setup {
     pub limits: String,
     /// The issuers' entries.
     pub issuers: String,
+    /// Where the upstream `api` is said to be: `["https://a:1"]`. Empty: where it is, by `http`.
+    pub servers: String,
     /// Further lines of the upstream `api`.
     pub upstream: String,
     /// The routes' entries.
@@ -56,6 +58,7 @@ impl Default for Setup {
             server: "  workers: 1\n".to_owned(),
             limits: "  drain_timeout: 5s\n".to_owned(),
             issuers: issuer("bank", ISSUER, "{ file: jwks.json }"),
+            servers: String::new(),
             upstream: String::new(),
             routes: [
                 route("/accounts", "GET, HEAD", "scopes: [accounts]"),
@@ -96,8 +99,9 @@ impl Setup {
         if !self.issuers.is_empty() {
             write!(text, "issuers:\n{}", self.issuers).unwrap();
         }
-        let Self { upstream: extra, routes, further, .. } = self;
-        write!(text, "upstreams:\n  - name: api\n    servers: [\"http://{upstream}\"]\n{extra}").unwrap();
+        let Self { servers, upstream: extra, routes, further, .. } = self;
+        let servers = if servers.is_empty() { &format!("[\"http://{upstream}\"]") } else { servers };
+        write!(text, "upstreams:\n  - name: api\n    servers: {servers}\n{extra}").unwrap();
         write!(text, "routes:\n{routes}{further}").unwrap();
         text
     }

@@ -1,0 +1,182 @@
+//! Opens a connection to a server of an upstream: name, TCP, TLS. Nothing that was opened here was spoken on yet.
+//!
+//! Any thread may open connections; what is known of a server's certificate is shared by all of them.
+
+use super::transport::{Secured, Transport};
+use crate::config::upstreams::{Protocol, Upstream, UpstreamServer};
+use crate::gateway::reason::Reason;
+use rustls::pki_types::ServerName;
+use rustls::{AlertDescription, ClientConfig};
+use std::fmt;
+use std::io;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU8, Ordering};
+use std::time::Duration;
+use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio_rustls::TlsConnector;
+
+/// One server, and how it is reached.
+pub struct Endpoint {
+    upstream: Arc<str>,
+    server: UpstreamServer,
+    protocol: Protocol,
+    tls: Option<(TlsConnector, ServerName<'static>)>,
+    timeout: Duration,
+    standing: AtomicU8,
+}
+
+/// Why there is no connection. No request was begun on it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum ConnectFault {
+    /// Nobody is there, or nobody in time.
+    Refused,
+    /// Its certificate does not verify.
+    Untrusted,
+    /// It and we cannot agree on how to speak.
+    Handshake,
+}
+
+impl Endpoint {
+    /// `server` of `upstream`. `tls` is that of the whole upstream, so that its servers share sessions; it is there
+    /// exactly if the upstream has terms for it.
+    pub fn new(upstream: &Upstream, server: &UpstreamServer, tls: Option<&Arc<ClientConfig>>) -> Self {
+        let name = || {
+            let own = || ServerName::try_from(server.host.to_string()).expect("config takes only names of this form");
+            upstream.tls.as_ref().and_then(|terms| terms.name.clone()).unwrap_or_else(own)
+        };
+        Self {
+            upstream: Arc::clone(&upstream.name),
+            server: server.clone(),
+            protocol: upstream.protocol,
+            tls: tls.map(|config| (TlsConnector::from(Arc::clone(config)), name())),
+            timeout: upstream.connect_timeout,
+            standing: AtomicU8::new(GOOD),
+        }
+    }
+
+    /// What is spoken to it.
+    pub fn protocol(&self) -> Protocol {
+        self.protocol
+    }
+
+    /// Whether it is reached through TLS.
+    pub fn is_secure(&self) -> bool {
+        self.tls.is_some()
+    }
+
+    /// The bound on opening a connection.
+    pub fn timeout(&self) -> Duration {
+        self.timeout
+    }
+
+    /// Where the configuration says that it is.
+    pub fn address(&self) -> (&str, u16) {
+        (&self.server.host, self.server.port)
+    }
+
+    /// A connection to it at `address`. Whatever the address, the certificate must have the server's name.
+    pub async fn open(self: &Arc<Self>, address: impl ToSocketAddrs) -> Result<Transport, ConnectFault> {
+        let opening = async {
+            let tcp = TcpStream::connect(address).await.map_err(|_| ConnectFault::Refused)?;
+            tcp.set_nodelay(true).map_err(|_| ConnectFault::Refused)?;
+            match &self.tls {
+                None => Ok(Transport::Plain(tcp)),
+                Some((connector, name)) => self.secure(connector, name, tcp).await,
+            }
+        };
+        tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(ConnectFault::Refused))
+    }
+
+    async fn secure(
+        self: &Arc<Self>,
+        connector: &TlsConnector,
+        name: &ServerName<'static>,
+        tcp: TcpStream,
+    ) -> Result<Transport, ConnectFault> {
+        let stream = connector.connect(name.clone(), tcp).await.map_err(|fault| self.failed(&fault))?;
+        if self.protocol == Protocol::Http2 && stream.get_ref().1.alpn_protocol() != Some(HTTP2) {
+            return Err(self.disagrees("it does not choose h2 by ALPN"));
+        }
+        Ok(Transport::Tls(Box::new(Secured::new(stream, Arc::clone(self)))))
+    }
+
+    /// TLS has failed. What is no fault of TLS is one of the network.
+    pub(super) fn failed(&self, fault: &io::Error) -> ConnectFault {
+        match fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+            Some(fault @ (rustls::Error::InvalidCertificate(_) | rustls::Error::NoCertificatesPresented)) => {
+                if self.standing.swap(UNTRUSTED, Ordering::Relaxed) != UNTRUSTED {
+                    let (upstream, server) = (&*self.upstream, self.to_string());
+                    tracing::error!(upstream, server, %fault, "a server's certificate does not verify: it is sent nothing");
+                }
+                ConnectFault::Untrusted
+            }
+            Some(fault) => self.disagrees(fault),
+            None => ConnectFault::Refused,
+        }
+    }
+
+    /// It and we cannot agree on how to speak. Said once, until it `works`.
+    pub(super) fn disagrees(&self, fault: impl fmt::Display) -> ConnectFault {
+        if self.standing.swap(DISAGREES, Ordering::Relaxed) != DISAGREES {
+            let (upstream, server) = (&*self.upstream, self.to_string());
+            tracing::error!(upstream, server, %fault, "a server cannot be spoken to as the configuration says");
+        }
+        ConnectFault::Handshake
+    }
+
+    /// It has said something that only the right server can say.
+    pub(super) fn works(&self) {
+        if self.standing.load(Ordering::Relaxed) != GOOD && self.standing.swap(GOOD, Ordering::Relaxed) != GOOD {
+            let (upstream, server) = (&*self.upstream, self.to_string());
+            tracing::info!(upstream, server, "a server is spoken to again");
+        }
+    }
+}
+
+/// Whether this is the peer's word that it takes no TLS connection of ours: in version 1.3 it comes when we think that
+/// the handshake is over (RFC 8446 §4.4.2.4), and so in place of an answer.
+pub(super) fn is_rejection(fault: &io::Error) -> bool {
+    match fault.get_ref().and_then(|inner| inner.downcast_ref::<rustls::Error>()) {
+        Some(rustls::Error::AlertReceived(alert)) => matches!(
+            alert,
+            AlertDescription::CertificateRequired
+                | AlertDescription::BadCertificate
+                | AlertDescription::UnsupportedCertificate
+                | AlertDescription::CertificateRevoked
+                | AlertDescription::CertificateExpired
+                | AlertDescription::CertificateUnknown
+                | AlertDescription::UnknownCA
+                | AlertDescription::AccessDenied
+                | AlertDescription::HandshakeFailure
+        ),
+        Some(_) | None => false,
+    }
+}
+
+impl From<ConnectFault> for Reason {
+    fn from(fault: ConnectFault) -> Self {
+        match fault {
+            ConnectFault::Refused => Self::UpstreamRefused,
+            ConnectFault::Untrusted => Self::UpstreamUntrusted,
+            ConnectFault::Handshake => Self::UpstreamHandshake,
+        }
+    }
+}
+
+impl fmt::Debug for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Endpoint({self})")
+    }
+}
+
+impl fmt::Display for Endpoint {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}:{}", self.server.host, self.server.port)
+    }
+}
+
+/// HTTP/2 through TLS, in ALPN (RFC 9113 §3.1).
+const HTTP2: &[u8] = b"h2";
+const GOOD: u8 = 0;
+const UNTRUSTED: u8 = 1;
+const DISAGREES: u8 = 2;
