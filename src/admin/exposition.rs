@@ -1,7 +1,7 @@
 //! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
-//! closed sets: route templates, reasons, statuses, issuer names.
+//! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
-use super::{State, arrivals, events, introspection, status_list};
+use super::{State, arrivals, events, introspection, servers, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
@@ -24,6 +24,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(issuers(shared));
     families.push(discoveries(shared));
     families.extend(arrivals::families(shared));
+    families.push(servers::family(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
@@ -39,7 +40,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 19] = [
+    let counters: [(&str, &str, Counts); 23] = [
         ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
         ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
         ("accept_failures_total", "Tries to accept that failed: no file descriptor or no memory was left.", |w| {
@@ -82,6 +83,15 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
         ("upstream_handshakes_failed_total", "Failed for TLS or HTTP/2, certificates not trusted among them.", |w| {
             &w.upstream_handshakes_failed
+        }),
+        ("upstream_retries_total", "Requests sent again: a connection had ended while it was idle.", |w| {
+            &w.upstream_retries
+        }),
+        ("upstream_retries_refused_total", "Requests not sent again: too many had been.", |w| {
+            &w.upstream_retries_refused
+        }),
+        ("upstream_ejections_total", "Servers left alone for a while: they failed requests.", |w| {
+            &w.upstream_ejections
         }),
         ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| {
             &w.log_blocks_dropped

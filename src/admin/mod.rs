@@ -6,6 +6,7 @@ mod events;
 pub mod exposition;
 mod introspection;
 mod revoke;
+mod servers;
 mod status_list;
 
 use crate::gateway::Shared;

@@ -1,6 +1,7 @@
 //! The control thread: the admin listener, what issuers are asked for (keys, opaque tokens, status lists), and our own keys.
 
 use super::gateway::Stage;
+use super::health;
 use crate::admin::Admin;
 use crate::config::key_source::KeySource;
 use crate::gateway::verify::Issuer;
@@ -108,7 +109,7 @@ impl Fetching {
     }
 }
 
-/// One task per issuer whose keys are fetched; a reload ends those that are no longer needed, or fetch in another way than
+/// Begins what a new policy asks for beside requests. One task per issuer whose keys are fetched; a reload ends those that are no longer needed, or fetch in another way than
 /// they should now.
 async fn keep_keys(control: &Control) {
     let mut kept: Vec<Fetching> = Vec::new();
@@ -129,6 +130,7 @@ async fn keep_keys(control: &Control) {
             ask(control, issuer);
             watch(control, issuer);
         }
+        health::watch(&policy);
         drop(policy);
         control.changed.notified().await;
     }

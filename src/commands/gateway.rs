@@ -68,7 +68,7 @@ pub struct Legacy {
 /// The file of revocations is not opened: a gateway that runs may be writing to it.
 pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
     settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
-    parts::endpoints(settings, None)?;
+    parts::endpoints(settings, None, Clock::System.instant())?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
     parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
 }
@@ -253,7 +253,7 @@ impl Gateway {
         let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
         let keys = parts::assertion_keys(settings, old_keys, now)?;
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
-        let endpoints = parts::endpoints(settings, Some(&old))?;
+        let endpoints = parts::endpoints(settings, Some(&old), shared.clock.instant())?;
         let keys = keys.map(|keys| keys.take(now));
         let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));

@@ -6,6 +6,7 @@ pub mod control;
 mod fixed;
 pub mod front;
 pub mod gateway;
+mod health;
 mod parts;
 pub mod routes;
 #[cfg(feature = "sandbox")]

@@ -23,6 +23,7 @@ use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::time::Instant;
 
 pub(super) fn share(
     settings: &Settings,
@@ -36,7 +37,7 @@ pub(super) fn share(
         verifier: verifier(settings, None, (&revocations, &clock))?,
         senders: senders(settings, clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
-        endpoints: endpoints(settings, None)?,
+        endpoints: endpoints(settings, None, clock.instant())?,
     };
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
@@ -50,7 +51,7 @@ pub(super) fn share(
 
 /// How the servers of each upstream are reached. An upstream that stays the same keeps what was learned of its servers, and
 /// their TLS sessions.
-pub(super) fn endpoints(settings: &Settings, old: Option<&Policy>) -> anyhow::Result<Vec<Endpoints>> {
+pub(super) fn endpoints(settings: &Settings, old: Option<&Policy>, now: Instant) -> anyhow::Result<Vec<Endpoints>> {
     let known = |wanted: &Upstream| {
         let (upstreams, endpoints) = old.map(|old| (&old.upstreams, &old.endpoints))?;
         let (_, endpoints) = upstreams.iter().zip(endpoints).find(|(upstream, _)| ***upstream == *wanted)?;
@@ -61,7 +62,11 @@ pub(super) fn endpoints(settings: &Settings, old: Option<&Policy>) -> anyhow::Re
         None => {
             let tls = upstream.tls.as_ref().map(|terms| upstream_tls(terms, upstream.protocol)).transpose();
             let tls = tls.map_err(|fault| CannotServe(format!("upstream {}: {fault}", upstream.name)))?;
-            Ok(upstream.servers.iter().map(|server| Arc::new(Endpoint::new(upstream, server, tls.as_ref()))).collect())
+            Ok(upstream
+                .servers
+                .iter()
+                .map(|server| Arc::new(Endpoint::new(upstream, server, tls.as_ref(), now)))
+                .collect())
         }
     };
     settings.upstreams.iter().map(of_upstream).collect()

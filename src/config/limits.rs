@@ -240,6 +240,20 @@ pub const UPSTREAM_WINDOW_BYTES: u32 = 128 * 1024;
 /// Exchanges that we break off on one HTTP/2 connection. Servers count them too (CVE-2023-44487) and end connections with
 /// many: before that, new requests go to a new one.
 pub const UPSTREAM_RESETS_MAX: usize = 100;
+/// What a server's `weight` may be at most.
+pub const UPSTREAM_WEIGHT_MAX: usize = 100;
+/// What an operator may raise counts of failures and of checks to: beyond it, they mean never.
+pub const UPSTREAM_FAILURES_MOST: usize = 1000;
+/// A pause is at most so many times as long as the first.
+pub const UPSTREAM_PAUSES_MAX: u32 = 6;
+/// Between two requests that try a server after its pause, while none of them has an answer.
+pub const UPSTREAM_TRY_INTERVAL: Duration = Duration::from_secs(1);
+/// One retry for so many requests.
+pub const UPSTREAM_RETRY_EVERY: u32 = 5;
+/// Retries that are kept for a bad moment.
+pub const UPSTREAM_RETRIES_KEPT: u32 = 10;
+/// The head of an answer to a health check; its body is not read.
+pub const HEALTH_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// A response head from an upstream.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each

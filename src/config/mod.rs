@@ -2,6 +2,7 @@
 
 mod address;
 pub mod assertion;
+pub mod balance;
 pub mod cors;
 pub mod demands;
 pub mod dpop;

@@ -2,6 +2,7 @@
 
 use super::address::{self, Transport};
 use super::assertion::{self, Audience};
+use super::balance::{self, Eject, HealthCheck};
 use super::fault::Problem;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
@@ -22,6 +23,10 @@ pub struct Upstream {
     pub tls: Option<UpstreamTls>,
     /// What is spoken to them.
     pub protocol: Protocol,
+    /// What they are asked beside requests.
+    pub health: Option<HealthCheck>,
+    /// When one that fails is left alone.
+    pub eject: Eject,
     /// Bound on opening a connection, its handshake included.
     pub connect_timeout: Duration,
     /// Bound from the request's last byte to the head of the response.
@@ -37,6 +42,8 @@ pub struct UpstreamServer {
     pub host: Box<str>,
     /// TCP port.
     pub port: u16,
+    /// Its share of the requests, beside those of the others.
+    pub weight: u32,
 }
 
 /// What is spoken to the servers of an upstream.
@@ -69,6 +76,8 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let servers = section.need("servers").and_then(|value| servers(&value));
     let tls = tls(&section, servers.as_ref().map(|(_, transport)| *transport));
     let protocol = section.read_or("protocol", Protocol::Http1, |value| value.parse(protocol));
+    let health = section.read_or("health", None, |value| balance::health(&value).map(Some));
+    let eject = section.read_or("eject", Eject::default(), |value| balance::eject(&value));
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
     let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
@@ -78,6 +87,8 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
         servers: servers?.0,
         tls: tls?,
         protocol: protocol?,
+        health: health?,
+        eject: eject?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         idle_timeout: idle_timeout?,
@@ -93,7 +104,7 @@ fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Durati
 
 /// Servers that are reached alike: all in the clear or all through TLS, so that no request depends on chance for that.
 fn servers(value: &Value<'_>) -> Option<(Vec<UpstreamServer>, Transport)> {
-    let mut servers = distinct(value.list()?, |item| item.parse(server))?.into_iter();
+    let mut servers = distinct(value.list()?, weighted)?.into_iter();
     let (first, transport) = servers.next()?;
     let mut all = vec![first];
     for (server, other) in servers {
@@ -107,6 +118,17 @@ fn servers(value: &Value<'_>) -> Option<(Vec<UpstreamServer>, Transport)> {
         all.push(server);
     }
     Some((all, transport))
+}
+
+/// A server by its address, or with more to say of it.
+fn weighted(value: &Value<'_>) -> Option<(UpstreamServer, Transport)> {
+    if value.is_text() {
+        return value.parse(server);
+    }
+    let section = value.section(&["address", "weight"])?;
+    let server = section.need("address").and_then(|address| address.parse(server));
+    let weight = balance::weight(&section)?;
+    server.map(|(server, transport)| (UpstreamServer { weight, ..server }, transport))
 }
 
 fn server(text: &str) -> Result<(UpstreamServer, Transport), Problem> {
@@ -125,7 +147,7 @@ fn server(text: &str) -> Result<(UpstreamServer, Transport), Problem> {
         }
         Transport::Tls => 443,
     };
-    Ok((UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(port) }, transport))
+    Ok((UpstreamServer { host: host.into(), port: uri.port_u16().unwrap_or(port), weight: 1 }, transport))
 }
 
 /// `tls:`, for servers behind `https`; `transport` is `None` where they could not be read.
@@ -153,11 +175,13 @@ fn protocol(text: &str) -> Result<Protocol, Problem> {
     }
 }
 
-const KEYS: [&str; 9] = [
+const KEYS: [&str; 11] = [
     "name",
     "servers",
     "tls",
     "protocol",
+    "health",
+    "eject",
     "connect_timeout",
     "response_timeout",
     "idle_timeout",
@@ -184,7 +208,7 @@ mod tests {
             ("https://Accounts.internal", "accounts.internal", 443, Transport::Tls),
             ("https://[::1]:9001", "::1", 9001, Transport::Tls),
         ] {
-            assert_eq!(server(text), Ok((UpstreamServer { host: host.into(), port }, transport)), "{text}");
+            assert_eq!(server(text), Ok((UpstreamServer { host: host.into(), port, weight: 1 }, transport)), "{text}");
         }
         for text in
             ["https://a/", "http://a/", "http://a/b", "http://a?b", "http://u@a", "http://a#", "a:80", "//a", "http:a"]

@@ -104,7 +104,13 @@ impl Worker {
     pub fn new(index: usize, shared: Arc<Shared>, timeouts: Timeouts, bounds: Bounds, log: LogBuffer) -> Rc<Self> {
         let clock = shared.clock.clone();
         let deadlines = Deadlines::new(clock.instant());
-        let home = Home { worker: index, deadlines, metrics: Arc::clone(&shared.metrics), buffers: Buffers::default() };
+        let home = Home {
+            worker: index,
+            deadlines,
+            metrics: Arc::clone(&shared.metrics),
+            buffers: Buffers::default(),
+            clock: clock.clone(),
+        };
         let plan = Plan::new(shared.policy.load_full(), None, &home);
         Rc::new(Self {
             index,

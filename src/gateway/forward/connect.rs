@@ -2,7 +2,9 @@
 //!
 //! Any thread may open connections; what is known of a server's certificate is shared by all of them.
 
+use super::health::Health;
 use super::transport::{Secured, Transport};
+use crate::config::balance::HealthCheck;
 use crate::config::upstreams::{Protocol, Upstream, UpstreamServer};
 use crate::gateway::reason::Reason;
 use rustls::pki_types::ServerName;
@@ -10,8 +12,8 @@ use rustls::{AlertDescription, ClientConfig};
 use std::fmt;
 use std::io;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU8, Ordering};
-use std::time::Duration;
+use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
+use std::time::{Duration, Instant};
 use tokio::net::{TcpStream, ToSocketAddrs};
 use tokio_rustls::TlsConnector;
 
@@ -22,7 +24,24 @@ pub struct Endpoint {
     protocol: Protocol,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     timeout: Duration,
+    /// Whether it is asked.
+    pub health: Health,
+    check: Option<HealthCheck>,
+    is_watched: AtomicBool,
     standing: AtomicU8,
+}
+
+/// How what is known of a server changes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// It failed too many requests.
+    Ejected,
+    /// It answered one after that.
+    Back,
+    /// It failed too many checks.
+    Unfit,
+    /// It passed enough of them.
+    Fit,
 }
 
 /// Why there is no connection. No request was begun on it.
@@ -39,7 +58,7 @@ pub enum ConnectFault {
 impl Endpoint {
     /// `server` of `upstream`. `tls` is that of the whole upstream, so that its servers share sessions; it is there
     /// exactly if the upstream has terms for it.
-    pub fn new(upstream: &Upstream, server: &UpstreamServer, tls: Option<&Arc<ClientConfig>>) -> Self {
+    pub fn new(upstream: &Upstream, server: &UpstreamServer, tls: Option<&Arc<ClientConfig>>, now: Instant) -> Self {
         let name = || {
             let own = || ServerName::try_from(server.host.to_string()).expect("config takes only names of this form");
             upstream.tls.as_ref().and_then(|terms| terms.name.clone()).unwrap_or_else(own)
@@ -50,6 +69,9 @@ impl Endpoint {
             protocol: upstream.protocol,
             tls: tls.map(|config| (TlsConnector::from(Arc::clone(config)), name())),
             timeout: upstream.connect_timeout,
+            health: Health::new(upstream.eject, now),
+            check: upstream.health.clone(),
+            is_watched: AtomicBool::new(false),
             standing: AtomicU8::new(GOOD),
         }
     }
@@ -57,6 +79,32 @@ impl Endpoint {
     /// What is spoken to it.
     pub fn protocol(&self) -> Protocol {
         self.protocol
+    }
+
+    /// Its share of the requests.
+    pub fn weight(&self) -> u32 {
+        self.server.weight
+    }
+
+    /// The upstream that it belongs to.
+    pub fn upstream(&self) -> &str {
+        &self.upstream
+    }
+
+    /// What it has to be asked now and then. Given once: to whoever asks from then on.
+    pub fn take_check(&self) -> Option<&HealthCheck> {
+        self.check.as_ref().filter(|_| !self.is_watched.swap(true, Ordering::Relaxed))
+    }
+
+    /// It takes requests again, or takes none. Said once for each change.
+    pub fn turned(&self, turn: Turn) {
+        let (upstream, server) = (&*self.upstream, self.to_string());
+        match turn {
+            Turn::Ejected => tracing::warn!(upstream, server, "a server fails requests and is left alone for a while"),
+            Turn::Back => tracing::info!(upstream, server, "a server answers requests again"),
+            Turn::Unfit => tracing::warn!(upstream, server, "a server fails its health check and is sent nothing"),
+            Turn::Fit => tracing::info!(upstream, server, "a server passes its health check again"),
+        }
     }
 
     /// Whether it is reached through TLS.

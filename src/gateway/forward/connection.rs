@@ -33,6 +33,10 @@ pub(super) struct Connection {
     fields: Fields,
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
+    /// It has carried an exchange before: the server may have closed it meanwhile.
+    is_reused: bool,
+    /// The server has closed it.
+    has_ended: bool,
     sending: Sending,
     persists: Persists,
     exchange: Rc<Exchange>,
@@ -65,6 +69,8 @@ pub(super) enum SendFault {
     /// Not a byte of it was written, or the server has said that it did nothing with it and it is one that may be repeated:
     /// it may be sent again.
     Unsent,
+    /// It was sent on a connection that had been idle, and which ended without a byte of an answer.
+    Stale,
     /// It may have been received: it must not be sent again.
     Refused(Reason),
 }
@@ -78,6 +84,8 @@ impl Connection {
             received: BytesMut::new(),
             fields: Fields::default(),
             is_bulk: false,
+            is_reused: false,
+            has_ended: false,
             sending: Sending::default(),
             persists: Persists::Yes,
             exchange: Rc::new(exchange),
@@ -121,6 +129,9 @@ impl Connection {
                 *response.status_mut() = head.status;
                 Ok(response)
             }
+            Err(Reason::UpstreamInvalid) if self.is_reused && self.has_ended && self.received.is_empty() => {
+                Err(SendFault::Stale)
+            }
             Err(reason) => Err(SendFault::Refused(reason)),
         }
     }
@@ -156,6 +167,7 @@ impl Connection {
                         return Poll::Ready(Err(Reason::UpstreamHandshake));
                     }
                     Poll::Ready(_) => {
+                        self.has_ended = true;
                         return Poll::Ready(Err(self.exchange.fault().unwrap_or(Reason::UpstreamInvalid)));
                     }
                     Poll::Pending => return self.poll_fault(cx).map(Err),
@@ -219,6 +231,7 @@ impl Connection {
         if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
             self.buffers.give(std::mem::take(&mut self.received));
             self.exchange.wait_idle();
+            self.is_reused = true;
             Slot::give_back(self);
         }
     }

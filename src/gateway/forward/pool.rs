@@ -3,9 +3,13 @@
 
 use super::super::http1::buffers::Buffers;
 use super::body::{Exchange, ResponseBody, Timeouts};
-use super::connect::{ConnectFault, Endpoint};
+use super::choice::{self, Candidate, Chance};
+use super::connect::{ConnectFault, Endpoint, Turn};
 use super::connection::{Connection, Outgoing, SendFault};
+use super::health::{Failure, Fitness};
 use super::http2::session::{Sessions, Ticket};
+use super::retry::Budget;
+use crate::clock::Clock;
 use crate::config;
 use crate::config::limits::{UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MAX};
 use crate::config::upstreams::Protocol;
@@ -14,7 +18,8 @@ use crate::gateway::policy::Endpoints;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadlines;
-use http::Response;
+use http::{Response, StatusCode};
+use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
 use std::rc::{Rc, Weak};
@@ -22,11 +27,12 @@ use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
 use std::time::Duration;
 
-/// One upstream: its servers, asked in turn.
+/// One upstream and its servers.
 pub struct Upstream {
     settings: Arc<config::upstreams::Upstream>,
     servers: Vec<Rc<Server>>,
-    next: Cell<usize>,
+    chance: Chance,
+    budget: Budget,
     timeouts: Timeouts,
     home: Home,
 }
@@ -42,10 +48,12 @@ pub struct Home {
     pub metrics: Arc<Metrics>,
     /// What it reads into.
     pub buffers: Buffers,
+    /// Its time.
+    pub clock: Clock,
 }
 
 /// One server: its idle connections, the last one used on top.
-struct Server {
+pub(super) struct Server {
     endpoint: Arc<Endpoint>,
     #[expect(
         clippy::vec_box,
@@ -86,7 +94,9 @@ impl Upstream {
             Rc::new(Server { endpoint, idle: RefCell::default(), open: Cell::new(0), sessions })
         };
         let servers = endpoints.iter().map(server).collect();
-        Self { servers, next: Cell::new(0), timeouts, home, settings: Arc::clone(settings) }
+        let seed = (Arc::as_ptr(settings) as usize).wrapping_add(home.worker);
+        let (chance, budget) = (Chance::new(seed as u64), Budget::default());
+        Self { servers, chance, budget, timeouts, home, settings: Arc::clone(settings) }
     }
 
     /// The settings that it was made from.
@@ -103,31 +113,104 @@ impl Upstream {
         }
     }
 
-    /// A usable way to the next server that has or gets one.
-    pub(super) async fn check_out(&self) -> Result<Link, Refusal> {
-        let first = self.next.get();
-        self.next.set((first + 1) % self.servers.len().max(1));
+    /// A usable way to a server, which is chosen, or to another one if it has and gets none.
+    pub(super) async fn check_out(&self) -> Result<(Link, Rc<Server>), Refusal> {
         let mut refusal = Refusal::upstream_down();
-        for server in self.servers.iter().cycle().skip(first).take(self.servers.len()) {
+        let mut tried = SmallVec::<[usize; 4]>::new();
+        while let Some((place, server)) = self.choose(&tried) {
+            tried.push(place);
             if let Some(sessions) = &server.sessions {
                 match sessions.ticket().await {
-                    Ok(ticket) => return Ok(Link::Ticket(ticket)),
-                    Err(other) => refusal = other,
+                    Ok(ticket) => return Ok((Link::Ticket(ticket), Rc::clone(server))),
+                    Err(other) => {
+                        self.failed(server, other.reason());
+                        refusal = other;
+                    }
                 }
                 continue;
             }
             if let Some(connection) = poll_fn(|cx| Poll::Ready(server.take_idle(cx))).await {
-                return Ok(Link::Connection(connection));
+                return Ok((Link::Connection(connection), Rc::clone(server)));
             }
             if server.open.get() >= UPSTREAM_CONNECTIONS_MAX {
                 continue;
             }
             match self.connect(server).await {
-                Ok(connection) => return Ok(Link::Connection(connection)),
-                Err(fault) => refusal = Reason::from(fault).into(),
+                Ok(connection) => return Ok((Link::Connection(connection), Rc::clone(server))),
+                Err(fault) => {
+                    let reason = Reason::from(fault);
+                    self.failed(server, reason);
+                    refusal = reason.into();
+                }
             }
         }
         Err(refusal)
+    }
+
+    fn choose(&self, tried: &[usize]) -> Option<(usize, &Rc<Server>)> {
+        let now = || self.home.clock.instant();
+        // Most have one server, or all in good health: then nobody looks at the time.
+        let candidate = |(place, server): (usize, &Rc<Server>)| {
+            let is_left = !tried.contains(&place);
+            is_left.then(|| Candidate {
+                place,
+                weight: server.endpoint.weight(),
+                load: server.load(),
+                fitness: server.endpoint.health.fitness(now),
+            })
+        };
+        let place = match &*self.servers {
+            [only] => (tried.is_empty() && only.endpoint.health.fitness(now) != Fitness::Out).then_some(0)?,
+            servers => {
+                let candidates: SmallVec<[Candidate; 8]> = servers.iter().enumerate().filter_map(candidate).collect();
+                choice::choose(&candidates, &self.chance)?
+            }
+        };
+        self.servers.get(place).map(|server| (place, server))
+    }
+
+    /// A request is sent for the first time.
+    pub(super) fn begins(&self) {
+        self.budget.earn();
+    }
+
+    /// Whether one more request may be sent again.
+    pub(super) fn may_retry(&self) -> bool {
+        let counters = self.home.metrics.worker(self.home.worker);
+        let may = self.budget.spend();
+        if may { &counters.upstream_retries } else { &counters.upstream_retries_refused }.add(1);
+        may
+    }
+
+    /// `server` has answered. These three a gateway says for a server behind it that does not work (RFC 9110 §15.6).
+    pub(super) fn answered(&self, server: &Server, status: StatusCode) {
+        if matches!(status, StatusCode::BAD_GATEWAY | StatusCode::SERVICE_UNAVAILABLE | StatusCode::GATEWAY_TIMEOUT) {
+            self.count_failure(server, Failure::Answer);
+        } else if server.endpoint.health.succeeded(|| self.home.clock.instant()) {
+            server.endpoint.turned(Turn::Back);
+        }
+    }
+
+    /// `server` was asked and did not answer. What a client did is not its fault.
+    pub(super) fn failed(&self, server: &Server, reason: Reason) {
+        if matches!(reason, Reason::UpstreamRefused | Reason::UpstreamUntrusted | Reason::UpstreamHandshake) {
+            self.count_failure(server, Failure::Connect);
+        } else if matches!(reason, Reason::UpstreamInvalid | Reason::UpstreamLate) {
+            self.count_failure(server, Failure::Answer);
+        }
+    }
+
+    fn count_failure(&self, server: &Server, failure: Failure) {
+        let now = self.home.clock.instant();
+        // Never more than half of them because of their answers: the fault may be the request's, or that of what is behind them.
+        let may_eject = || {
+            let out = self.servers.iter().filter(|server| server.endpoint.health.is_out(now)).count();
+            (out + 1) * 2 <= self.servers.len()
+        };
+        if server.endpoint.health.failed(failure, now, may_eject) {
+            self.home.metrics.worker(self.home.worker).upstream_ejections.add(1);
+            server.endpoint.turned(Turn::Ejected);
+        }
     }
 
     async fn connect(&self, server: &Rc<Server>) -> Result<Box<Connection>, ConnectFault> {
@@ -159,6 +242,12 @@ impl Link {
 }
 
 impl Server {
+    /// Requests that it is working on for this worker.
+    fn load(&self) -> usize {
+        let shared = self.sessions.as_ref().map_or(0, |sessions| sessions.active());
+        shared + self.open.get().saturating_sub(self.idle.borrow().len())
+    }
+
     fn take_idle(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
         loop {
             // The borrow ends before an ended connection is dropped.

@@ -66,6 +66,12 @@ pub struct WorkerMetrics {
     pub upstream_connect_failures: Cell,
     /// Connections to upstreams among those whose TLS or HTTP/2 could not be agreed on.
     pub upstream_handshakes_failed: Cell,
+    /// Requests that were sent to an upstream again.
+    pub upstream_retries: Cell,
+    /// Those that were not, because too many had been.
+    pub upstream_retries_refused: Cell,
+    /// Times that a server was left alone because of the requests that it failed.
+    pub upstream_ejections: Cell,
     /// Access-log blocks dropped because the writer could not keep up.
     pub log_blocks_dropped: Cell,
 }

@@ -85,6 +85,11 @@ impl Sessions {
         Err(Refusal::upstream_down())
     }
 
+    /// Requests under way.
+    pub(in super::super) fn active(&self) -> usize {
+        self.open.borrow().iter().map(|session| session.active.get()).sum()
+    }
+
     /// Forgets connections that have ended.
     pub(in super::super) fn sweep(&self) {
         self.open.borrow_mut().retain(|session| session.line.seems_open());
