@@ -65,5 +65,8 @@ mod tls;
 mod trust;
 mod two_tokens;
 mod upstream;
+mod upstream_http2;
+mod upstream_http2_faults;
+mod upstream_tls;
 mod verify;
 mod wycheproof;

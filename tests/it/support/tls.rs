@@ -52,6 +52,12 @@ impl Authority {
         self.0.pem()
     }
 
+    /// A certificate for a server of this name or address.
+    pub fn issue_for(&self, name: &str) -> Identity {
+        let names = CertificateParams::new(vec![name.to_owned()]).unwrap().subject_alt_names;
+        self.issue(|params| params.subject_alt_names = names)
+    }
+
     /// A certificate as `shape` makes it.
     pub fn issue(&self, shape: impl FnOnce(&mut CertificateParams)) -> Identity {
         let (params, key, serial) = params(shape);
@@ -116,6 +122,21 @@ impl Identity {
         &self.certificate
     }
 
+    /// The certificate, for a file.
+    pub fn pem(&self) -> String {
+        format!("-----BEGIN CERTIFICATE-----\n{}\n-----END CERTIFICATE-----\n", STANDARD.encode(self.der()))
+    }
+
+    /// Its key, for a file.
+    pub fn key_pem(&self) -> String {
+        self.key.serialize_pem()
+    }
+
+    /// Its key, for rustls.
+    pub fn private_key(&self) -> PrivateKeyDer<'static> {
+        PrivateKeyDer::try_from(self.key.serialize_der()).unwrap()
+    }
+
     /// For `x5t#S256`.
     pub fn thumbprint(&self) -> String {
         base64url(digest(&SHA256, self.der()))
@@ -176,9 +197,8 @@ impl Caller {
             .with_root_certificates(roots);
         let mut config = match identity {
             None => builder.with_no_client_auth(),
-            Some(Identity { certificate, key, .. }) => {
-                let key = PrivateKeyDer::try_from(key.serialize_der()).unwrap();
-                builder.with_client_auth_cert(vec![certificate.clone()], key).unwrap()
+            Some(identity @ Identity { certificate, .. }) => {
+                builder.with_client_auth_cert(vec![certificate.clone()], identity.private_key()).unwrap()
             }
         };
         config.resumption = sessions;
