@@ -39,64 +39,58 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
 
 type Counts = fn(&WorkerMetrics) -> &Cell;
 
+/// Name, help, and where it is counted.
+const COUNTERS: [(&str, &str, Counts); 23] = [
+    ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
+    ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
+    ("accept_failures_total", "Tries to accept that failed: no file descriptor or no memory was left.", |w| {
+        &w.accept_failures
+    }),
+    ("connections_moved_total", "Client connections that another worker carries than accepted them.", |w| {
+        &w.connections_moved
+    }),
+    (
+        "connections_untrusted_total",
+        "Client connections closed at once: only server.trusted_hops may come here.",
+        |w| &w.connections_untrusted,
+    ),
+    ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
+    ("connections_strained_total", "HTTP/2 connections closed: too many frames that carried nothing.", |w| {
+        &w.connections_strained
+    }),
+    ("connections_http2_total", "Client connections that speak HTTP/2.", |w| &w.connections_http2),
+    ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| &w.heads_unreadable),
+    (
+        "proxy_headers_malformed_total",
+        "Connections closed: a trusted hop did not begin with a header of the PROXY protocol.",
+        |w| &w.proxy_headers_malformed,
+    ),
+    (
+        "forwarded_malformed_total",
+        "Requests whose Forwarded or X-Forwarded fields, from a trusted hop, were not believed.",
+        |w| &w.forwarded_malformed,
+    ),
+    ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
+    ("handshakes_resumed_total", "TLS handshakes of clients that resumed a session.", |w| &w.handshakes_resumed),
+    ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
+    ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
+    ("assertions_signed_total", "Assertions signed for upstreams; repeated ones are not among them.", |w| {
+        &w.assertions_signed
+    }),
+    ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
+    ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
+    ("upstream_handshakes_failed_total", "Failed for TLS or HTTP/2, certificates not trusted among them.", |w| {
+        &w.upstream_handshakes_failed
+    }),
+    ("upstream_retries_total", "Requests sent again: a connection had ended while it was idle.", |w| {
+        &w.upstream_retries
+    }),
+    ("upstream_retries_refused_total", "Requests not sent again: too many had been.", |w| &w.upstream_retries_refused),
+    ("upstream_ejections_total", "Servers left alone for a while: they failed requests.", |w| &w.upstream_ejections),
+    ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| &w.log_blocks_dropped),
+];
+
 fn workers(shared: &Shared) -> Vec<MetricFamily> {
-    let counters: [(&str, &str, Counts); 23] = [
-        ("connections_accepted_total", "Client connections accepted.", |w| &w.connections_accepted),
-        ("connections_closed_total", "Client connections that ended.", |w| &w.connections_closed),
-        ("accept_failures_total", "Tries to accept that failed: no file descriptor or no memory was left.", |w| {
-            &w.accept_failures
-        }),
-        ("connections_moved_total", "Client connections that another worker carries than accepted them.", |w| {
-            &w.connections_moved
-        }),
-        (
-            "connections_untrusted_total",
-            "Client connections closed at once: only server.trusted_hops may come here.",
-            |w| &w.connections_untrusted,
-        ),
-        ("connections_late_total", "Client connections closed: the client was too slow.", |w| &w.connections_late),
-        ("connections_strained_total", "HTTP/2 connections closed: too many frames that carried nothing.", |w| {
-            &w.connections_strained
-        }),
-        ("connections_http2_total", "Client connections that speak HTTP/2.", |w| &w.connections_http2),
-        ("heads_unreadable_total", "Requests answered 400 or 431 because no head could be read.", |w| {
-            &w.heads_unreadable
-        }),
-        (
-            "proxy_headers_malformed_total",
-            "Connections closed: a trusted hop did not begin with a header of the PROXY protocol.",
-            |w| &w.proxy_headers_malformed,
-        ),
-        (
-            "forwarded_malformed_total",
-            "Requests whose Forwarded or X-Forwarded fields, from a trusted hop, were not believed.",
-            |w| &w.forwarded_malformed,
-        ),
-        ("handshakes_failed_total", "TLS handshakes of clients that failed.", |w| &w.handshakes_failed),
-        ("handshakes_resumed_total", "TLS handshakes of clients that resumed a session.", |w| &w.handshakes_resumed),
-        ("verdict_hits_total", "Tokens whose signature verdict was remembered.", |w| &w.verdict_hits),
-        ("verdict_misses_total", "Tokens verified from scratch, or refused.", |w| &w.verdict_misses),
-        ("assertions_signed_total", "Assertions signed for upstreams; repeated ones are not among them.", |w| {
-            &w.assertions_signed
-        }),
-        ("upstream_connects_total", "Connections to upstreams begun.", |w| &w.upstream_connects),
-        ("upstream_connect_failures_total", "Connections to upstreams that failed.", |w| &w.upstream_connect_failures),
-        ("upstream_handshakes_failed_total", "Failed for TLS or HTTP/2, certificates not trusted among them.", |w| {
-            &w.upstream_handshakes_failed
-        }),
-        ("upstream_retries_total", "Requests sent again: a connection had ended while it was idle.", |w| {
-            &w.upstream_retries
-        }),
-        ("upstream_retries_refused_total", "Requests not sent again: too many had been.", |w| {
-            &w.upstream_retries_refused
-        }),
-        ("upstream_ejections_total", "Servers left alone for a while: they failed requests.", |w| {
-            &w.upstream_ejections
-        }),
-        ("access_log_blocks_dropped_total", "Access-log blocks lost: the writer fell behind.", |w| {
-            &w.log_blocks_dropped
-        }),
-    ];
     let of = |(name, help, counts): (&str, &str, Counts)| {
         family(name, help, MetricType::COUNTER, vec![counter(shared.metrics.total(counts), Vec::new())])
     };
@@ -106,7 +100,7 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
         MetricType::COUNTER,
         vec![counter(shared.metrics.log_lines_unwritten.get(), Vec::new())],
     );
-    counters.into_iter().map(of).chain([unwritten]).collect()
+    COUNTERS.into_iter().map(of).chain([unwritten]).collect()
 }
 
 fn routes(shared: &Shared) -> Vec<MetricFamily> {

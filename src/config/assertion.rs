@@ -68,7 +68,7 @@ pub(super) fn read(value: &Value<'_>, server: Option<&Server>, audiences: Option
     let key = key_source(&section);
     let lifetime = section.read_or("lifetime", LIFETIME_DEFAULT, |value| {
         let (least, most) = (limits::ASSERTION_LIFETIME_MIN, limits::ASSERTION_LIFETIME_MAX);
-        value.parse(|text| limits::within(quantity::duration(text)?, least, most))
+        value.parse(|text| quantity::within(quantity::duration(text)?, least, most))
     });
     let header = section.read_or("header", HEADER_DEFAULT, |value| value.parse(header));
     let (key, lifetime, header) = (key?, lifetime?, header?);
@@ -113,7 +113,7 @@ fn key_source(section: &Section<'_>) -> Option<KeySource> {
         );
         let rotate = section.read_or("rotate", ROTATE_DEFAULT, |value| {
             let (least, most) = (limits::ASSERTION_ROTATE_MIN, limits::ASSERTION_ROTATE_MAX);
-            value.parse(|text| limits::within(quantity::duration(text)?, least, most))
+            value.parse(|text| quantity::within(quantity::duration(text)?, least, most))
         });
         return Some(KeySource::Made { algorithm: algorithm?, rotate: rotate? });
     };

@@ -2,8 +2,8 @@
 
 use super::fault::Problem;
 use super::limits::{TIMEOUT_MAX, TIMEOUT_MIN, UPSTREAM_FAILURES_MOST, UPSTREAM_WEIGHT_MAX};
+use super::quantity;
 use super::reader::{Section, Value};
-use super::{limits, quantity};
 use std::time::Duration;
 
 /// What a server is asked now and then, whether or not there is traffic.
@@ -82,7 +82,7 @@ fn count(section: &Section<'_>, key: &str, default: u32) -> Option<u32> {
 
 fn time(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
     section.read_or(key, default, |value| {
-        value.parse(|text| limits::within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX))
+        value.parse(|text| quantity::within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX))
     })
 }
 

@@ -2,7 +2,7 @@
 
 use super::fault::Problem;
 use super::reader::{Value, distinct};
-use super::{address, limits, quantity};
+use super::{address, quantity};
 use crate::oauth::origin::{self, Origin};
 use std::time::Duration;
 
@@ -19,7 +19,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Cors> {
     let section = value.section(&["origins", "max_age"])?;
     let origins = section.need("origins").and_then(|value| distinct(value.list()?, |item| item.parse(origin)));
     let max_age = section.read_or("max_age", MAX_AGE_DEFAULT, |value| {
-        value.parse(|text| limits::within(quantity::duration(text)?, Duration::ZERO, MAX_AGE_MAX))
+        value.parse(|text| quantity::within(quantity::duration(text)?, Duration::ZERO, MAX_AGE_MAX))
     });
     Some(Cors { origins: origins?, max_age: max_age? })
 }

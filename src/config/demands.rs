@@ -241,7 +241,7 @@ fn step_up(value: &Value<'_>) -> Option<StepUp> {
     let acr_values =
         section.read_or("acr_values", Vec::new(), |value| distinct(value.one_or_list()?, |item| word(item)));
     let max_age = section.read_or("max_age", None, |value| {
-        let within = |text: &str| limits::within(quantity::duration(text)?, Duration::from_secs(1), limits::AGE_MAX);
+        let within = |text: &str| quantity::within(quantity::duration(text)?, Duration::from_secs(1), limits::AGE_MAX);
         value.parse(within).map(Some)
     });
     let step_up = StepUp { acr_values: acr_values?, max_age: max_age? };

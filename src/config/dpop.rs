@@ -44,7 +44,7 @@ impl Dpop {
         });
         let span = |key, default| {
             section.read_or(key, default, |value| {
-                value.parse(|text| limits::within(quantity::duration(text)?, Duration::from_secs(1), SPAN_MAX))
+                value.parse(|text| quantity::within(quantity::duration(text)?, Duration::from_secs(1), SPAN_MAX))
             })
         };
         let (max_age, nonce_life) = (span("max_age", MAX_AGE_DEFAULT), span("nonce_life", NONCE_LIFE_DEFAULT));

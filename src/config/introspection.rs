@@ -89,7 +89,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
         .read_or("signed", Answers::Plain, |value| Some(if value.truth()? { Answers::Signed } else { Answers::Plain }));
     let bounded = |key, default, least, most| {
         section
-            .read_or(key, default, |value| value.parse(|text| limits::within(quantity::duration(text)?, least, most)))
+            .read_or(key, default, |value| value.parse(|text| quantity::within(quantity::duration(text)?, least, most)))
     };
     let cache = bounded("cache", CACHE_DEFAULT, Duration::ZERO, limits::INTROSPECTION_CACHE_MAX);
     let negative_cache =

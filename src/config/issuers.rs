@@ -115,7 +115,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
     }
     let claims = section.read_or("claims", ClaimNames::default(), |value| claim_names(&value));
     let leeway = section.read_or("leeway", LEEWAY_DEFAULT, |value| {
-        value.parse(|text| limits::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
+        value.parse(|text| quantity::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
     });
     let profile = section.read_or("profile", server, |value| value.parse(profile::parse));
     profile::check_algorithms(profile.unwrap_or(server), algorithms.as_deref(), section.find("algorithms").as_ref());

@@ -124,7 +124,7 @@ fn fetching(section: &Section<'_>) -> Option<Fetching> {
     let authorities = section.read_or("ca_file", None, |value| tls::authorities(&value).map(Some));
     let interval = |key, default| {
         let within =
-            |text: &str| limits::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX);
+            |text: &str| quantity::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX);
         section.read_or(key, default, |value| value.parse(within))
     };
     let (refresh, refetch) = (interval("refresh", default.refresh), interval("refetch", default.refetch));

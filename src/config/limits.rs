@@ -106,21 +106,13 @@ impl Limits {
 
 /// The longest body of a route, in bytes.
 pub(super) fn body(text: &str) -> Result<u64, Problem> {
-    sized(text, &(0..=BODY_BYTES_MOST))
-}
-
-/// `duration`, if it lies between the bounds, both included.
-pub(super) fn within(duration: Duration, least: Duration, most: Duration) -> Result<Duration, Problem> {
-    if (least..=most).contains(&duration) {
-        return Ok(duration);
-    }
-    let (least, most) = (quantity::show_duration(least), quantity::show_duration(most));
-    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
+    quantity::sized(text, &(0..=BODY_BYTES_MOST))
 }
 
 fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
-    section
-        .read_or(key, default, |value| value.parse(|text| within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX)))
+    section.read_or(key, default, |value| {
+        value.parse(|text| quantity::within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX))
+    })
 }
 
 fn count(section: &Section<'_>, key: &str, default: usize, most: usize) -> Option<usize> {
@@ -128,16 +120,7 @@ fn count(section: &Section<'_>, key: &str, default: usize, most: usize) -> Optio
 }
 
 fn size(section: &Section<'_>, key: &str, default: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
-    section.read_or(key, default, |value| value.parse(|text| sized(text, &bounds)))
-}
-
-fn sized(text: &str, bounds: &RangeInclusive<u64>) -> Result<u64, Problem> {
-    let size = quantity::size(text)?;
-    if bounds.contains(&size) {
-        return Ok(size);
-    }
-    let (least, most) = (quantity::show_size(*bounds.start()), quantity::show_size(*bounds.end()));
-    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
+    section.read_or(key, default, |value| value.parse(|text| quantity::sized(text, &bounds)))
 }
 
 /// Header fields of one message; more is an attack on the upstream's parser or on ours.

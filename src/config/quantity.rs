@@ -1,6 +1,7 @@
 //! Durations and sizes, which never stand without a unit: `10s`, `64KiB`.
 
 use super::fault::Problem;
+use std::ops::RangeInclusive;
 use std::time::Duration;
 
 /// `500ms`, `10s`, `5m`, `2h`: a whole number and one unit.
@@ -62,6 +63,25 @@ fn split(text: &str) -> Option<(u64, &str)> {
     let digits = text.bytes().take_while(u8::is_ascii_digit).count();
     let (count, unit) = text.split_at_checked(digits)?;
     Some((count.parse().ok()?, unit.strip_prefix(' ').unwrap_or(unit)))
+}
+
+/// `duration`, if it lies between the bounds, both included.
+pub(super) fn within(duration: Duration, least: Duration, most: Duration) -> Result<Duration, Problem> {
+    if (least..=most).contains(&duration) {
+        return Ok(duration);
+    }
+    let (least, most) = (show_duration(least), show_duration(most));
+    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
+}
+
+/// The size in `text`, if it lies within the bounds.
+pub(super) fn sized(text: &str, bounds: &RangeInclusive<u64>) -> Result<u64, Problem> {
+    let size = size(text)?;
+    if bounds.contains(&size) {
+        return Ok(size);
+    }
+    let (least, most) = (show_size(*bounds.start()), show_size(*bounds.end()));
+    Err(Problem::new(format!("is out of bounds: from {least} to {most}")))
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl Revocations {
         let entries_max =
             section.read_or("entries", ENTRIES_DEFAULT, |value| value.whole_number(1, limits::REVOCATIONS_MOST));
         let keep = section.read_or("keep", KEEP_DEFAULT, |value| {
-            value.parse(|text| limits::within(quantity::duration(text)?, Duration::from_mins(1), limits::AGE_MAX))
+            value.parse(|text| quantity::within(quantity::duration(text)?, Duration::from_mins(1), limits::AGE_MAX))
         });
         Some(Self { file: file?, entries_max: entries_max?, keep: keep? })
     }

@@ -67,7 +67,7 @@ fn read(value: &Value<'_>, is_identified: bool, default: StatusLists) -> Option<
     let sites = section.read_or("uris", default.sites, |value| distinct(value.list()?, |item| item.parse(site)));
     let authorities = section.read_or("ca_file", default.authorities, |value| tls::authorities(&value).map(Some));
     let bounded = |key, default, most| {
-        let within = |text: &str| limits::within(quantity::duration(text)?, limits::STATUS_LIST_REFRESH_MIN, most);
+        let within = |text: &str| quantity::within(quantity::duration(text)?, limits::STATUS_LIST_REFRESH_MIN, most);
         section.read_or(key, default, |value| value.parse(within))
     };
     let refresh = bounded("refresh", default.refresh, limits::STATUS_LIST_REFRESH_MAX);

@@ -37,6 +37,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<UpstreamTls> {
     Some(UpstreamTls { authorities: authorities?, identity: identity?, name: name? })
 }
 
+#[expect(clippy::option_option, reason = "the outer says whether it could be read, the inner whether it is there")]
 fn identity(section: &Section<'_>) -> Option<Option<Arc<Identity>>> {
     if section.find("certificate").is_none() && section.find("key").is_none() {
         return Some(None);

@@ -98,7 +98,7 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
 
 fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
     section.read_or(key, default, |value| {
-        value.parse(|text| limits::within(quantity::duration(text)?, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX))
+        value.parse(|text| quantity::within(quantity::duration(text)?, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX))
     })
 }
 
@@ -151,6 +151,7 @@ fn server(text: &str) -> Result<(UpstreamServer, Transport), Problem> {
 }
 
 /// `tls:`, for servers behind `https`; `transport` is `None` where they could not be read.
+#[expect(clippy::option_option, reason = "the outer says whether it could be read, the inner whether it is there")]
 fn tls(section: &Section<'_>, transport: Option<Transport>) -> Option<Option<UpstreamTls>> {
     let tls = section.find("tls").map(|value| (upstream_tls::read(&value), value));
     match (tls, transport?) {

@@ -1,6 +1,7 @@
 //! Sockets: what the gateway, the admin listener and the sandbox share.
 
 pub mod admission;
+mod any_certificate;
 pub mod caller;
 pub mod certificates;
 pub mod client;

@@ -1,22 +1,19 @@
 //! TLS settings for both sides: one provider, versions 1.2 and 1.3, nothing insecure to switch on.
 
+use super::any_certificate::AnyCertificate;
 use super::certificates::{Certificates, Identity};
 use super::client::HTTP2;
-use rustls::client::danger::HandshakeSignatureValid;
 use rustls::client::{Resumption, WantsClientCert};
 use rustls::crypto::aws_lc_rs::cipher_suite as suites;
-use rustls::crypto::{
-    CryptoProvider, WebPkiSupportedAlgorithms, aws_lc_rs, verify_tls12_signature, verify_tls13_signature,
-};
+use rustls::crypto::{CryptoProvider, aws_lc_rs};
 use rustls::pki_types::{CertificateDer, CertificateRevocationListDer, PrivateKeyDer, UnixTime};
-use rustls::server::danger::{ClientCertVerified, ClientCertVerifier};
+use rustls::server::danger::ClientCertVerifier;
 use rustls::server::{
     NoServerSessionStorage, ProducesTickets, ServerSessionMemoryCache, StoresServerSessions, WebPkiClientVerifier,
 };
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ConfigBuilder, DigitallySignedStruct, DistinguishedName, HandshakeKind, RootCertStore, ServerConfig,
-    ServerConnection, SignatureScheme, SupportedCipherSuite,
+    ClientConfig, ConfigBuilder, HandshakeKind, RootCertStore, ServerConfig, ServerConnection, SupportedCipherSuite,
 };
 use std::fmt;
 use std::sync::Arc;
@@ -159,62 +156,6 @@ fn verifier(clients: AskClients<'_>) -> Result<Arc<dyn ClientCertVerifier>, TlsF
             builder.build().map_err(|fault| TlsFault(format!("client_ca: {fault}")))?
         }
     })
-}
-
-/// Takes every client certificate, so that a token bound to it can be recognised. The handshake still proves that the
-/// client has its key.
-#[derive(Debug)]
-struct AnyCertificate {
-    is_required: bool,
-    algorithms: WebPkiSupportedAlgorithms,
-}
-
-impl AnyCertificate {
-    fn verifier(is_required: bool) -> Arc<Self> {
-        let algorithms = aws_lc_rs::default_provider().signature_verification_algorithms;
-        Arc::new(Self { is_required, algorithms })
-    }
-}
-
-impl ClientCertVerifier for AnyCertificate {
-    fn client_auth_mandatory(&self) -> bool {
-        self.is_required
-    }
-
-    fn root_hint_subjects(&self) -> &[DistinguishedName] {
-        &[]
-    }
-
-    fn verify_client_cert(
-        &self,
-        _leaf: &CertificateDer<'_>,
-        _intermediates: &[CertificateDer<'_>],
-        _now: UnixTime,
-    ) -> Result<ClientCertVerified, rustls::Error> {
-        Ok(ClientCertVerified::assertion())
-    }
-
-    fn verify_tls12_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls12_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn verify_tls13_signature(
-        &self,
-        message: &[u8],
-        certificate: &CertificateDer<'_>,
-        signed: &DigitallySignedStruct,
-    ) -> Result<HandshakeSignatureValid, rustls::Error> {
-        verify_tls13_signature(message, certificate, signed, &self.algorithms)
-    }
-
-    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
-        self.algorithms.supported_schemes()
-    }
 }
 
 /// Our side as a client, which trusts these authorities, or the system's.

@@ -143,7 +143,11 @@ fn a_connection_that_is_lost_with_a_request_is_502() {
 #[test]
 fn a_connection_on_which_an_answer_was_late_takes_no_more() {
     let server = Http2::with(100, |call: Call| async move {
-        if call.connection == 1 { std::future::pending().await } else { call.echo().await }
+        if call.connection == 1 {
+            std::future::pending::<()>().await;
+        } else {
+            call.echo().await;
+        }
     });
     let world = with(&server, "    response_timeout: 300ms\n");
     assert_eq!(world.send(&post().body("x").numbered(1)).status(), 504);
@@ -157,7 +161,7 @@ fn an_upstream_that_falls_silent_within_its_body_is_given_up() {
     let server = Http2::with(100, |mut call: Call| async move {
         let mut stream = call.begin(Response::builder());
         send(&mut stream, Bytes::from_static(b"half"), false).await;
-        std::future::pending().await
+        std::future::pending::<()>().await;
     });
     let world = with(&server, "    idle_timeout: 300ms\n");
     let mut client = world.client();
@@ -209,7 +213,7 @@ fn clients_that_leave_wear_a_connection_out_and_harm_nobody() {
             if call.head.uri.path() == "/accounts" {
                 return call.echo().await;
             }
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     });
     let world = before(&server);

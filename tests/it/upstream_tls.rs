@@ -12,7 +12,6 @@ use rustls::HandshakeKind;
 use rustls::version::{TLS12, TLS13};
 use std::io::{Read as _, Write as _};
 use std::net::TcpListener;
-use std::process::{Command, Stdio};
 
 fn get() -> Request {
     Request::get("/accounts").token(&Token::good().mint())
@@ -27,18 +26,18 @@ fn world(front: &Secure, terms: &str, files: &[(&str, String)]) -> World {
     setup(front, terms).with_files(&with_keys(files))
 }
 
-fn setup(front: &Secure, terms: &str) -> Setup {
+pub fn setup(front: &Secure, terms: &str) -> Setup {
     Setup { servers: front.servers(), upstream: format!("    tls: {{ {terms} }}\n"), ..Setup::default() }
 }
 
-fn with_keys<'a>(files: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
+pub fn with_keys<'a>(files: &[(&'a str, String)]) -> Vec<(&'a str, String)> {
     let mut all = vec![("jwks.json", keys::set(&[keys::ec(), keys::rsa(), keys::ed()]).to_string())];
     all.extend_from_slice(files);
     all
 }
 
 /// An authority's file.
-fn roots(authority: &Authority) -> (&'static str, String) {
+pub fn roots(authority: &Authority) -> (&'static str, String) {
     ("ca.pem", authority.pem())
 }
 
@@ -71,7 +70,7 @@ fn a_server_that_proves_its_name_is_spoken_to_in_both_versions() {
         assert_eq!((front.last().client, front.last().name, front.last().alpn), (None, None, None));
         let seen = upstream.last();
         assert_eq!((seen.one("host"), seen.one("x-auth-client-id")), ("api.bank.example", "tpp-1"));
-        assert_eq!(world.metric("scopegate_upstream_handshakes_failed_total"), 0.0);
+        assert!((world.metric("scopegate_upstream_handshakes_failed_total") - 0.0).abs() < 0.5);
     }
 }
 
@@ -109,8 +108,8 @@ fn a_server_that_does_not_prove_its_name_gets_nothing() {
         refused(&world, get(), 1, "upstream_untrusted");
         refused(&world, post(), 2, "upstream_untrusted");
         assert_eq!(eventually(name, || (front.handshakes().len() >= 2).then(|| front.handshakes().len())), 2, "{name}");
-        assert_eq!(world.metric("scopegate_upstream_handshakes_failed_total"), 2.0, "{name}");
-        assert_eq!(world.metric("scopegate_upstream_connect_failures_total"), 2.0, "{name}");
+        assert!((world.metric("scopegate_upstream_handshakes_failed_total") - 2.0).abs() < 0.5, "{name}");
+        assert!((world.metric("scopegate_upstream_connect_failures_total") - 2.0).abs() < 0.5, "{name}");
     }
     assert_eq!(upstream.hits(), 0);
 }
@@ -288,41 +287,4 @@ fn a_connection_that_is_cut_is_no_end_of_a_body() {
     let mut client = world.client();
     client.write(get().bytes());
     assert!(client.next().is_none_or(|answer| !answer.is_complete || answer.status() == 502));
-}
-
-/// What an operator must act on is said when it begins and when it ends, and not for every request between.
-#[test]
-fn that_a_server_is_not_trusted_is_logged_once() {
-    let (ours, strangers) = (Authority::new("banks"), Authority::new("strangers"));
-    let (good, bad) = (ours.issue_for("127.0.0.1"), strangers.issue_for("127.0.0.1"));
-    let upstream = Server::echo();
-    let front = Secure::before(upstream.address(), &Terms::of(&bad));
-    let folder = tempfile::tempdir().unwrap();
-    let address = nobody();
-    let yaml = setup(&front, "ca_file: ca.pem").yaml(upstream.address()).replacen("127.0.0.1:0", &address.to_string(), 1);
-    for (name, text) in with_keys(&[roots(&ours), ("scopegate.yaml", yaml)]) {
-        std::fs::write(folder.path().join(name), text).unwrap();
-    }
-    let log = folder.path().join("stderr");
-    let mut process = Command::new(env!("CARGO_BIN_EXE_scopegate"))
-        .args(["serve", "--config"])
-        .arg(folder.path().join("scopegate.yaml"))
-        .stderr(std::fs::File::create(&log).unwrap())
-        .stdout(Stdio::null())
-        .spawn()
-        .unwrap();
-    eventually("the gateway", || std::net::TcpStream::connect(address).ok());
-    let ask = || {
-        let request = Request::get("/open/x");
-        crate::support::client::Client::connect(address).send(&request).status()
-    };
-    assert_eq!((ask(), ask(), ask()), (502, 502, 502));
-    front.becomes(&Terms::of(&good));
-    assert_eq!((ask(), ask()), (200, 200));
-    process.kill().unwrap();
-    process.wait().unwrap();
-    let said = std::fs::read_to_string(log).unwrap();
-    assert_eq!(said.matches("certificate does not verify").count(), 1, "{said}");
-    assert_eq!(said.matches("is spoken to again").count(), 1, "{said}");
-    assert!(said.contains(&front.address().to_string()), "{said}");
 }

@@ -79,10 +79,10 @@ fn share(candidate: &Candidate) -> Option<f32> {
     }
 }
 
-/// What one more request would make of its load.
+/// Its load for its share. Where nobody is busy the weights of the draw decide.
 fn burden(candidate: &Candidate) -> f32 {
     #[expect(clippy::cast_precision_loss, reason = "loads are small")]
-    let load = (candidate.load + 1) as f32;
+    let load = candidate.load as f32;
     load / share(candidate).unwrap_or(f32::MIN_POSITIVE)
 }
 

@@ -58,6 +58,7 @@ pub enum ConnectFault {
 impl Endpoint {
     /// `server` of `upstream`. `tls` is that of the whole upstream, so that its servers share sessions; it is there
     /// exactly if the upstream has terms for it.
+    #[expect(clippy::missing_panics_doc, reason = "never: config takes only such names")]
     pub fn new(upstream: &Upstream, server: &UpstreamServer, tls: Option<&Arc<ClientConfig>>, now: Instant) -> Self {
         let name = || {
             let own = || ServerName::try_from(server.host.to_string()).expect("config takes only names of this form");

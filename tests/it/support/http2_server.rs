@@ -38,8 +38,6 @@ pub struct State {
 pub struct Seen {
     pub head: Parts,
     pub body: Vec<u8>,
-    /// Its connection, from 1.
-    pub connection: usize,
 }
 
 /// A request that is being answered.
@@ -83,11 +81,6 @@ impl Http2 {
         Self::with(100, Call::echo)
     }
 
-    /// Answers differently from now on.
-    pub fn becomes<F: Future<Output = ()> + 'static>(&self, behaviour: impl Fn(Call) -> F + Send + Sync + 'static) {
-        *self.state.behaviour.lock().unwrap() = boxed(behaviour);
-    }
-
     /// Where it listens.
     pub fn address(&self) -> SocketAddr {
         self.address
@@ -119,9 +112,7 @@ impl Http2 {
     }
 }
 
-fn boxed<F: Future<Output = ()> + 'static>(
-    behaviour: impl Fn(Call) -> F + Send + Sync + 'static,
-) -> Arc<Behaviour> {
+fn boxed<F: Future<Output = ()> + 'static>(behaviour: impl Fn(Call) -> F + Send + Sync + 'static) -> Arc<Behaviour> {
     Arc::new(move |call| Box::pin(behaviour(call)))
 }
 
@@ -158,7 +149,7 @@ impl Call {
             self.body.flow_control().release_capacity(piece.len()).unwrap();
             body.extend_from_slice(&piece);
         }
-        let seen = Seen { head: self.head.clone(), body: body.clone(), connection: self.connection };
+        let seen = Seen { head: self.head.clone(), body: body.clone() };
         self.state.seen.lock().unwrap().push(seen);
         body
     }
