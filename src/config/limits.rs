@@ -239,6 +239,13 @@ pub const UPSTREAM_RETRIES_KEPT: u32 = 10;
 pub const HEALTH_HEAD_BYTES_MAX: usize = 16 * 1024;
 /// A response head from an upstream.
 pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
+/// Interim answers (1xx) of one exchange. Upstreams that send any send one or two; one that sends more than this is broken, as
+/// for other proxies.
+pub const INTERIMS_MAX: usize = 16;
+/// The fields of all interim answers of one exchange, in bytes: what common clients take as a head.
+pub const INTERIM_BYTES_MAX: usize = 16 * 1024;
+/// All trailers of one body, in bytes; in number they are bounded as fields are.
+pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each
 /// line costs the file system.
 pub const LOG_BLOCK_BYTES: usize = 64 * 1024;

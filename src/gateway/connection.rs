@@ -7,6 +7,7 @@ use super::certificate::{self, ClientCertificate, Terms};
 use super::http1::answer::{self, Asked};
 use super::http1::head::Persists;
 use super::http1::wire::{Gone, NoHead, Wire};
+use super::interim::Interim;
 use super::observe::record::Origin;
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -133,7 +134,8 @@ impl Worker {
             let (asked, answer) = match wire.next().await {
                 Ok((head, body)) => {
                     let asked = Asked::by(&head.parts, head.persists);
-                    match while_there(wire, self.handle(head.parts, body, peer)).await {
+                    let interim = Interim::http1(wire, &head);
+                    match while_there(wire, self.handle(head.parts, (body, interim), peer)).await {
                         Some(answer) => (asked, answer),
                         None => return,
                     }

@@ -14,7 +14,9 @@ pub mod forwarded;
 pub mod http1;
 pub mod http2;
 pub mod interaction;
+pub mod interim;
 pub mod observe;
+pub mod options;
 mod percent;
 pub mod pipeline;
 pub mod policy;
@@ -25,6 +27,7 @@ pub mod resource;
 pub mod respond;
 pub mod route;
 pub mod verify;
+pub mod via;
 
 use crate::clock::Clock;
 use crate::net::admission::Admission;

@@ -7,8 +7,9 @@ use super::certificate::ClientCertificate;
 use super::connection::Peer;
 use super::credentials::Bearer;
 use super::forward::headers::About;
-use super::forward::{self, body::ResponseBody};
+use super::forward::{self, body::ResponseBody, trailers};
 use super::http1::head::BadHead;
+use super::interim::Interim;
 use super::observe::record::Record;
 use super::policy::{Policy, Route};
 use super::read::Head;
@@ -19,7 +20,7 @@ use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::Memo;
 use super::verify::token::VerifiedToken;
-use super::{Plan, Worker, cors, credentials, read, resource, route};
+use super::{Plan, Worker, cors, credentials, options, read, resource, route, via};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
 use http::request::Parts;
@@ -28,11 +29,17 @@ use std::rc::Rc;
 
 impl Worker {
     /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
-    pub async fn handle(self: &Rc<Self>, parts: Parts, body: ClientBody, peer: &Peer) -> Response<AnswerBody> {
+    /// `client` is what its client still sends, and what it hears before the answer.
+    pub async fn handle(
+        self: &Rc<Self>,
+        parts: Parts,
+        client: (ClientBody, Interim),
+        peer: &Peer,
+    ) -> Response<AnswerBody> {
         let plan = self.plan();
         let source = self.source_of(peer, &plan.policy.certificates, &parts.headers);
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&parts)));
-        let mut response = match self.carry(&plan, parts, body, (peer, &source, &mut record)).await {
+        let mut response = match self.carry(&plan, parts, client, (peer, &source, &mut record)).await {
             Ok(Carried::Forwarded(response, nonce)) => {
                 record.passed(response.status());
                 respond::pass(response, nonce)
@@ -71,11 +78,12 @@ impl Worker {
         &self,
         plan: &Plan,
         parts: Parts,
-        body: ClientBody,
+        (body, interim): (ClientBody, Interim),
         (peer, source, record): (&Peer, &Source, &mut Record),
     ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
         let head = read::head(parts, policy.target_bytes_max)?;
+        via::refuse_loop(&head, &policy.texts.pseudonym)?;
         peer.expects(head.host())?;
         let certificate = peer.certificate(&policy.certificates, head.headers())?;
         record.shown(certificate.clone());
@@ -90,6 +98,9 @@ impl Worker {
         }
         if let Some(preflight) = cors::preflight(&policy.router, &head) {
             return Ok(Carried::Answered(preflight));
+        }
+        if let Some(answer) = options::answer(&policy.router, &head)? {
+            return Ok(Carried::Answered(answer));
         }
         let route = route::find(&policy.router, &head)?;
         record.routed(route, head.headers());
@@ -115,6 +126,8 @@ impl Worker {
             via: policy.texts.via(head.version()),
             token_fields: &policy.token_fields,
             assertion: assertion.as_ref(),
+            wants_trailers: trailers::are_wanted(&head),
+            interim: &interim,
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();

@@ -148,6 +148,8 @@ impl Served {
 /// Header values made once.
 #[derive(Debug)]
 pub struct Texts {
+    /// Our name to other proxies.
+    pub pseudonym: Box<str>,
     /// `Via` for HTTP/1.0, 1.1 and 2.
     via: [HeaderValue; 3],
 }
@@ -253,7 +255,7 @@ impl Texts {
             HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
                 .expect("config takes only tokens")
         };
-        Self { via: ["1.0", "1.1", "2.0"].map(via) }
+        Self { pseudonym: settings.server.pseudonym.clone(), via: ["1.0", "1.1", "2.0"].map(via) }
     }
 }
 

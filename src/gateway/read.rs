@@ -13,6 +13,7 @@ use smallvec::SmallVec;
 pub struct Head {
     pub(super) parts: Parts,
     host: Host,
+    ends_here: bool,
 }
 
 /// A host name in lower case, without port and trailing dot.
@@ -45,20 +46,26 @@ impl Head {
         &self.host.0
     }
 
-    /// The fields as sent.
+    /// Whether it may go no further than to us.
+    pub fn ends_here(&self) -> bool {
+        self.ends_here
+    }
+
+    /// The fields as sent, but for a count that is one less.
     pub fn headers(&self) -> &HeaderMap {
         &self.parts.headers
     }
 }
 
 /// Checks what every later stage relies on. `target_bytes_max` bounds path and query.
-pub fn head(parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
+pub fn head(mut parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
     check_target_length(&parts, target_bytes_max)?;
     check_method(&parts)?;
     check_expectation(&parts)?;
     let host = host(&parts)?;
     check_path(&parts.uri)?;
-    Ok(Head { parts, host })
+    let ends_here = count_down(&mut parts)? == Hops::None;
+    Ok(Head { parts, host, ends_here })
 }
 
 fn check_target_length(parts: &Parts, target_bytes_max: usize) -> Result<(), Refusal> {
@@ -76,12 +83,40 @@ fn check_method(parts: &Parts) -> Result<(), Refusal> {
 
 /// RFC 9110 §10.1.1: an unknown expectation cannot be met; HTTP/1.0 has none.
 fn check_expectation(parts: &Parts) -> Result<(), Refusal> {
-    match parts.headers.get(header::EXPECT) {
-        Some(value) if parts.version >= Version::HTTP_11 && !value.as_bytes().eq_ignore_ascii_case(b"100-continue") => {
-            Err(Reason::ExpectationUnknown.into())
-        }
-        Some(_) | None => Ok(()),
+    let mut expected = parts.headers.get_all(header::EXPECT).iter();
+    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
+    if parts.version >= Version::HTTP_11 && !expected.all(is_known) {
+        return Err(Reason::ExpectationUnknown.into());
     }
+    Ok(())
+}
+
+/// Whether a request may go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Hops {
+    /// No further than to us.
+    None,
+    /// At least to the next.
+    Some,
+}
+
+/// RFC 9110 §7.6.2: an `OPTIONS` may say how often it may be forwarded, and is forwarded with one less. With other methods
+/// the count means nothing, and passes.
+fn count_down(parts: &mut Parts) -> Result<Hops, Refusal> {
+    if parts.method != Method::OPTIONS {
+        return Ok(Hops::Some);
+    }
+    let mut fields = parts.headers.get_all(header::MAX_FORWARDS).iter();
+    let count = match (fields.next(), fields.next()) {
+        (None, _) => return Ok(Hops::Some),
+        (Some(field), None) => field.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())),
+        (Some(_), Some(_)) => None,
+    };
+    let count = count.filter(|digits| !digits.is_empty()).ok_or(Reason::HeadMalformed)?;
+    // Who allows more hops than a count of ours holds has as many as that.
+    let Some(left) = count.parse().unwrap_or(u32::MAX).checked_sub(1) else { return Ok(Hops::None) };
+    parts.headers.insert(header::MAX_FORWARDS, left.into());
+    Ok(Hops::Some)
 }
 
 /// RFC 9112 §3.2: exactly one `Host`; §3.2.2: in absolute form the target decides, and we ask that both agree.
@@ -311,6 +346,38 @@ mod tests {
         let expecting = |what: &str| read(http::Request::post("/a").header("host", "a").header("expect", what));
         assert!(expecting("100-Continue").is_ok());
         assert_eq!(expecting("a-pony").unwrap_err(), Reason::ExpectationUnknown);
+    }
+
+    #[test]
+    fn an_options_request_is_counted_down() {
+        let with = |method: &str, counts: &[&str]| {
+            let request = http::Request::builder().method(method).uri("/a").header("host", "a");
+            read(counts.iter().fold(request, |request, count| request.header("max-forwards", *count)))
+        };
+        for (count, left) in [
+            ("1", "0"),
+            ("10", "9"),
+            ("007", "6"),
+            ("4294967295", "4294967294"),
+            ("99999999999999999999", "4294967294"),
+        ] {
+            let head = with("OPTIONS", &[count]).unwrap();
+            assert_eq!(
+                (head.ends_here(), head.headers()[header::MAX_FORWARDS].to_str().unwrap()),
+                (false, left),
+                "{count}"
+            );
+        }
+        assert!(with("OPTIONS", &["0"]).unwrap().ends_here());
+        assert!(with("OPTIONS", &["00"]).unwrap().ends_here());
+        assert!(!with("OPTIONS", &[]).unwrap().ends_here());
+        for bad in [&[""][..], &["-1"], &["+1"], &["1 "], &["1, 1"], &["a"], &["1.0"], &["1", "1"], &["0", "0"]] {
+            assert_eq!(with("OPTIONS", bad).unwrap_err(), Reason::HeadMalformed, "{bad:?}");
+        }
+        for method in ["GET", "POST"] {
+            let head = with(method, &["0", "x"]).unwrap();
+            assert!(!head.ends_here() && head.headers()[header::MAX_FORWARDS] == "0", "{method}");
+        }
     }
 
     proptest! {

@@ -26,6 +26,8 @@ pub enum Reason {
     BodyLate,
     /// An `Expect` other than `100-continue`.
     ExpectationUnknown,
+    /// It came through this gateway before.
+    Looped,
     /// A proxy of ours says that its client has several certificates, or one that cannot be read.
     CertificateMalformed,
     /// No route has this host and path.
@@ -171,7 +173,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 69] = [
+    pub const ALL: [Self; 70] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -181,6 +183,7 @@ impl Reason {
         Self::BodyTooLarge,
         Self::BodyLate,
         Self::ExpectationUnknown,
+        Self::Looped,
         Self::CertificateMalformed,
         Self::RouteUnknown,
         Self::MethodUnknown,
@@ -289,6 +292,7 @@ impl Reason {
             Self::BodyTooLarge => refuse(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "The body is larger than this resource accepts").close(),
             Self::BodyLate => refuse(StatusCode::REQUEST_TIMEOUT, "body_late", "The body did not arrive in time").close(),
             Self::ExpectationUnknown => refuse(StatusCode::EXPECTATION_FAILED, "expectation_unknown", "Only 100-continue can be expected").close(),
+            Self::Looped => refuse(StatusCode::LOOP_DETECTED, "request_looped", "The request came back to the gateway that forwarded it"),
             Self::CertificateMalformed => refuse(StatusCode::BAD_REQUEST, "certificate_malformed", "The client certificate cannot be read"),
             Self::RouteUnknown => refuse(StatusCode::NOT_FOUND, "route_unknown", "There is no such resource"),
             Self::MethodUnknown => refuse(StatusCode::METHOD_NOT_ALLOWED, "method_unknown", "The resource does not have this method"),

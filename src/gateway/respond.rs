@@ -105,6 +105,14 @@ impl AnswerBody {
         }
     }
 
+    /// Whether trailers may come behind its last piece.
+    pub fn keeps_trailers(&self) -> bool {
+        match &self.content {
+            Content::Ours(_) => false,
+            Content::Theirs(body) => body.keeps_trailers(),
+        }
+    }
+
     /// The correlation id, until the record has ended.
     pub fn id(&self) -> Option<&HeaderValue> {
         self.record.as_ref().map(|record| record.id())

@@ -57,6 +57,15 @@ pub fn find_as<'r>(router: &'r Router, head: &Head, method: &Method) -> Result<&
     Ok(route)
 }
 
+/// The methods of the path that the request is for: 404 where it has none.
+pub fn methods(router: &Router, head: &Head) -> Result<HeaderValue, Refusal> {
+    match router.found(head.host(), head.path().as_bytes(), &NOBODYS) {
+        Found::OtherMethods(methods) => Ok(allow(&methods)),
+        Found::Nothing => Err(Reason::RouteUnknown.into()),
+        Found::Route(_) => Err(Reason::Internal.into()),
+    }
+}
+
 /// A percent-encoded octet may be the same resource to the upstream as its plain form. Where the plain form
 /// would have come under another rule (`/users/%40me` beside `/users/@me`), the path has two readings.
 fn check_spelling(router: &Router, route: &Route, head: &Head, method: &Method) -> Result<(), Refusal> {
@@ -89,11 +98,17 @@ impl Router {
     }
 
     fn at(&self, host: &[u8], path: &[u8], method: &Method) -> Result<&Route, Refusal> {
-        match self.root.find(path.strip_prefix(b"/").unwrap_or(path), &Wanted { host, method }) {
+        match self.found(host, path, method) {
             Found::Route(rule) => self.routes.get(rule.route).ok_or_else(|| Reason::Internal.into()),
             Found::OtherMethods(methods) => Err(Refusal::method_unknown(allow(&methods))),
+            // Whether there is such a path is not asked: no resource of anybody's has this method.
+            Found::Nothing if *method == NOBODYS => Err(Refusal::method_unknown(allow(&[]))),
             Found::Nothing => Err(Reason::RouteUnknown.into()),
         }
+    }
+
+    fn found(&self, host: &[u8], path: &[u8], method: &Method) -> Found<'_> {
+        self.root.find(path.strip_prefix(b"/").unwrap_or(path), &Wanted { host, method })
     }
 }
 
@@ -171,3 +186,6 @@ fn allow(methods: &[&Method]) -> HeaderValue {
     names.dedup();
     HeaderValue::from_str(&names.join(", ")).expect("method names are tokens")
 }
+
+/// A method that `config` takes on no route: it would send a client's token back to it.
+const NOBODYS: Method = Method::TRACE;

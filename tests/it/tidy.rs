@@ -57,11 +57,13 @@ const KNOW_SETTINGS: [&str; 34] = [
 ];
 
 /// The one call of each stage, which stands in `pipeline.rs` alone.
-const STAGES: [&str; 14] = [
+const STAGES: [&str; 16] = [
     "read::head(",
+    "via::refuse_loop(",
     "credentials::refuse_query_token(",
     "resource::document(",
     "cors::preflight(",
+    "options::answer(",
     "route::find(",
     "permit::open(",
     "credentials::find(",

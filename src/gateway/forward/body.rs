@@ -1,14 +1,16 @@
-//! Bodies on their way through: streamed, bounded, counted, never held. Trailers are dropped on both ways.
+//! Bodies on their way through: streamed, bounded, counted, never held. Trailers of requests are dropped.
 
 use super::super::body::{BodyFault, ClientBody};
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{Chunk, Framing};
 use super::connection::Connection;
 use super::http2::stream::Stream;
+use super::trailers;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadline;
 use bytes::Bytes;
+use http::HeaderMap;
 use hyper::body::{Body, Frame, SizeHint};
 use std::cell::Cell;
 use std::fmt;
@@ -238,6 +240,15 @@ impl ResponseBody {
         }
     }
 
+    /// Whether trailers may come behind the last piece.
+    pub fn keeps_trailers(&self) -> bool {
+        self.framing.keeps_trailers()
+    }
+
+    fn take_trailers(&mut self) -> Option<HeaderMap> {
+        trailers::passing(&self.framing.take_trailers(), self.fields()?)
+    }
+
     fn give_back(&mut self) {
         if let Some(Source::Connection(connection)) = self.source.take() {
             connection.give_back();
@@ -252,7 +263,11 @@ impl Body for ResponseBody {
     fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
         let polled = self.poll_piece(cx);
         match &polled {
-            Poll::Ready(None) => self.give_back(),
+            Poll::Ready(None) => {
+                let trailers = self.take_trailers();
+                self.give_back();
+                return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+            }
             Poll::Ready(Some(Err(Broken))) => self.source = None,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }

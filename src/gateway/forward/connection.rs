@@ -13,6 +13,7 @@ use super::headers::{self, About};
 use super::pool::Slot;
 use super::transport::Transport;
 use crate::gateway::authorize::permit::Permit;
+use crate::gateway::interim::Interim;
 use crate::gateway::read;
 use crate::gateway::reason::Reason;
 use bytes::BytesMut;
@@ -121,10 +122,13 @@ impl Connection {
             self.sending.body = Some((body, coding));
         }
         let method = &outgoing.head.parts.method;
-        match poll_fn(|cx| self.poll_head(cx, method)).await {
-            Ok(head) => {
+        match poll_fn(|cx| self.poll_head(cx, (method, outgoing.about.interim))).await {
+            Ok(mut head) => {
                 self.exchange.rest();
                 self.persists = head.persists;
+                if outgoing.about.wants_trailers {
+                    head.framing.keep_trailers();
+                }
                 let mut response = Response::new(ResponseBody::new(head.framing, Source::Connection(self)));
                 *response.status_mut() = head.status;
                 Ok(response)
@@ -150,15 +154,24 @@ impl Connection {
     }
 
     /// Writes what there is to write and reads what there is to read, until there is the head of a final response.
-    fn poll_head(&mut self, cx: &mut Context<'_>, method: &Method) -> Poll<Result<Head, Reason>> {
+    /// Those before it go on to the client.
+    fn poll_head(
+        &mut self,
+        cx: &mut Context<'_>,
+        (method, interim): (&Method, &Interim),
+    ) -> Poll<Result<Head, Reason>> {
         self.poll_send(cx);
+        interim.poll_leave(cx);
         loop {
             match codec::read_head(&mut self.received, method, &mut self.fields) {
                 Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
                     // Nobody asked for it: `Upgrade` is not forwarded.
                     return Poll::Ready(Err(Reason::UpstreamInvalid));
                 }
-                Ok(Some(head)) if head.status.is_informational() => {}
+                Ok(Some(head)) if head.status.is_informational() => {
+                    interim.relay(head.status, &self.fields).map_err(|_| Reason::UpstreamInvalid)?;
+                    interim.poll_leave(cx);
+                }
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Err(_bad) => return Poll::Ready(Err(Reason::UpstreamInvalid)),
                 Ok(None) => match self.poll_receive(cx) {
@@ -246,6 +259,10 @@ impl Sending {
         self.out.clear();
         codec::write_head(&mut self.out, (&parts.method, &parts.uri), coding, |out| {
             headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
+            if outgoing.about.wants_trailers {
+                // RFC 9110 §10.1.4: it is said of the next hop, and named as such.
+                out.extend_from_slice(b"te: trailers\r\nconnection: te\r\n");
+            }
         });
         coding
     }

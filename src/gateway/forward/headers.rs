@@ -4,11 +4,12 @@
 use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
+use super::super::interim::Interim;
 use super::super::verify::identity::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 
-/// What we say of the request to the upstream.
+/// What belongs to a request on its way: what we say of it to the upstream, and where interim answers to it go.
 pub struct About<'a> {
     /// `Forwarded` (RFC 7239): the client's address and protocol.
     pub forwarded: &'a HeaderValue,
@@ -22,6 +23,10 @@ pub struct About<'a> {
     pub token_fields: &'a [HeaderName],
     /// Ours, for an upstream that wants one.
     pub assertion: Option<&'a Assertion>,
+    /// Whether the client takes trailers.
+    pub wants_trailers: bool,
+    /// The client, until there is an answer.
+    pub interim: &'a Interim,
 }
 
 /// Where the fields of a request are put: one list of rules for every version of HTTP.
@@ -80,9 +85,7 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 /// `ours` or the correlation id replaces. What an answer varies by adds up. `Client-Cert` is no field of responses, and one
 /// that was chosen by it is good for nobody else (RFC 9440 §2.2, §2.4).
 pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<Item = Line<'f>> {
-    let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
-    let nominated: SmallVec<[&[u8]; 2]> =
-        connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii).collect();
+    let nominated: SmallVec<[&[u8]; 2]> = nominated_in(fields).collect();
     // Who may read an answer in a browser is said by one of us, and then in full.
     let is_shared = ours.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
     let is_about_sharing =
@@ -96,7 +99,20 @@ pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<It
             || CLIENT_CERT.iter().any(|name| is(name.as_bytes()))
             || ours.keys().any(|name| *name != header::VARY && is(name.as_str().as_bytes())))
     });
-    passing.map(|line| if varies_by_certificate(&line) { Line { line: b"vary: *\r\n", ..line } } else { line })
+    passing.map(
+        |line| if varies_by_certificate(&line) { Line { value: b"*", line: b"vary: *\r\n", ..line } } else { line },
+    )
+}
+
+/// What `Connection` names in a response.
+pub(super) fn nominated_in(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+    let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
+    connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+}
+
+/// Whether a field belongs to one hop, or is one that only we write: no upstream's answer has a word in either.
+pub(super) fn is_no_answers(name: &str) -> bool {
+    is_hop_by_hop(name) || is_ours(name)
 }
 
 fn varies_by_certificate(line: &Line<'_>) -> bool {

@@ -12,6 +12,7 @@ pub mod health;
 mod http2;
 pub mod pool;
 pub mod retry;
+pub mod trailers;
 pub mod transport;
 
 use super::authorize::permit::Permit;

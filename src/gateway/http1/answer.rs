@@ -1,14 +1,16 @@
 //! Sends an answer to the client: its head, and its body as it comes, no faster than the client takes it.
 
 use super::super::forward::headers::{self, INTERACTION_ID};
+use super::super::forward::trailers;
 use super::super::observe::record::End;
 use super::super::respond::AnswerBody;
+use super::fields::Fields;
 use super::head::Persists;
 use super::wire::{Gone, Wire};
 use crate::clock::UnixSeconds;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{Method, Response, StatusCode, Version, header};
+use http::{HeaderMap, Method, Response, StatusCode, Version, header};
 use hyper::body::Body;
 use std::future::poll_fn;
 use std::pin::Pin;
@@ -106,8 +108,11 @@ impl Sending {
             let mut is_waiting = false;
             while !self.is_over && !is_waiting && wire.has_room() {
                 match Pin::new(&mut self.body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => self.queue(wire, frame.into_data().unwrap_or_default()),
-                    Poll::Ready(None) => self.finish(wire),
+                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
+                        Ok(data) => self.queue(wire, data),
+                        Err(other) => self.finish(wire, other.into_trailers().ok().as_ref()),
+                    },
+                    Poll::Ready(None) => self.finish(wire, None),
                     // The client must not take what it has for the whole: the connection ends without the body's end.
                     Poll::Ready(Some(Err(_broken))) => return Poll::Ready(Err(Gone)),
                     Poll::Pending => is_waiting = true,
@@ -134,14 +139,20 @@ impl Sending {
             Coding::Nothing | Coding::Length(_) | Coding::Close => wire.queue_piece(data),
         }
         if self.body.is_end_stream() {
-            self.finish(wire);
+            self.finish(wire, None);
         }
     }
 
-    fn finish(&mut self, wire: &Wire) {
+    fn finish(&mut self, wire: &Wire, trailers: Option<&HeaderMap>) {
         self.is_over = true;
         if self.coding == Coding::Chunked {
-            wire.queue_piece(Bytes::from_static(b"0\r\n\r\n"));
+            wire.queue(|out| {
+                out.extend_from_slice(b"0\r\n");
+                for (name, value) in trailers.into_iter().flatten() {
+                    headers::field(out, name.as_str(), value);
+                }
+                out.extend_from_slice(b"\r\n");
+            });
         }
     }
 }
@@ -189,7 +200,12 @@ fn write_head(
         // To a HEAD the length is that of the body which a GET would have had.
         Coding::Nothing if asked.is_head && body.fields().is_none() => write_length(out, body.size_hint().lower()),
         Coding::Length(length) if !has_length => write_length(out, length),
-        Coding::Chunked => out.extend_from_slice(b"transfer-encoding: chunked\r\n"),
+        Coding::Chunked => {
+            out.extend_from_slice(b"transfer-encoding: chunked\r\n");
+            for name in body.fields().filter(|_| body.keeps_trailers()).into_iter().flat_map(trailers::announced) {
+                headers::field(out, "trailer", &name.into());
+            }
+        }
         Coding::Nothing | Coding::Length(_) | Coding::Close => {}
     }
     if !has_date {
@@ -197,6 +213,17 @@ fn write_head(
     }
     if persists == Persists::No && !answer.headers().contains_key(header::CONNECTION) {
         out.extend_from_slice(b"connection: close\r\n");
+    }
+    out.extend_from_slice(b"\r\n");
+}
+
+/// Writes an interim answer: it has no body, and so nothing that speaks of one (RFC 9110 §8.6), and its date is nobody's
+/// need (§6.6.1).
+pub fn write_interim(out: &mut Vec<u8>, status: StatusCode, fields: &Fields) {
+    write_status(out, status);
+    let nothing = HeaderMap::new();
+    for line in headers::returned(fields, &nothing).filter(|line| !line.name.eq_ignore_ascii_case(b"content-length")) {
+        out.extend_from_slice(line.line);
     }
     out.extend_from_slice(b"\r\n");
 }

@@ -39,6 +39,11 @@ impl Fields {
         self.block.extend_from_slice(b"\r\n");
     }
 
+    /// The length of all lines.
+    pub fn bytes(&self) -> usize {
+        self.block.len()
+    }
+
     /// Name and value of every field.
     pub fn iter(&self) -> impl Iterator<Item = (&[u8], &[u8])> {
         self.lines().map(|line| (line.name, line.value))

@@ -1,7 +1,7 @@
 //! Where a body ends (RFC 9112 §6), for requests and responses alike. A body whose end is not certain is a fault,
 //! never a guess.
 
-use crate::config::limits::HEADERS_MAX;
+use crate::config::limits::{HEADERS_MAX, TRAILER_BYTES_MAX};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
@@ -106,14 +106,40 @@ impl Framing {
             Self::Close => false,
         }
     }
+
+    /// From now on trailers are kept until somebody takes them.
+    pub fn keep_trailers(&mut self) {
+        match self {
+            Self::Chunked(chunks) => chunks.kept = Some(Vec::new()),
+            Self::Length(_) | Self::Close => {}
+        }
+    }
+
+    /// Whether trailers are kept.
+    pub fn keeps_trailers(&self) -> bool {
+        match self {
+            Self::Chunked(chunks) => chunks.kept.is_some(),
+            Self::Length(_) | Self::Close => false,
+        }
+    }
+
+    /// The trailers that were kept, line by line without their ends.
+    pub fn take_trailers(&mut self) -> Vec<Bytes> {
+        match self {
+            Self::Chunked(chunks) => chunks.kept.take().unwrap_or_default(),
+            Self::Length(_) | Self::Close => Vec::new(),
+        }
+    }
 }
 
-/// Reads the chunked coding (RFC 9112 §7.1). Extensions and trailers are dropped, and bounded.
+/// Reads the chunked coding (RFC 9112 §7.1). Extensions are dropped, and trailers where nobody wants them; all are bounded.
 #[derive(Debug, Default)]
 pub struct Chunks {
     part: Part,
     trailer_bytes: usize,
     trailers: usize,
+    /// The trailers' lines, if they are wanted.
+    kept: Option<Vec<Bytes>>,
 }
 
 /// What comes next.
@@ -161,9 +187,12 @@ impl Chunks {
                         self.trailer_bytes += line.len();
                         self.trailers += 1;
                         let is_within = self.trailer_bytes <= TRAILER_BYTES_MAX && self.trailers <= HEADERS_MAX;
-                        // Dropped all the same, but what is no field is another message, or nothing we know.
+                        // Even where they are dropped: what is no field is another message, or nothing we know.
                         if !is_within || !is_field(&line) {
                             return Err(BadFraming);
+                        }
+                        if let Some(kept) = &mut self.kept {
+                            kept.push(line);
                         }
                     }
                     None => return Ok(Chunk::Incomplete),
@@ -221,8 +250,6 @@ fn after_size(line: &[u8]) -> Result<Part, BadFraming> {
 
 /// A chunk-size line with its extensions, or a trailer field.
 const LINE_BYTES_MAX: usize = 4096;
-/// All trailers of one body.
-const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// 2^60 bytes; no sum of it can overflow.
 const SIZE_DIGITS_MAX: usize = 15;
 
@@ -239,6 +266,25 @@ mod tests {
                 Chunk::End => return Ok((data, true)),
             }
         }
+    }
+
+    #[test]
+    fn trailers_are_kept_for_those_who_want_them() {
+        let bytes = "1\r\na\r\n0\r\nx: y\r\nz:\r\n\r\nnext";
+        for wanted in [true, false] {
+            let (mut buffer, mut framing) = (BytesMut::from(bytes), Framing::Chunked(Chunks::default()));
+            if wanted {
+                framing.keep_trailers();
+            }
+            assert_eq!(framing.keeps_trailers(), wanted);
+            while framing.take(&mut buffer).unwrap() != Chunk::End {}
+            let expected: &[&str] = if wanted { &["x: y", "z:"] } else { &[] };
+            assert_eq!(framing.take_trailers(), expected);
+            assert_eq!((framing.take_trailers().len(), &buffer[..]), (0, &b"next"[..]));
+        }
+        let mut length = Framing::Length(1);
+        length.keep_trailers();
+        assert!(!length.keeps_trailers());
     }
 
     #[test]

@@ -17,7 +17,7 @@ pub struct RequestHead {
     pub framing: Framing,
     /// Whether the client lets the connection go on.
     pub persists: Persists,
-    /// Whether the client waits for a `100 Continue` (RFC 9110 §10.1.1).
+    /// Whether the client waits for a `100 Continue` (RFC 9110 §10.1.1). What expects anything else is refused later.
     pub expects_continue: bool,
 }
 
@@ -151,7 +151,7 @@ fn fields<'h>(bytes: &Bytes, parsed: &[httparse::Header<'h>], headers: &mut Head
             header::CONTENT_LENGTH => seen.body.length(field.value),
             header::TRANSFER_ENCODING => seen.body.coding(field.value),
             header::CONNECTION => seen.closes |= names_close(field.value),
-            header::EXPECT => seen.expects_continue = field.value.eq_ignore_ascii_case(b"100-continue"),
+            header::EXPECT => seen.expects_continue = true,
             _ => {}
         }
         let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).map_err(|_| BadHead::Malformed)?;

@@ -133,6 +133,20 @@ impl Wire {
         write(state.tail());
     }
 
+    /// Adds an answer that is not yet the answer: a client that waits for `100 Continue` goes on waiting for it.
+    pub fn queue_interim(&self, write: impl FnOnce(&mut Vec<u8>)) {
+        write(self.0.borrow_mut().tail());
+    }
+
+    /// Lets leave what waits to be sent while the answer is still being made.
+    pub fn poll_interim(&self, cx: &mut Context<'_>) {
+        let mut state = self.0.borrow_mut();
+        if !state.out.is_empty() {
+            // A client that has left is found where it is listened to, and one that takes nothing by its deadline.
+            drop(state.poll_send(cx));
+        }
+    }
+
     /// Adds a piece of a body: a small one is copied, so that head and body leave together.
     pub fn queue_piece(&self, piece: Bytes) {
         let mut state = self.0.borrow_mut();
@@ -269,10 +283,11 @@ impl State {
                 self.written = 0;
             }
         }
+        // TLS keeps bytes of its own back: until they have left too, there is something to send.
+        ready!(Pin::new(&mut self.stream).poll_flush(cx))?;
         self.out.clear();
         self.written = 0;
-        // TLS keeps bytes of its own back.
-        Pin::new(&mut self.stream).poll_flush(cx)
+        Poll::Ready(Ok(()))
     }
 }
 

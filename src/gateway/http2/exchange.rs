@@ -5,8 +5,11 @@ use super::super::Worker;
 use super::super::body::ClientBody;
 use super::super::connection::Peer;
 use super::super::forward::headers::{self, INTERACTION_ID};
+use super::super::forward::trailers;
 use super::super::http1::answer::DateLine;
+use super::super::http1::fields::Fields;
 use super::super::http1::head::BadHead;
+use super::super::interim::Interim;
 use super::super::observe::record::End;
 use super::super::respond::AnswerBody;
 use crate::config::limits::HEADERS_MAX;
@@ -48,6 +51,13 @@ impl Responder {
     }
 }
 
+/// Says something of the upstream's before the answer (RFC 9113 §8.1).
+pub fn inform(responder: &Responder, status: StatusCode, theirs: &Fields) {
+    let mut fields = HeaderMap::new();
+    append(&mut fields, theirs, (&HeaderMap::new(), TellsLength::No));
+    responder.interim(status, fields);
+}
+
 impl Worker {
     /// Answers one request.
     pub(super) async fn exchange(
@@ -61,8 +71,9 @@ impl Worker {
         let is_head = parts.method == Method::HEAD;
         let answer = match normalize(&mut parts, self.bounds.head_bytes_max) {
             Ok(()) => {
+                let interim = Interim::http2(&client, &parts.headers);
                 let body = ClientBody::http2(body, &parts.headers, &client);
-                match while_wanted(&client, self.handle(parts, body, peer)).await {
+                match while_wanted(&client, self.handle(parts, (body, interim), peer)).await {
                     Some(answer) => answer,
                     None => return,
                 }
@@ -96,7 +107,13 @@ impl Worker {
             });
             match frame.await? {
                 Some(Ok(frame)) => {
-                    let mut rest = frame.into_data().unwrap_or_default();
+                    let mut rest = match frame.into_data() {
+                        Ok(data) => data,
+                        Err(other) => {
+                            let trailers = other.into_trailers().unwrap_or_default();
+                            return stream.send_trailers(trailers).map_err(|_| Gone);
+                        }
+                    };
                     let is_last = body.is_end_stream();
                     while !rest.is_empty() {
                         let room = poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut stall, cx))).await?;
@@ -204,14 +221,10 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Respon
     *head.status_mut() = answer.status();
     let fields = head.headers_mut();
     if let Some(theirs) = body.fields() {
-        let tells_length = answer.status() != StatusCode::NO_CONTENT;
-        for line in headers::returned(theirs, answer.headers()) {
-            // The upstream's fields were read as fields; what is none here would break the connection for all.
-            if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(line.name), HeaderValue::from_bytes(line.value))
-                && (tells_length || name != header::CONTENT_LENGTH)
-            {
-                fields.append(name, value);
-            }
+        let tells = if answer.status() == StatusCode::NO_CONTENT { TellsLength::No } else { TellsLength::Yes };
+        append(fields, theirs, (answer.headers(), tells));
+        if body.keeps_trailers() {
+            fields.extend(trailers::announced(theirs).map(|name| (header::TRAILER, name.into())));
         }
     }
     for (name, value) in answer.headers().iter().filter(|(name, _)| *name != header::CONNECTION) {
@@ -241,6 +254,25 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Respon
 const FRAME_BYTES_MAX: usize = 16 * 1024 - 9;
 /// What a field takes in HTTP/1.1 beside its name and value: `: ` and CRLF.
 const LINE_OVERHEAD: usize = 4;
+
+/// Whether an answer may say how long its body is (RFC 9110 §8.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TellsLength {
+    Yes,
+    No,
+}
+
+/// Adds the upstream's fields, but for those that end here or are replaced by `ours`.
+fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&HeaderMap, TellsLength)) {
+    for line in headers::returned(theirs, ours) {
+        // The upstream's fields were read as fields; what is none here would break the connection for all.
+        if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(line.name), HeaderValue::from_bytes(line.value))
+            && (tells == TellsLength::Yes || name != header::CONTENT_LENGTH)
+        {
+            fields.append(name, value);
+        }
+    }
+}
 
 #[cfg(test)]
 mod tests {

@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 69] = [
+const REASONS: [(&str, &str, &str); 70] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -52,6 +52,11 @@ const REASONS: [(&str, &str, &str); 69] = [
     ),
     ("body_late", "The body did not arrive in time.", "Send the whole body at once, with its length."),
     ("expectation_unknown", "The request expects something other than 100-continue.", "Leave the Expect header out."),
+    (
+        "request_looped",
+        "The request has this gateway's own name in Via or CDN-Loop: it went round in a circle.",
+        "Leave both headers out; proxies write them.",
+    ),
     (
         "certificate_malformed",
         "The client certificate cannot be read.",

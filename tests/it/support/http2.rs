@@ -28,6 +28,7 @@ pub struct Answer {
     pub status: StatusCode,
     pub fields: HeaderMap,
     pub body: Vec<u8>,
+    pub trailers: Option<HeaderMap>,
 }
 
 impl Http2 {
@@ -94,7 +95,8 @@ pub async fn read(answer: Response<h2::RecvStream>) -> Result<Answer, h2::Error>
         body.extend_from_slice(&piece);
         stream.flow_control().release_capacity(piece.len())?;
     }
-    Ok(Answer { status: head.status, fields: head.headers, body })
+    let trailers = stream.trailers().await?;
+    Ok(Answer { status: head.status, fields: head.headers, body, trailers })
 }
 
 /// A request for this path.
