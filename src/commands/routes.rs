@@ -62,6 +62,8 @@ struct Row<'s> {
     further: Vec<&'static str>,
     /// `None`: the gateway answers itself.
     upstream: Option<&'s str>,
+    /// What the upstream calls the path, if that is something else.
+    rewritten: Option<String>,
     body_bytes_max: u64,
 }
 
@@ -70,6 +72,7 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
         let row = Row {
             hosts: &route.hosts,
             upstream: settings.upstreams.get(route.upstream).map(|upstream| &*upstream.name),
+            rewritten: route.rewrite.as_ref().and_then(|rewrite| rewrite.of(&route.path)),
             body_bytes_max: route.body_bytes_max,
             ..Row::open(method.as_str(), (&*route.path).into())
         };
@@ -113,6 +116,7 @@ impl<'s> Row<'s> {
             audience: Vec::new(),
             further: Vec::new(),
             upstream: None,
+            rewritten: None,
             body_bytes_max: 0,
         }
     }
@@ -153,7 +157,7 @@ fn cells(row: &Row<'_>) -> [String; 6] {
         listed(row.hosts, "any"),
         demand(row),
         if row.access == "open" { "-".to_owned() } else { listed(&row.grants, "any") },
-        row.upstream.unwrap_or("-").to_owned(),
+        [row.upstream.unwrap_or("-")].into_iter().chain(row.rewritten.as_deref()).collect::<Vec<_>>().join(" "),
     ]
 }
 
@@ -196,7 +200,7 @@ GET     /accounts                              any                              
 GET     /accounts/{account_id}/balances        api.bank.example,localhost,127.0.0.1  accounts                                 authorization_code  accounts
 GET     /consents/{consent_id}/balances        any                                   accounts +consent +step_up               any                 accounts
 POST    /standing-orders                       any                                   +authorization_details                   any                 payments
-GET     /cards                                 any                                   cards +customer_token +required_headers  any                 accounts
+GET     /cards                                 any                                   cards +customer_token +required_headers  any                 accounts /v2/cards
 POST    /payments                              any                                   payments|payments:write                  any                 payments
 GET     /health                                any                                   open                                     -                   accounts
 HEAD    /health                                any                                   open                                     -                   accounts
@@ -221,6 +225,7 @@ HEAD    /.well-known/oauth-protected-resource  any                              
             "audience": [],
             "further": [],
             "upstream": "accounts",
+            "rewritten": null,
             "body_bytes_max": 1_048_576,
         });
         assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (10, &expected));

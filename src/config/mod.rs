@@ -23,6 +23,7 @@ mod reader;
 pub mod required;
 pub mod resources;
 pub mod revocations;
+pub mod rewrite;
 mod role;
 pub mod routes;
 pub mod secret;

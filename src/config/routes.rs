@@ -8,6 +8,7 @@ use super::issuers::Issuer;
 use super::limits::{self, Limits};
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
+use super::rewrite::{self, Rewrite};
 use super::template::{self, Template};
 use super::{address, resources};
 use http::{HeaderName, Method};
@@ -27,6 +28,8 @@ pub struct Route {
     pub access: Access,
     /// Index into `Settings::upstreams`.
     pub upstream: usize,
+    /// What the upstream calls the beginning of the path; `None`: what we call it.
+    pub rewrite: Option<Rewrite>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
     /// How its requests are refused.
@@ -115,6 +118,7 @@ struct Matcher<'c> {
 struct Terms {
     access: Access,
     upstream: usize,
+    rewrite: Option<Rewrite>,
     body_bytes_max: u64,
     errors: Envelope,
     cors: Option<Cors>,
@@ -127,6 +131,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         hosts: matcher.hosts.clone(),
         access: terms.access,
         upstream: terms.upstream,
+        rewrite: terms.rewrite,
         body_bytes_max: terms.body_bytes_max,
         errors: terms.errors,
         cors: terms.cors,
@@ -150,6 +155,7 @@ fn matcher<'c>(section: &Section<'c>, has_metadata: bool) -> Option<Matcher<'c>>
 
 fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) -> Option<Terms> {
     let upstream = section.need("upstream").and_then(|value| known.upstreams.find(&value));
+    let rewrite = section.read_or("rewrite", None, |value| rewrite::read(&value, template).map(Some));
     let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
     let access = match section.find("access") {
         Some(value) => open(section, &value),
@@ -157,7 +163,14 @@ fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) 
     };
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
     let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
-    Some(Terms { access: access?, upstream: upstream?, body_bytes_max: body_bytes_max?, errors: errors?, cors: cors? })
+    Some(Terms {
+        access: access?,
+        upstream: upstream?,
+        rewrite: rewrite?,
+        body_bytes_max: body_bytes_max?,
+        errors: errors?,
+        cors: cors?,
+    })
 }
 
 fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
@@ -216,7 +229,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 20] = [
+const KEYS: [&str; 21] = [
     "path",
     "methods",
     "hosts",
@@ -234,6 +247,7 @@ const KEYS: [&str; 20] = [
     "required_headers",
     "psd2_role",
     "upstream",
+    "rewrite",
     "body",
     "errors",
     "cors",

@@ -165,6 +165,7 @@ routes:
     assert_eq!((settings.server.workers.get(), settings.server.listen.len()), (3, 2));
     let scope = |text: &str| text.parse::<ScopeToken>().unwrap();
     let expected = Route {
+        rewrite: None,
         path: "/x/{id}".into(),
         methods: vec![Method::GET],
         hosts: vec!["api.example".into()],

@@ -25,6 +25,7 @@ pub mod reason;
 pub mod refusal;
 pub mod resource;
 pub mod respond;
+pub mod rewrite;
 pub mod route;
 pub mod verify;
 pub mod via;

@@ -20,7 +20,7 @@ use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::Memo;
 use super::verify::token::VerifiedToken;
-use super::{Plan, Worker, cors, credentials, options, read, resource, route, via};
+use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, via};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
 use http::request::Parts;
@@ -108,15 +108,17 @@ impl Worker {
             Some(permit) => permit,
             None => admit(policy, route, (&head, peer, certificate.as_deref()), record).await?,
         };
+        let target = rewrite::target(permit.route(), &head)?;
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
             Some(asserter) => {
                 let organisation = certificate.as_ref().and_then(|one| one.organisation(record.now()));
-                asserter.assert(&permit, (&head, organisation), self.clock.now(), self.metrics())?
+                asserter.assert(&permit, (&head, &target, organisation), self.clock.now(), self.metrics())?
             }
             None => None,
         };
         let about = About {
+            target: &target,
             forwarded: &source.forwarded,
             certificate: certificate
                 .as_ref()

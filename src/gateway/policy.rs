@@ -18,6 +18,7 @@ use super::verify::events::Reception;
 use super::verify::opaque::Asks;
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
+use crate::config::rewrite::Rewrite;
 use crate::config::routes::Access;
 use crate::config::secret::Secret;
 use crate::config::served::ServedCertificate;
@@ -104,6 +105,8 @@ pub struct Route {
     pub asks: Asks,
     /// Place in `Policy::upstreams`.
     pub upstream: usize,
+    /// What the upstream calls the beginning of its paths.
+    pub rewrite: Option<Rewrite>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
     /// Its name, as a field of the log.
@@ -231,6 +234,7 @@ impl Route {
             challenges: resources.of_route(&route.path, settings),
             asks,
             upstream: route.upstream,
+            rewrite: route.rewrite.clone(),
             body_bytes_max: route.body_bytes_max,
             errors: route.errors,
             cors: route.cors.as_ref().map(|cors| Cors::compile(cors, &route.methods)),

@@ -36,6 +36,11 @@ impl Head {
         self.parts.uri.path()
     }
 
+    /// Path and query as sent.
+    pub fn target(&self) -> &str {
+        self.parts.uri.path_and_query().map_or("/", |target| target.as_str())
+    }
+
     /// The query as sent, without `?`.
     pub fn query(&self) -> Option<&str> {
         self.parts.uri.query()

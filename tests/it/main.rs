@@ -54,6 +54,7 @@ mod proxy_protocol;
 mod read;
 mod reload;
 mod revocation;
+mod rewrite;
 mod roles;
 mod route;
 mod semantics;

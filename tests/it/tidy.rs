@@ -57,7 +57,7 @@ const KNOW_SETTINGS: [&str; 34] = [
 ];
 
 /// The one call of each stage, which stands in `pipeline.rs` alone.
-const STAGES: [&str; 16] = [
+const STAGES: [&str; 17] = [
     "read::head(",
     "via::refuse_loop(",
     "credentials::refuse_query_token(",
@@ -71,6 +71,7 @@ const STAGES: [&str; 16] = [
     "inquiry.answer(",
     "pending.answer(",
     "permit::grant(",
+    "rewrite::target(",
     "asserter.assert(",
     "forward::send(",
     "respond::refuse(",

@@ -2,7 +2,7 @@
 //! came through here, was permitted, for which method and path, and whose token it was.
 //!
 //! It says what was decided on, which is host, method, path and token, and nothing else: the query and the body were not
-//! looked at. It repeats while it is young, so it has no `jti` and proves no single request.
+//! looked at. The path is the one that the upstream gets. It repeats while it is young, so it has no `jti` and proves no single request.
 
 mod cache;
 pub mod keys;
@@ -12,6 +12,7 @@ use super::observe::metrics::WorkerMetrics;
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::rewrite::Target;
 use super::verify::identity;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
@@ -62,7 +63,7 @@ impl Asserter {
     pub fn assert(
         &self,
         permit: &Permit<'_>,
-        (head, organisation): (&Head, Option<&str>),
+        (head, target, organisation): (&Head, &Target<'_>, Option<&str>),
         now: UnixSeconds,
         counters: &WorkerMetrics,
     ) -> Result<Option<Assertion>, Refusal> {
@@ -73,12 +74,13 @@ impl Asserter {
             Audience::Named(name) => name,
         };
         let key = self.assertions.keys.current();
-        let (host, method, path) = (head.host(), head.method(), head.path());
+        // The upstream compares it with the path that it sees.
+        let (host, method, path) = (head.host(), head.method(), target.path());
         let request = Request { verdict: token.verdict(), upstream, host, method, path, organisation };
         if let Some(line) = self.remembered.find(&request, key.number, now) {
             return Ok(Some(Assertion(line)));
         }
-        let (claims, ends) = self.assertions.claims((head, organisation), audience, token, now)?;
+        let (claims, ends) = self.assertions.claims(&request, audience, token, now)?;
         let jwt = key.sign(&claims).ok_or(Reason::Internal)?;
         counters.assertions_signed.add(1);
         let line: Rc<[u8]> = [self.assertions.settings.header.as_str(), ": ", &jwt, "\r\n"].concat().as_bytes().into();
@@ -99,14 +101,14 @@ impl Assertions {
     /// What is asserted, and until when: never longer than the token is accepted.
     fn claims(
         &self,
-        (head, organisation): (&Head, Option<&str>),
+        request: &Request<'_>,
         audience: &str,
         token: &VerifiedToken,
         now: UnixSeconds,
     ) -> Result<(String, UnixSeconds), Refusal> {
         let ends = UnixSeconds(now.0.saturating_add(seconds(self.settings.lifetime))).min(token.ends());
         let text = |bytes| str::from_utf8(bytes).map_err(|_| Reason::Internal);
-        let (identity, host) = (text(token.identity())?, text(head.host())?);
+        let (identity, host) = (text(token.identity())?, text(request.host)?);
         // Whoever the headers say it is: a claim is a header's value under its name, so that the two cannot differ.
         let mut claims: Map<String, Value> = identity
             .split_terminator("\r\n")
@@ -114,15 +116,15 @@ impl Assertions {
             .map(|(name, value)| (claim(name), value.into()))
             .collect();
         // The certificate's and no token's: it stands beside the block.
-        claims.extend(organisation.map(|name| (claim(identity::ORGANISATION_ID), name.into())));
+        claims.extend(request.organisation.map(|name| (claim(identity::ORGANISATION_ID), name.into())));
         claims.extend([
             ("iss".to_owned(), Value::from(&*self.settings.issuer)),
             ("aud".to_owned(), audience.into()),
             ("iat".to_owned(), now.0.into()),
             ("exp".to_owned(), ends.0.into()),
             ("host".to_owned(), host.into()),
-            ("method".to_owned(), head.method().as_str().into()),
-            ("path".to_owned(), head.path().into()),
+            ("method".to_owned(), request.method.as_str().into()),
+            ("path".to_owned(), request.path.into()),
         ]);
         Ok((Value::Object(claims).to_string(), ends))
     }

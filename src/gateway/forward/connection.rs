@@ -257,7 +257,7 @@ impl Sending {
         let is_chunked = outgoing.body.as_ref().is_some_and(|body| !body.is_over() && body.length().is_none());
         let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
         self.out.clear();
-        codec::write_head(&mut self.out, (&parts.method, &parts.uri), coding, |out| {
+        codec::write_head(&mut self.out, (&parts.method, outgoing.about.target.as_str()), coding, |out| {
             headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
             if outgoing.about.wants_trailers {
                 // RFC 9110 §10.1.4: it is said of the next hop, and named as such.

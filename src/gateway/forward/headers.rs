@@ -5,12 +5,15 @@ use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interim::Interim;
+use super::super::rewrite::Target;
 use super::super::verify::identity::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 
 /// What belongs to a request on its way: what we say of it to the upstream, and where interim answers to it go.
 pub struct About<'a> {
+    /// What is asked of the upstream.
+    pub target: &'a Target<'a>,
     /// `Forwarded` (RFC 7239): the client's address and protocol.
     pub forwarded: &'a HeaderValue,
     /// What its certificate says of the client, as it stands in a request.
