@@ -59,7 +59,7 @@
 //! - The token is in no log, metric, error or upstream header, and in no cache key but as its SHA-256.
 //! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
 //! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is
-//!   forwarded, byte for byte.
+//!   forwarded, byte for byte, but for a beginning that the route itself names and replaces.
 //! - No verdict outlives its reason: dates, keys, revocations and status lists are checked again on every request, scope and
 //!   grant are never cached.
 //! - No request is sent twice: another connection is tried only where not a byte had left.

@@ -1,5 +1,5 @@
-//! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is rewritten:
-//! what is decided on is what is forwarded, byte for byte.
+//! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is spelled anew:
+//! what is decided on is what is forwarded, byte for byte. A route may replace the beginning of its paths later (`rewrite`).
 
 use super::percent;
 use super::reason::Reason;

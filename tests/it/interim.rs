@@ -121,7 +121,7 @@ fn a_stream_hears_them_too() {
     let mut client = Http2::connect(&world, &Caller::new(None));
     let token = Token::good().mint();
     let (runtime, send) = client.by_hand();
-    let mut heard = |expects: bool, token: &str| {
+    let heard = |expects: bool, token: &str| {
         let mut parts = request(Method::POST, "/payments", Some(token), "");
         if expects {
             parts.headers_mut().insert("expect", "100-continue".parse().unwrap());

@@ -108,7 +108,7 @@ impl Worker {
             match frame.await? {
                 Some(Ok(frame)) => {
                     let mut rest = match frame.into_data() {
-                        Ok(data) => data,
+                        Ok(piece) => piece,
                         Err(other) => {
                             let trailers = other.into_trailers().unwrap_or_default();
                             return stream.send_trailers(trailers).map_err(|_| Gone);

@@ -7,6 +7,7 @@ mod assertion;
 mod certificate;
 mod dpop;
 mod front;
+mod hops;
 mod payment;
 mod request;
 mod strain;
@@ -16,6 +17,7 @@ pub use assertion::assertion;
 pub use certificate::certificate;
 pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
+pub use hops::{trailers, via};
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
@@ -43,7 +45,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 22] = [
+pub const TARGETS: [Target; 24] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -63,6 +65,8 @@ pub const TARGETS: [Target; 22] = [
     ("one_response", one_response),
     ("chunked", chunked),
     ("strain", strain),
+    ("trailers", trailers),
+    ("via", via),
     ("payment", payment),
     ("proxy_header", proxy_header),
     ("forwarded_chain", forwarded_chain),
