@@ -154,43 +154,6 @@ fn refusals_of_head_requests_have_no_body_either() {
     }
 }
 
-/// Interim answers are for the hop they are sent on; `100` is ours to give (RFC 9110 §15.2.1).
-#[test]
-fn interim_answers_do_not_confuse_anybody() {
-    let upstream = Server::answering(
-        "HTTP/1.1 100 Continue\r\n\r\nHTTP/1.1 103 Early Hints\r\nlink: </a>\r\n\r\nHTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\nok",
-    );
-    let world = Setup::default().before(upstream);
-    let mut client = world.client();
-    for _ in 0..3 {
-        client.write(get("/accounts").bytes());
-        let mut answer = client.next().unwrap();
-        while answer.status() < 200 {
-            answer = client.next().unwrap();
-        }
-        assert_eq!((answer.status(), answer.text().as_str(), answer.all("link").len()), (200, "ok", 0));
-    }
-    assert_eq!(world.upstream.connections(), 1);
-}
-
-/// HTTP-19.
-#[test]
-fn the_client_is_told_to_go_on_only_when_its_token_is_good() {
-    let world = World::start();
-    let mut client = world.client();
-    client.write(post().field("expect: 100-continue").field("content-length: 3").bytes());
-    assert_eq!(client.next().unwrap().status(), 100);
-    client.write("abc");
-    assert_eq!(client.answer().status(), 200);
-    let seen = world.upstream.only();
-    assert_eq!((seen.text().as_str(), seen.all("expect").len()), ("abc", 0));
-
-    let mut client = world.client();
-    client.write("POST /payments HTTP/1.1\r\nhost: a\r\nexpect: 100-continue\r\ncontent-length: 3\r\n\r\n");
-    assert_eq!(client.next().unwrap().status(), 401, "no 100 before it");
-    assert_eq!(world.upstream.hits(), 1);
-}
-
 #[test]
 fn connections_are_reused_on_both_sides() {
     let world = World::start();
