@@ -1,9 +1,9 @@
 //! Every bound of the gateway, with its default and its reason. An operator may move those in `Limits`.
 
+use super::bounded::{count, size, timeout};
 use super::fault::Problem;
 use super::quantity;
-use super::reader::{Section, Value};
-use std::ops::RangeInclusive;
+use super::reader::Value;
 use std::time::Duration;
 
 /// The bounds that the configuration's `limits:` may move. Sizes in bytes.
@@ -107,20 +107,6 @@ impl Limits {
 /// The longest body of a route, in bytes.
 pub(super) fn body(text: &str) -> Result<u64, Problem> {
     quantity::sized(text, &(0..=BODY_BYTES_MOST))
-}
-
-fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
-    section.read_or(key, default, |value| {
-        value.parse(|text| quantity::within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX))
-    })
-}
-
-fn count(section: &Section<'_>, key: &str, default: usize, most: usize) -> Option<usize> {
-    section.read_or(key, default, |value| value.whole_number(1, most))
-}
-
-fn size(section: &Section<'_>, key: &str, default: u64, bounds: RangeInclusive<u64>) -> Option<u64> {
-    section.read_or(key, default, |value| value.parse(|text| quantity::sized(text, &bounds)))
 }
 
 /// Header fields of one message; more is an attack on the upstream's parser or on ours.

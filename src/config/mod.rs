@@ -3,6 +3,7 @@
 mod address;
 pub mod assertion;
 pub mod balance;
+mod bounded;
 pub mod cors;
 pub mod demands;
 pub mod dpop;

@@ -11,7 +11,7 @@ import * as oauth from 'oauth4webapi';
 
 import { classes } from './support/corpus/classes.mjs';
 import { DIFFERENCES, explain, verdicts } from './support/corpus/differences.mjs';
-import { AUDIENCE, Draft, ISSUER, LEEWAY, ORIGIN, PROOF_AGE, Parties, Random } from './support/corpus/draft.mjs';
+import { AUDIENCE, Draft, ISSUER, LEEWAY, ORIGIN, PROOF_AGE, Parties, Random, start } from './support/corpus/draft.mjs';
 import { pipeline } from './support/pipeline.mjs';
 import { World } from './support/world.mjs';
 
@@ -40,6 +40,8 @@ before(async () => {
       .replace(/jwks: .*/, 'jwks: { file: jwks.json }') + `dpop: { algorithms: [${ALGORITHMS}], max_age: ${PROOF_AGE}s }\n`;
   await upstream.start();
   await gateway.start();
+  start.second = seconds() + 1;
+  while (seconds() < start.second) await new Promise((resolve) => setTimeout(resolve, 50));
 });
 after(() => world?.stop());
 

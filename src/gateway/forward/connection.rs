@@ -6,24 +6,23 @@
 use super::super::http1::buffers::{self, Buffers};
 use super::super::http1::fields::Fields;
 use super::super::http1::head::Persists;
-use super::body::{Exchange, RequestBody, ResponseBody, Source};
-use super::codec::{self, Coding, Head};
+use super::body::{ResponseBody, Source};
+use super::codec::{self, Head};
 use super::connect;
-use super::headers::{self, About};
+use super::exchange::Exchange;
 use super::pool::Slot;
+use super::sending::{Outgoing, Sending};
 use super::transport::Transport;
-use crate::gateway::authorize::permit::Permit;
 use crate::gateway::interim::Interim;
-use crate::gateway::read;
 use crate::gateway::reason::Reason;
 use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
-use std::pin::{Pin, pin};
+use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use std::task::{Context, Poll};
+use tokio::io::AsyncReadExt;
 
 /// A connection that is checked out. Dropped, it is closed.
 pub(super) struct Connection {
@@ -42,27 +41,6 @@ pub(super) struct Connection {
     persists: Persists,
     exchange: Rc<Exchange>,
     pub(super) slot: Slot,
-}
-
-/// The half of an exchange that goes out.
-#[derive(Default)]
-struct Sending {
-    out: Vec<u8>,
-    written: usize,
-    /// TLS may hold bytes back that were written.
-    is_flushed: bool,
-    body: Option<(RequestBody, Coding)>,
-    has_failed: bool,
-}
-
-/// A request on its way out.
-pub(super) struct Outgoing<'a> {
-    pub(super) head: &'a read::Head,
-    /// Without it nothing is written.
-    pub(super) permit: &'a Permit<'a>,
-    pub(super) about: &'a About<'a>,
-    /// Taken when the head is on its way.
-    pub(super) body: Option<RequestBody>,
 }
 
 /// Why there is no response.
@@ -247,63 +225,5 @@ impl Connection {
             self.is_reused = true;
             Slot::give_back(self);
         }
-    }
-}
-
-impl Sending {
-    /// Puts the head into `out`. A declared length goes on as it is; a body without one is chunked.
-    fn begin(&mut self, outgoing: &Outgoing<'_>) -> Coding {
-        let parts = &outgoing.head.parts;
-        let is_chunked = outgoing.body.as_ref().is_some_and(|body| !body.is_over() && body.length().is_none());
-        let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
-        self.out.clear();
-        codec::write_head(&mut self.out, (&parts.method, outgoing.about.target.as_str()), coding, |out| {
-            headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
-            if outgoing.about.wants_trailers {
-                // RFC 9110 §10.1.4: it is said of the next hop, and named as such.
-                out.extend_from_slice(b"te: trailers\r\nconnection: te\r\n");
-            }
-        });
-        coding
-    }
-
-    /// Writes the first bytes of what is in `out`.
-    fn poll_first(&mut self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        self.written = ready!(Pin::new(transport).poll_write(cx, &self.out))?;
-        self.is_flushed = false;
-        self.has_failed = false;
-        Poll::Ready(Ok(()))
-    }
-
-    /// Writes until everything is written: the body is asked for more only when there is nothing left to write, so
-    /// that a slow upstream slows the client and not us.
-    fn poll(&mut self, transport: &mut Transport, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
-        loop {
-            while let Some(rest) = self.out.get(self.written..).filter(|rest| !rest.is_empty()) {
-                self.is_flushed = false;
-                self.written += ready!(Pin::new(&mut *transport).poll_write(cx, rest))?;
-            }
-            if !self.is_flushed {
-                ready!(Pin::new(&mut *transport).poll_flush(cx))?;
-                self.is_flushed = true;
-            }
-            self.out.clear();
-            self.written = 0;
-            let Some((body, coding)) = &mut self.body else {
-                return Poll::Ready(Ok(()));
-            };
-            match ready!(body.poll_piece(cx)) {
-                Some(Ok(data)) => codec::write_data(&mut self.out, &data, *coding),
-                Some(Err(broken)) => return Poll::Ready(Err(io::Error::other(broken))),
-                None => {
-                    codec::write_end(&mut self.out, *coding);
-                    self.body = None;
-                }
-            }
-        }
-    }
-
-    fn is_over(&self) -> bool {
-        !self.has_failed && self.body.is_none() && self.is_flushed && self.written >= self.out.len()
     }
 }

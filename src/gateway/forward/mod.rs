@@ -7,11 +7,13 @@ pub mod choice;
 pub mod codec;
 pub mod connect;
 mod connection;
+pub mod exchange;
 pub mod headers;
 pub mod health;
 mod http2;
 pub mod pool;
 pub mod retry;
+mod sending;
 pub mod trailers;
 pub mod transport;
 
@@ -21,10 +23,11 @@ use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use body::{RequestBody, ResponseBody};
-use connection::{Outgoing, SendFault};
+use connection::SendFault;
 use headers::About;
 use http::Response;
 use pool::Upstream;
+use sending::Outgoing;
 
 /// Sends a permitted request on its way and gives back the head of the answer, its body still to come.
 pub async fn send(

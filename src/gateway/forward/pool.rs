@@ -2,13 +2,15 @@
 //! whole interface of the upstream side: check out, send, stream the body, give back.
 
 use super::super::http1::buffers::Buffers;
-use super::body::{Exchange, ResponseBody, Timeouts};
+use super::body::ResponseBody;
 use super::choice::{self, Candidate, Chance};
 use super::connect::{ConnectFault, Endpoint, Turn};
-use super::connection::{Connection, Outgoing, SendFault};
+use super::connection::{Connection, SendFault};
+use super::exchange::{Exchange, Timeouts};
 use super::health::{Failure, Fitness};
 use super::http2::session::{Sessions, Ticket};
 use super::retry::Budget;
+use super::sending::Outgoing;
 use crate::clock::Clock;
 use crate::config;
 use crate::config::limits::{UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MAX};

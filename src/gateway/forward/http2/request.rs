@@ -1,7 +1,7 @@
 //! The head of a request for HTTP/2: the same fields as by HTTP/1.1, in another form.
 
-use super::super::connection::Outgoing;
 use super::super::headers::{self, Sink};
+use super::super::sending::Outgoing;
 use http::uri::{Authority, Parts, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header};
 

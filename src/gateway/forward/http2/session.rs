@@ -1,8 +1,8 @@
 //! The HTTP/2 connections of one worker to one server, and the places on them. A new one is opened when all are full,
 //! by one task for all who wait, and a connection that may be lost takes no more requests.
 
-use super::super::body::{Exchange, Timeouts};
 use super::super::connect::{ConnectFault, Endpoint};
+use super::super::exchange::{Exchange, Timeouts};
 use super::super::pool::Home;
 use super::line::{self, Line};
 use crate::config::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX};

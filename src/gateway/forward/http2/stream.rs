@@ -2,8 +2,10 @@
 
 use super::super::super::http1::fields::Fields;
 use super::super::super::http1::framing::{Announced, Announcement, Framing};
-use super::super::body::{Broken, Exchange, RequestBody, ResponseBody, Source};
-use super::super::connection::{Outgoing, SendFault};
+use super::super::body::{Broken, RequestBody, ResponseBody, Source};
+use super::super::connection::SendFault;
+use super::super::exchange::Exchange;
+use super::super::sending::Outgoing;
 use super::request;
 use super::session::Ticket;
 use crate::config::limits::HEADERS_MAX;

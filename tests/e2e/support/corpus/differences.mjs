@@ -1,6 +1,8 @@
 // Where the gateway and oauth4webapi do not agree, and why that is right. A disagreement that is not here fails the test,
 // and so does an entry that no case shows.
 
+import { start } from './draft.mjs';
+
 /** Who refuses what the other accepts; why; and where it is written. */
 const WE = 'we refuse, it accepts';
 const IT = 'it refuses, we accept';
@@ -14,6 +16,7 @@ export const DIFFERENCES = {
   'a fraction of a second': [WE, 'RFC 7519 §4.1.4', 'a date is never later for being rounded: `exp` counts from its whole second'],
   'issued in the future': [WE, 'FAPI 2.0 §5.3.2.1', 'beyond 10 s ahead it is no clock; the library looks at `iat` of proofs only'],
   'a proof from the future': [WE, 'FAPI 2.0 §5.3.2.1, RFC 9449 §11.1', 'beyond 10 s ahead; the library takes 300 s in both directions'],
+  'a proof from before our start': [WE, 'RFC 9449 §11.1', 'the process before us may have taken it: with a nonce of ours it is good; the library has no memory'],
   'a proof that has ended': [WE, 'RFC 7519 §4.1.4', 'a proof is made for one request: its `exp`, where it has one, gets no leeway'],
   'an audience that is no text': [WE, 'RFC 7519 §4.1.3', 'an array of StringOrURI, all of them'],
   'a name that is empty or no header field': [WE, 'RFC 9110 §5.5', 'the upstream is told who it is, in header fields; the library tells nobody'],
@@ -47,6 +50,7 @@ export function explain({ fields }, now) {
   const dates = [token.claims, proof.claims].flatMap(({ exp, iat, nbf }) => [exp, iat, nbf]).filter((date) => date !== undefined);
   const names = ['sub', 'client_id', 'jti'].map((name) => token.claims[name]);
   const found = [
+    ['a proof from before our start', proof.claims.iat < start.second],
     ['a date out of range', dates.some((date) => !(date >= 0 && date <= 253402300799))],
     ['issued in the future', token.claims.iat > now + 10],
     ['a proof from the future', proof.claims.iat > now + 10],
