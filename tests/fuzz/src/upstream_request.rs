@@ -44,8 +44,7 @@ impl Sent {
             None => head.path().to_owned(),
         };
         let (method, mut octets, mut body) = (head.method().clone(), Vec::new(), Vec::new());
-        let uri = target.parse().expect("it was a target before");
-        codec::write_head(&mut octets, (&method, &uri), coding, |out| {
+        codec::write_head(&mut octets, (&method, &target), coding, |out| {
             for (name, value) in headers::passing(head.headers(), &TOKEN_FIELDS) {
                 headers::field(out, name.as_str(), value);
             }
