@@ -71,10 +71,11 @@ function ask(port, { servername, host = servername, headers = {} } = {}) {
   });
 }
 
-/** The clients of all requests, as the log has them. */
+/** The clients of all requests, as the log has them; a balancer's check that nobody can read is none. */
 async function logged() {
   const text = await readFile(gateway.accessLog, 'utf8').catch(() => '');
-  return text.split('\n').slice(0, -1).map((line) => JSON.parse(line).client);
+  const lines = text.split('\n').slice(0, -1).map((line) => JSON.parse(line));
+  return lines.filter(({ path }) => path !== undefined).map(({ client }) => client);
 }
 
 async function metric(name) {
