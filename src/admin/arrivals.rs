@@ -7,8 +7,8 @@ use crate::gateway::policy::Served;
 use prometheus::proto::{MetricFamily, MetricType};
 
 /// Its families.
-pub(super) fn families(shared: &Shared) -> [MetricFamily; 3] {
-    [certificates(shared), refused(shared), loads(shared)]
+pub(super) fn families(shared: &Shared) -> [MetricFamily; 4] {
+    [certificates(shared), refused(shared), loads(shared), tunnels(shared)]
 }
 
 type Counts = fn(&WorkerMetrics) -> &Cell;
@@ -35,6 +35,16 @@ fn refused(shared: &Shared) -> MetricFamily {
         "Client connections closed at once: there are as many as there may be, in all or of their network.",
         MetricType::COUNTER,
         causes.map(|(cause, counts)| counter(shared.metrics.total(counts), vec![label("cause", cause)])).into(),
+    )
+}
+
+fn tunnels(shared: &Shared) -> MetricFamily {
+    let open = gauge(float(shared.tunnels.open() as u64), Vec::new());
+    family(
+        "tunnels",
+        "Client connections that speak another protocol than HTTP, and wishes for one.",
+        MetricType::GAUGE,
+        vec![open],
     )
 }
 

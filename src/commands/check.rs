@@ -38,7 +38,7 @@ mod tests {
         let code = run(Path::new("config/scopegate.yaml"), &mut output).unwrap();
         assert_eq!(code, ExitCode::SUCCESS);
         let text = String::from_utf8(output).unwrap();
-        assert!(text.starts_with("config OK: 7 routes, 1 issuer, 2 upstreams\n"), "{text}");
+        assert!(text.starts_with("config OK: 8 routes, 1 issuer, 2 upstreams\n"), "{text}");
     }
 
     #[test]

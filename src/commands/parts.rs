@@ -13,6 +13,7 @@ use crate::gateway::authorize::sender::Senders;
 use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Endpoints, Parts, Policy};
+use crate::gateway::upgrade::Tunnels;
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier, key_source};
@@ -45,6 +46,7 @@ pub(super) fn share(
         events: Record::default(),
         metrics,
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
+        tunnels: Arc::new(Tunnels::new(limits.tunnels_max)),
         clock,
     }))
 }

@@ -64,6 +64,8 @@ struct Row<'s> {
     upstream: Option<&'s str>,
     /// What the upstream calls the path, if that is something else.
     rewritten: Option<String>,
+    /// Protocols that its connections may switch to.
+    upgrade: &'s [Box<str>],
     body_bytes_max: u64,
 }
 
@@ -73,6 +75,7 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             hosts: &route.hosts,
             upstream: settings.upstreams.get(route.upstream).map(|upstream| &*upstream.name),
             rewritten: route.rewrite.as_ref().and_then(|rewrite| rewrite.of(&route.path)),
+            upgrade: &route.upgrades,
             body_bytes_max: route.body_bytes_max,
             ..Row::open(method.as_str(), (&*route.path).into())
         };
@@ -117,6 +120,7 @@ impl<'s> Row<'s> {
             further: Vec::new(),
             upstream: None,
             rewritten: None,
+            upgrade: &[],
             body_bytes_max: 0,
         }
     }
@@ -201,6 +205,7 @@ GET     /accounts/{account_id}/balances        api.bank.example,localhost,127.0.
 GET     /consents/{consent_id}/balances        any                                   accounts +consent +step_up               any                 accounts
 POST    /standing-orders                       any                                   +authorization_details                   any                 payments
 GET     /cards                                 any                                   cards +customer_token +required_headers  any                 accounts /v2/cards
+GET     /accounts/live                         any                                   accounts                                 any                 accounts
 POST    /payments                              any                                   payments|payments:write                  any                 payments
 GET     /health                                any                                   open                                     -                   accounts
 HEAD    /health                                any                                   open                                     -                   accounts
@@ -226,8 +231,9 @@ HEAD    /.well-known/oauth-protected-resource  any                              
             "further": [],
             "upstream": "accounts",
             "rewritten": null,
+            "upgrade": [],
             "body_bytes_max": 1_048_576,
         });
-        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (10, &expected));
+        assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (11, &expected));
     }
 }

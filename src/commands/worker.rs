@@ -56,7 +56,12 @@ pub(super) fn employ(
     stages: &watch::Receiver<Stage>,
 ) -> io::Result<Vec<JoinHandle<()>>> {
     let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
-    let bounds = Bounds { head_bytes_max: limits.head_bytes_max, streams_max: limits.streams_max };
+    let bounds = Bounds {
+        head_bytes_max: limits.head_bytes_max,
+        streams_max: limits.streams_max,
+        tunnel_idle_timeout: limits.tunnel_idle_timeout,
+        tunnel_lifetime: limits.tunnel_lifetime,
+    };
     let (inboxes, ends): (Vec<_>, Vec<_>) = buffers.iter().map(|_| mpsc::channel(ARRIVED_MAX)).unzip();
     let places = sockets::deal(listeners, buffers.len()).into_iter().zip(ends);
     let mut threads = Vec::new();

@@ -28,6 +28,12 @@ pub struct Limits {
     pub idle_timeout: Duration,
     /// Silence within a request or response body on the client's side.
     pub stall_timeout: Duration,
+    /// Connections that speak something else than HTTP, all workers together.
+    pub tunnels_max: usize,
+    /// Silence in both directions of one.
+    pub tunnel_idle_timeout: Duration,
+    /// The longest that one may last. Its token may end it sooner.
+    pub tunnel_lifetime: Duration,
     /// From SIGTERM to the end, whatever is still in flight.
     pub drain_timeout: Duration,
     /// Verdicts kept, all workers together.
@@ -46,6 +52,9 @@ impl Default for Limits {
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(30),
+            tunnels_max: 1000,
+            tunnel_idle_timeout: Duration::from_mins(5),
+            tunnel_lifetime: Duration::from_hours(1),
             drain_timeout: Duration::from_secs(30),
             verdicts_max: 200_000,
         }
@@ -65,6 +74,9 @@ impl Limits {
             "head_timeout",
             "idle_timeout",
             "stall_timeout",
+            "tunnels",
+            "tunnel_idle_timeout",
+            "tunnel_lifetime",
             "drain_timeout",
             "verdicts",
         ])?;
@@ -79,6 +91,9 @@ impl Limits {
         let head_timeout = timeout(&section, "head_timeout", default.head_timeout);
         let idle_timeout = timeout(&section, "idle_timeout", default.idle_timeout);
         let stall_timeout = timeout(&section, "stall_timeout", default.stall_timeout);
+        let tunnels_max = count(&section, "tunnels", default.tunnels_max, CONNECTIONS_MOST);
+        let tunnel_idle_timeout = timeout(&section, "tunnel_idle_timeout", default.tunnel_idle_timeout);
+        let tunnel_lifetime = timeout(&section, "tunnel_lifetime", default.tunnel_lifetime);
         let drain_timeout = timeout(&section, "drain_timeout", default.drain_timeout);
         let verdicts_max = count(&section, "verdicts", default.verdicts_max, VERDICTS_MOST);
         if let (Some(head), Some(target)) = (head, target)
@@ -98,6 +113,9 @@ impl Limits {
             head_timeout: head_timeout?,
             idle_timeout: idle_timeout?,
             stall_timeout: stall_timeout?,
+            tunnels_max: tunnels_max?,
+            tunnel_idle_timeout: tunnel_idle_timeout?,
+            tunnel_lifetime: tunnel_lifetime?,
             drain_timeout: drain_timeout?,
             verdicts_max: verdicts_max?,
         })

@@ -33,6 +33,7 @@ pub mod status_list;
 mod template;
 pub mod tls;
 mod tree;
+mod upgrade;
 pub mod upstream_tls;
 pub mod upstreams;
 
@@ -131,6 +132,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         audiences: audiences.as_deref(),
         asked: issuers.as_deref(),
         upstreams: &upstream_names,
+        servers: upstreams.as_deref(),
         vouches: server.as_ref().is_none_or(Server::vouches),
         limits: limits.as_ref().unwrap_or(&fallback),
         errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),

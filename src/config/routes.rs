@@ -10,7 +10,8 @@ use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::rewrite::{self, Rewrite};
 use super::template::{self, Template};
-use super::{address, resources};
+use super::upstreams::Upstream;
+use super::{address, resources, upgrade};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 
@@ -30,6 +31,8 @@ pub struct Route {
     pub upstream: usize,
     /// What the upstream calls the beginning of the path; `None`: what we call it.
     pub rewrite: Option<Rewrite>,
+    /// Protocols, in lower case, that its connections may switch to.
+    pub upgrades: Vec<Box<str>>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
     /// How its requests are refused.
@@ -55,6 +58,8 @@ pub(super) struct Known<'n> {
     /// `None` where they could not be read.
     pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
+    /// `None` where they could not be read.
+    pub(super) servers: Option<&'n [Upstream]>,
     /// Whether somebody stands behind what client certificates say.
     pub(super) vouches: bool,
     pub(super) limits: &'n Limits,
@@ -88,7 +93,7 @@ pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
             asks_for_tokens = Some(item.clone());
         }
         let matcher = matcher(&section, known.has_metadata);
-        let terms = terms(&section, matcher.as_ref().map(|matcher| &matcher.template), known);
+        let terms = terms(&section, matcher.as_ref(), known);
         routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| route(matcher, terms)));
         if let Some(matcher) = matcher {
             let alike = by_shape.entry(matcher.template.shape.clone()).or_default();
@@ -119,6 +124,7 @@ struct Terms {
     access: Access,
     upstream: usize,
     rewrite: Option<Rewrite>,
+    upgrades: Vec<Box<str>>,
     body_bytes_max: u64,
     errors: Envelope,
     cors: Option<Cors>,
@@ -132,6 +138,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         access: terms.access,
         upstream: terms.upstream,
         rewrite: terms.rewrite,
+        upgrades: terms.upgrades,
         body_bytes_max: terms.body_bytes_max,
         errors: terms.errors,
         cors: terms.cors,
@@ -153,9 +160,14 @@ fn matcher<'c>(section: &Section<'c>, has_metadata: bool) -> Option<Matcher<'c>>
     Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })
 }
 
-fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) -> Option<Terms> {
+fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>) -> Option<Terms> {
+    let template = matcher.map(|matcher| &matcher.template);
     let upstream = section.need("upstream").and_then(|value| known.upstreams.find(&value));
     let rewrite = section.read_or("rewrite", None, |value| rewrite::read(&value, template).map(Some));
+    let upgrades = section.read_or("upgrade", Vec::new(), |value| {
+        let server = upstream.and_then(|place| known.servers?.get(place));
+        upgrade::read(&value, matcher.map(|matcher| matcher.methods.as_slice()), server.map(|server| server.protocol))
+    });
     let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
     let access = match section.find("access") {
         Some(value) => open(section, &value),
@@ -167,6 +179,7 @@ fn terms(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) 
         access: access?,
         upstream: upstream?,
         rewrite: rewrite?,
+        upgrades: upgrades?,
         body_bytes_max: body_bytes_max?,
         errors: errors?,
         cors: cors?,
@@ -229,7 +242,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 21] = [
+const KEYS: [&str; 22] = [
     "path",
     "methods",
     "hosts",
@@ -248,6 +261,7 @@ const KEYS: [&str; 21] = [
     "psd2_role",
     "upstream",
     "rewrite",
+    "upgrade",
     "body",
     "errors",
     "cors",

@@ -166,6 +166,7 @@ routes:
     let scope = |text: &str| text.parse::<ScopeToken>().unwrap();
     let expected = Route {
         rewrite: None,
+        upgrades: Vec::new(),
         path: "/x/{id}".into(),
         methods: vec![Method::GET],
         hosts: vec!["api.example".into()],

@@ -13,7 +13,7 @@ use super::reason::Reason;
 use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
-use http::HeaderMap;
+use http::{HeaderMap, StatusCode};
 use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
@@ -146,6 +146,16 @@ impl Worker {
                     (Asked::by_nobody(), self.refuse_head(bad, peer))
                 }
             };
+            if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
+                answer::switch(wire, &answer, asked, &self.date.get());
+                // Boxed, so that connections without one carry no room for it.
+                let end = Box::pin(self.tunnel(wire, answer.into_body())).await;
+                peer.activity.hurry(LINGER);
+                if end.is_ok() {
+                    wire.close().await;
+                }
+                return;
+            }
             match answer::send(wire, answer, asked, &self.date.get()).await {
                 Ok(Persists::Yes) => {}
                 Ok(Persists::No) => {

@@ -60,6 +60,14 @@ impl Interim {
         }
     }
 
+    /// Whether the client has sent nothing behind its request.
+    pub(super) fn is_client_quiet(&self) -> bool {
+        match &self.hearer {
+            Hearer::Http1(wire) => wire.is_quiet(),
+            Hearer::Nobody | Hearer::Http2(_) => true,
+        }
+    }
+
     /// Passes one on. Where nobody hears it, it counts all the same.
     pub(super) fn relay(&self, status: StatusCode, fields: &Fields) -> Result<(), TooMany> {
         let answers = self.answers_left.get().checked_sub(1).ok_or(TooMany)?;

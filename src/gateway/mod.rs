@@ -27,6 +27,8 @@ pub mod resource;
 pub mod respond;
 pub mod rewrite;
 pub mod route;
+mod tunnel;
+pub mod upgrade;
 pub mod verify;
 pub mod via;
 
@@ -50,6 +52,7 @@ use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::time::Duration;
+use upgrade::Tunnels;
 
 /// What all workers and the control thread share.
 pub struct Shared {
@@ -63,6 +66,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Open client connections.
     pub admission: Arc<Admission>,
+    /// Those among them that speak something else than HTTP.
+    pub tunnels: Arc<Tunnels>,
     /// Time.
     pub clock: Clock,
 }
@@ -74,6 +79,10 @@ pub struct Bounds {
     pub head_bytes_max: usize,
     /// Requests at a time on an HTTP/2 connection.
     pub streams_max: u32,
+    /// Silence in a tunnel.
+    pub tunnel_idle_timeout: Duration,
+    /// From a tunnel's beginning to its end, at most.
+    pub tunnel_lifetime: Duration,
 }
 
 /// One worker: everything its requests share. It never leaves its thread.

@@ -20,11 +20,11 @@ use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::Memo;
 use super::verify::token::VerifiedToken;
-use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, via};
+use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, upgrade, via};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, header};
+use http::{HeaderValue, Response, StatusCode, header};
 use std::rc::Rc;
 
 impl Worker {
@@ -53,7 +53,7 @@ impl Worker {
         if let Some(reader) = record.take_reader() {
             cors::share(response.headers_mut(), reader);
         }
-        if self.is_draining.get() {
+        if self.is_draining.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
         }
         respond::follow(response, record)
@@ -72,8 +72,7 @@ impl Worker {
     }
 
     /// Read, route, credentials, verify, authorize, assert, forward. The order is that of the error table: a token in the
-    /// query is refused even where there is no route, and an unknown path is 404 with or without a token. The documents
-    /// about resources end the path before there is a route, and so before there can be a permit.
+    /// query is refused even where there is no route, and an unknown path is 404 with or without a token.
     async fn carry(
         &self,
         plan: &Plan,
@@ -92,14 +91,7 @@ impl Worker {
                 credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
             }
         })?;
-        if let Some(document) = resource::document(&policy.resources, &head)? {
-            record.documented(document);
-            return Ok(Carried::Answered(respond::tell(document)));
-        }
-        if let Some(preflight) = cors::preflight(&policy.router, &head) {
-            return Ok(Carried::Answered(preflight));
-        }
-        if let Some(answer) = options::answer(&policy.router, &head)? {
+        if let Some(answer) = own(policy, &head, record)? {
             return Ok(Carried::Answered(answer));
         }
         let route = route::find(&policy.router, &head)?;
@@ -108,6 +100,10 @@ impl Worker {
             Some(permit) => permit,
             None => admit(policy, route, (&head, peer, certificate.as_deref()), record).await?,
         };
+        let upgrade = upgrade::wanted(permit.route(), &head, (&body, &interim))?;
+        if upgrade.is_some() {
+            record.asks_for_tunnel(self.shared.tunnels.enter()?);
+        }
         let target = rewrite::target(permit.route(), &head)?;
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
@@ -128,6 +124,7 @@ impl Worker {
             via: policy.texts.via(head.version()),
             token_fields: &policy.token_fields,
             assertion: assertion.as_ref(),
+            upgrade: upgrade.as_ref(),
             wants_trailers: trailers::are_wanted(&head),
             interim: &interim,
         };
@@ -135,7 +132,24 @@ impl Worker {
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(self.clock.instant().duration_since(sent));
-        Ok(Carried::Forwarded(outcome?, permit.nonce().cloned()))
+        let mut response = outcome?;
+        if let (Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (&upgrade, response.status()) {
+            upgrade.tell(response.headers_mut());
+        }
+        Ok(Carried::Forwarded(response, permit.nonce().cloned()))
+    }
+}
+
+/// What the gateway itself answers: documents about resources, preflights, `OPTIONS`. It ends the path before there is a
+/// route, and so before there can be a permit.
+fn own(policy: &Policy, head: &Head, record: &mut Record) -> Result<Option<Response<Bytes>>, Refusal> {
+    if let Some(document) = resource::document(&policy.resources, head)? {
+        record.documented(document);
+        return Ok(Some(respond::tell(document)));
+    }
+    match cors::preflight(&policy.router, head) {
+        Some(preflight) => Ok(Some(preflight)),
+        None => options::answer(&policy.router, head),
     }
 }
 

@@ -107,6 +107,8 @@ pub struct Route {
     pub upstream: usize,
     /// What the upstream calls the beginning of its paths.
     pub rewrite: Option<Rewrite>,
+    /// Protocols that its connections may switch to.
+    pub upgrades: Vec<Box<str>>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
     /// Its name, as a field of the log.
@@ -235,6 +237,7 @@ impl Route {
             asks,
             upstream: route.upstream,
             rewrite: route.rewrite.clone(),
+            upgrades: route.upgrades.clone(),
             body_bytes_max: route.body_bytes_max,
             errors: route.errors,
             cors: route.cors.as_ref().map(|cors| Cors::compile(cors, &route.methods)),

@@ -156,6 +156,8 @@ pub enum Reason {
     StatusForeign,
     /// No more proofs can be remembered.
     ProofsFull,
+    /// As many connections have switched protocols as may.
+    TunnelsFull,
     /// Too many requests wait for the issuer's answers.
     IssuerBusy,
     /// A fault of the gateway.
@@ -173,7 +175,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 70] = [
+    pub const ALL: [Self; 71] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -242,6 +244,7 @@ impl Reason {
         Self::StatusUnavailable,
         Self::StatusForeign,
         Self::ProofsFull,
+        Self::TunnelsFull,
         Self::IssuerBusy,
         Self::Internal,
     ];
@@ -351,6 +354,7 @@ impl Reason {
             Self::StatusUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_unavailable", "The access token cannot be checked at the moment"),
             Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment"),
             Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
+            Self::TunnelsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "tunnels_full", "The gateway carries as many such connections as it may; try again later"),
             Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
         }

@@ -3,6 +3,7 @@
 
 use super::envelope::{self, Told};
 use super::forward::body::{Broken, ResponseBody};
+use super::forward::switched::Switched;
 use super::http1::fields::Fields;
 use super::observe::record::{End, Record};
 use super::reason::{Afterwards, Reason};
@@ -116,6 +117,14 @@ impl AnswerBody {
     /// The correlation id, until the record has ended.
     pub fn id(&self) -> Option<&HeaderValue> {
         self.record.as_ref().map(|record| record.id())
+    }
+
+    /// The connection to the server and the record, behind a head that switches protocols.
+    pub fn into_switched(self) -> Option<(Switched, Box<Record>)> {
+        match self.content {
+            Content::Ours(_) => None,
+            Content::Theirs(body) => body.into_switched().zip(self.record),
+        }
     }
 
     /// Ends the record: this is all that there is of the answer.

@@ -71,13 +71,13 @@ fn every_outcome_has_its_exit_code() {
 fn routes_lists_what_is_let_through() {
     let output = scopegate(&["routes", "config/scopegate.yaml", "--json"]);
     let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
-    assert_eq!(rows.as_array().unwrap().len(), 10);
+    assert_eq!(rows.as_array().unwrap().len(), 11);
     assert_eq!(
         (&rows[0]["method"], &rows[0]["path"], &rows[0]["scopes"][0]),
         (&"GET".into(), &"/accounts".into(), &"accounts".into())
     );
     let table = text(&scopegate(&["routes", "config/scopegate.yaml"]).stdout);
-    assert_eq!(table.lines().count(), 11);
+    assert_eq!(table.lines().count(), 12);
 }
 
 #[test]

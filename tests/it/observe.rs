@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 46] = [
+const METRICS: [&str; 47] = [
     "scopegate_accept_failures_total counter",
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_access_log_lines_unwritten_total counter",
@@ -43,6 +43,7 @@ const METRICS: [&str; 46] = [
     "scopegate_status_lists_turned_away_total counter",
     "scopegate_takeovers_failed_total counter",
     "scopegate_tokens_outlive_revocations_total counter",
+    "scopegate_tunnels gauge",
     "scopegate_upstream_connect_failures_total counter",
     "scopegate_upstream_connects_total counter",
     "scopegate_upstream_ejections_total counter",

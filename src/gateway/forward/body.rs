@@ -6,6 +6,7 @@ use super::super::http1::framing::{Chunk, Framing};
 use super::connection::Connection;
 use super::exchange::Exchange;
 use super::http2::stream::Stream;
+use super::switched::Switched;
 use super::trailers;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -155,6 +156,14 @@ impl ResponseBody {
     /// Whether trailers may come behind the last piece.
     pub fn keeps_trailers(&self) -> bool {
         self.framing.keeps_trailers()
+    }
+
+    /// The connection itself, behind a head that switches protocols.
+    pub fn into_switched(mut self) -> Option<Switched> {
+        match self.source.take() {
+            Some(Source::Connection(connection)) => Some(Switched::new(connection)),
+            Some(Source::Stream(_)) | None => None,
+        }
     }
 
     fn take_trailers(&mut self) -> Option<HeaderMap> {

@@ -10,10 +10,10 @@ use super::body::{ResponseBody, Source};
 use super::codec::{self, Head};
 use super::connect;
 use super::exchange::Exchange;
+use super::headers::About;
 use super::pool::Slot;
 use super::sending::{Outgoing, Sending};
 use super::transport::Transport;
-use crate::gateway::interim::Interim;
 use crate::gateway::reason::Reason;
 use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
@@ -100,10 +100,11 @@ impl Connection {
             self.sending.body = Some((body, coding));
         }
         let method = &outgoing.head.parts.method;
-        match poll_fn(|cx| self.poll_head(cx, (method, outgoing.about.interim))).await {
+        match poll_fn(|cx| self.poll_head(cx, (method, outgoing.about))).await {
             Ok(mut head) => {
                 self.exchange.rest();
-                self.persists = head.persists;
+                // A server that was asked to switch and did not may still think of it.
+                self.persists = if outgoing.about.upgrade.is_none() { head.persists } else { Persists::No };
                 if outgoing.about.wants_trailers {
                     head.framing.keep_trailers();
                 }
@@ -136,19 +137,20 @@ impl Connection {
     fn poll_head(
         &mut self,
         cx: &mut Context<'_>,
-        (method, interim): (&Method, &Interim),
+        (method, about): (&Method, &About<'_>),
     ) -> Poll<Result<Head, Reason>> {
         self.poll_send(cx);
-        interim.poll_leave(cx);
+        about.interim.poll_leave(cx);
         loop {
             match codec::read_head(&mut self.received, method, &mut self.fields) {
                 Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
-                    // Nobody asked for it: `Upgrade` is not forwarded.
-                    return Poll::Ready(Err(Reason::UpstreamInvalid));
+                    // It ends HTTP, and so must be what was asked for.
+                    let is_agreed = about.upgrade.is_some_and(|upgrade| upgrade.is_agreed(&self.fields));
+                    return Poll::Ready(if is_agreed { Ok(head) } else { Err(Reason::UpstreamInvalid) });
                 }
                 Ok(Some(head)) if head.status.is_informational() => {
-                    interim.relay(head.status, &self.fields).map_err(|_| Reason::UpstreamInvalid)?;
-                    interim.poll_leave(cx);
+                    about.interim.relay(head.status, &self.fields).map_err(|_| Reason::UpstreamInvalid)?;
+                    about.interim.poll_leave(cx);
                 }
                 Ok(Some(head)) => return Poll::Ready(Ok(head)),
                 Err(_bad) => return Poll::Ready(Err(Reason::UpstreamInvalid)),
@@ -214,6 +216,26 @@ impl Connection {
     /// Bytes of the response body arrived.
     pub(super) fn moved(&self) {
         self.exchange.rest();
+    }
+
+    /// The half that goes out.
+    pub(super) fn sending(&mut self) -> &mut Sending {
+        &mut self.sending
+    }
+
+    /// Ready once what goes out was handed to the kernel.
+    pub(super) fn poll_sent(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        self.sending.poll(&mut self.transport, cx)
+    }
+
+    /// Its bytes in both directions.
+    pub(super) fn transport(&mut self) -> &mut Transport {
+        &mut self.transport
+    }
+
+    /// Lets go of the memory to read into, while there is nothing to read.
+    pub(super) fn rest(&mut self) {
+        self.buffers.give(std::mem::take(&mut self.received));
     }
 
     /// Back to the pool, if both directions are at their end and nothing is left over: bytes after a response

@@ -6,6 +6,7 @@ use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interim::Interim;
 use super::super::rewrite::Target;
+use super::super::upgrade::Upgrade;
 use super::super::verify::identity::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
@@ -26,6 +27,8 @@ pub struct About<'a> {
     pub token_fields: &'a [HeaderName],
     /// Ours, for an upstream that wants one.
     pub assertion: Option<&'a Assertion>,
+    /// What the request goes on in, if the upstream agrees.
+    pub upgrade: Option<&'a Upgrade<'a>>,
     /// Whether the client takes trailers.
     pub wants_trailers: bool,
     /// The client, until there is an answer.
@@ -108,7 +111,7 @@ pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<It
 }
 
 /// What `Connection` names in a response.
-pub(super) fn nominated_in(fields: &Fields) -> impl Iterator<Item = &[u8]> {
+pub(in super::super) fn nominated_in(fields: &Fields) -> impl Iterator<Item = &[u8]> {
     let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
     connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
 }

@@ -14,6 +14,7 @@ mod http2;
 pub mod pool;
 pub mod retry;
 mod sending;
+pub mod switched;
 pub mod trailers;
 pub mod transport;
 

@@ -41,6 +41,9 @@ impl Sending {
         self.out.clear();
         codec::write_head(&mut self.out, (&parts.method, outgoing.about.target.as_str()), coding, |out| {
             headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
+            if let Some(upgrade) = outgoing.about.upgrade {
+                upgrade.ask(out);
+            }
             if outgoing.about.wants_trailers {
                 // RFC 9110 §10.1.4: it is said of the next hop, and named as such.
                 out.extend_from_slice(b"te: trailers\r\nconnection: te\r\n");

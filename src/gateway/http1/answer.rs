@@ -91,6 +91,11 @@ pub async fn send(
     poll_fn(|cx| body.poll(wire, cx)).await.map(|()| persists)
 }
 
+/// Adds the head of an answer behind which HTTP ends.
+pub fn switch(wire: &Wire, answer: &Response<AnswerBody>, asked: Asked, date: &DateLine) {
+    wire.queue(|out| write_head(out, answer, (asked, Coding::Nothing, Persists::Yes), date));
+}
+
 /// A body on its way.
 struct Sending {
     body: AnswerBody,
@@ -180,7 +185,7 @@ fn write_head(
     let mut has_date = false;
     let mut has_length = false;
     if let Some(fields) = body.fields() {
-        let tells_length = answer.status() != StatusCode::NO_CONTENT;
+        let tells_length = !matches!(answer.status(), StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT);
         for line in headers::returned(fields, answer.headers()) {
             let is_length = line.name.eq_ignore_ascii_case(b"content-length");
             has_date |= line.name.eq_ignore_ascii_case(b"date");

@@ -10,4 +10,5 @@ pub mod buffers;
 pub mod fields;
 pub mod framing;
 pub mod head;
+mod parting;
 pub mod wire;

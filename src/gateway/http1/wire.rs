@@ -18,13 +18,13 @@ use std::task::{Context, Poll, ready};
 use tokio::io::{AsyncReadExt, AsyncWrite};
 
 /// A connection's bytes in both directions.
-pub struct Wire(RefCell<State>);
+pub struct Wire(pub(super) RefCell<State>);
 
-struct State {
-    stream: ClientStream,
+pub(super) struct State {
+    pub(super) stream: ClientStream,
     head_bytes_max: usize,
     buffers: Buffers,
-    received: BytesMut,
+    pub(super) received: BytesMut,
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
     progress: Progress,
@@ -120,6 +120,24 @@ impl Wire {
         self.0.borrow_mut().poll_body(cx)
     }
 
+    /// What has arrived behind the last request, whatever it is: `None` at the end. There are no requests any more.
+    pub fn poll_bytes(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Gone>> {
+        let mut state = self.0.borrow_mut();
+        if state.received.is_empty() {
+            match state.poll_receive(cx) {
+                Poll::Ready(Ok(received)) if received > 0 => {}
+                Poll::Ready(Ok(_)) => return Poll::Ready(Ok(None)),
+                Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
+                Poll::Pending => {
+                    let memory = std::mem::take(&mut state.received);
+                    state.buffers.give(memory);
+                    return Poll::Pending;
+                }
+            }
+        }
+        Poll::Ready(Ok(Some(state.received.split().freeze())))
+    }
+
     /// Whether so little waits to be sent that more may be added.
     pub fn has_room(&self) -> bool {
         let state = self.0.borrow();
@@ -162,42 +180,10 @@ impl Wire {
         self.0.borrow_mut().poll_send(cx).map_err(|_| Gone)
     }
 
-    /// Ends the connection for a client that said that it sends nothing more, and has not. There is nothing to wait for.
-    pub async fn part(&self) {
-        // A client that does not even take this is cut off.
-        let _parted = poll_fn(|cx| self.0.borrow_mut().stream.poll_farewell(cx)).await;
-    }
-
     /// Whether nothing has arrived that is not part of a request that was read.
     pub fn is_quiet(&self) -> bool {
         let state = self.0.borrow();
         state.received.is_empty() && state.body.is_over()
-    }
-
-    /// Ends our direction and waits for the client to end its own, taking what it still sends: closing at once would
-    /// make the kernel reset the connection, and the answer could be lost with it (RFC 9112 §9.6). Bounded in bytes here
-    /// and in time by the connection's deadline.
-    pub async fn close(&self) {
-        let mut left = LINGER_BYTES_MAX;
-        let closed = poll_fn(|cx| {
-            let mut state = self.0.borrow_mut();
-            ready!(state.poll_send(cx)).ok();
-            Pin::new(&mut state.stream).poll_shutdown(cx)
-        });
-        if closed.await.is_err() {
-            return;
-        }
-        while left > 0 {
-            let received = poll_fn(|cx| {
-                let mut state = self.0.borrow_mut();
-                state.received.clear();
-                state.poll_receive(cx)
-            });
-            match received.await {
-                Ok(received) if received > 0 => left = left.saturating_sub(received),
-                Ok(_) | Err(_) => return,
-            }
-        }
     }
 }
 
@@ -248,7 +234,7 @@ impl State {
     }
 
     /// Reads once; the count is 0 at the end of the stream.
-    fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+    pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
         let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
@@ -263,7 +249,7 @@ impl State {
         if self.piece.is_empty() { &mut self.out } else { &mut self.after }
     }
 
-    fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+    pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         while self.written < self.out.len() || !self.piece.is_empty() {
             let rest = self.out.get(self.written..).unwrap_or_default();
             let stream = Pin::new(&mut self.stream);
@@ -295,8 +281,6 @@ impl State {
 const OUT_BYTES_MAX: usize = 16 * 1024;
 /// A piece of a body up to this size is copied behind what waits already: one write, one packet, one TLS record.
 const COPIED_BYTES_MAX: usize = 4 * 1024;
-/// What a client may still send after an answer that ends the connection.
-const LINGER_BYTES_MAX: usize = 1024 * 1024;
 
 #[cfg(test)]
 mod tests {

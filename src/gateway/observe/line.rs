@@ -3,7 +3,7 @@
 
 use super::super::verify::cache::CacheUse;
 use super::metrics::Outcome;
-use super::record::{End, Record};
+use super::record::Record;
 use http::Version;
 use std::time::Duration;
 
@@ -42,8 +42,8 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     }
     number(block, "duration_us", micros(took));
     number(block, "bytes", record.bytes);
-    if record.end != End::Complete {
-        text(block, "end", if record.end == End::ClientGone { b"client_gone" } else { b"upstream_broke" });
+    if let Some(end) = record.end.name() {
+        text(block, "end", end.as_bytes());
     }
     block.extend_from_slice(b"}\n");
 }

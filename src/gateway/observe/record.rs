@@ -10,7 +10,7 @@ use super::super::reason::Reason;
 use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
-use super::super::{Plan, Worker};
+use super::super::{Plan, Worker, upgrade};
 use super::line::{self, Stamp};
 use super::metrics::{Outcome, RouteMetrics};
 use crate::clock::UnixSeconds;
@@ -46,6 +46,14 @@ pub struct Record {
     echoed: Vec<(&'static str, HeaderValue)>,
     /// Which page may read the answer, where the route says so.
     reader: Option<Reader>,
+    tunnel: Option<Box<Tunnel>>,
+}
+
+/// What is known of a request that asked for another protocol.
+struct Tunnel {
+    _place: upgrade::Place,
+    /// How long it took until the switch: the tunnel itself is no answer's duration.
+    answered: Option<Duration>,
 }
 
 /// What a request is for, once that is known.
@@ -65,6 +73,26 @@ pub enum End {
     ClientGone,
     /// The upstream broke off in the middle of its body.
     UpstreamBroke,
+    /// Of a tunnel: nothing moved in it.
+    Idle,
+    /// Of a tunnel: what let the client in has ended.
+    TokenEnded,
+    /// Of a tunnel: it lasted as long as it may.
+    TooLong,
+}
+
+impl End {
+    /// As the log tells it; a whole answer is nothing to tell.
+    pub(super) fn name(self) -> Option<&'static str> {
+        match self {
+            Self::Complete => None,
+            Self::ClientGone => Some("client_gone"),
+            Self::UpstreamBroke => Some("upstream_broke"),
+            Self::Idle => Some("idle"),
+            Self::TokenEnded => Some("token_ended"),
+            Self::TooLong => Some("too_long"),
+        }
+    }
 }
 
 /// Where a request came from, for its record.
@@ -100,6 +128,7 @@ impl Record {
             bytes: 0,
             end: End::ClientGone,
             reader: None,
+            tunnel: None,
             echoed: parts.map(|parts| echoed(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
         }
     }
@@ -169,6 +198,25 @@ impl Record {
     /// The token is good.
     pub fn holder(&mut self, token: &VerifiedToken) {
         self.token = Some(token.clone());
+    }
+
+    /// It asks for another protocol, and has a place among the tunnels.
+    pub fn asks_for_tunnel(&mut self, place: upgrade::Place) {
+        self.tunnel = Some(Box::new(Tunnel { _place: place, answered: None }));
+    }
+
+    /// The answer's head is on its way, and HTTP ends behind it.
+    pub fn switched(&mut self) {
+        if let Some(tunnel) = &mut self.tunnel {
+            tunnel.answered = Some(self.worker.clock.instant().duration_since(self.started));
+        }
+    }
+
+    /// Whether who was let in with a token still would be, as far as the token goes. A status list that is not at hand does
+    /// not speak against it.
+    pub fn is_let_in(&self) -> bool {
+        let holds = |token: &VerifiedToken| token.still_holds(&self.worker.shared.revocations, self.worker.clock.now());
+        self.token.as_ref().is_none_or(holds)
     }
 
     /// The upstream answered, or failed, after `wait`.
@@ -243,7 +291,8 @@ fn echoed(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, Head
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.worker.clock.instant().duration_since(self.started);
-        self.metrics().count(self.worker.index, self.outcome, took);
+        let answered = self.tunnel.as_ref().and_then(|tunnel| tunnel.answered).unwrap_or(took);
+        self.metrics().count(self.worker.index, self.outcome, answered);
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();

@@ -18,6 +18,7 @@ pub(super) fn slot(status: StatusCode) -> usize {
 /// The statuses that APIs answer with; another one is counted under its class (`200`, `300`, `400`, `500`).
 /// A closed set: an upstream cannot make label values up.
 pub(super) const ALL: [StatusCode; COUNT] = [
+    StatusCode::SWITCHING_PROTOCOLS,
     StatusCode::OK,
     StatusCode::CREATED,
     StatusCode::ACCEPTED,
@@ -49,4 +50,4 @@ pub(super) const ALL: [StatusCode; COUNT] = [
     StatusCode::SERVICE_UNAVAILABLE,
     StatusCode::GATEWAY_TIMEOUT,
 ];
-pub(super) const COUNT: usize = 30;
+pub(super) const COUNT: usize = 31;

@@ -102,6 +102,12 @@ impl VerifiedToken {
         })
     }
 
+    /// Whether what was let in by it may go on, as of `now`: its dates, the deny-list and its status list, as far as that
+    /// is at hand.
+    pub fn still_holds(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
+        self.0.check(revocations, now).is_ok() && self.0.standing(now).is_ok()
+    }
+
     /// The scopes granted.
     pub fn scope(&self) -> Scopes<'_> {
         Scopes::of_checked(self.0.texts.scope())

@@ -18,6 +18,7 @@ pub mod secure;
 pub mod server;
 pub mod statements;
 pub mod status_list;
+pub mod switch;
 pub mod tls;
 pub mod tokens;
 pub mod wire;
