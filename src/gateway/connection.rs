@@ -15,7 +15,7 @@ use super::verify::memo::Memo;
 use crate::net::client::{Activity, ClientStream, Phase, Transport};
 use http::{HeaderMap, StatusCode};
 use std::future::{Future, poll_fn};
-use std::pin::pin;
+use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::task::Poll;
 use std::time::Duration;
@@ -135,7 +135,9 @@ impl Worker {
                 Ok((head, body)) => {
                     let asked = Asked::by(&head.parts, head.persists);
                     let interim = Interim::http1(wire, &head);
-                    match while_there(wire, self.handle(head.parts, (body, interim), peer)).await {
+                    // Pinned here: handed over by value, the connection would have room for it twice.
+                    let mut work = pin!(self.handle(head.parts, (body, interim), peer));
+                    match while_there(wire, work.as_mut()).await {
                         Some(answer) => (asked, answer),
                         None => return,
                     }
@@ -169,8 +171,7 @@ impl Worker {
 }
 
 /// The outcome of `work`, or nothing if the client leaves first: what is done for it is then given up.
-async fn while_there<T>(wire: &Wire, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
+async fn while_there<T>(wire: &Wire, mut work: Pin<&mut impl Future<Output = T>>) -> Option<T> {
     poll_fn(|cx| match work.as_mut().poll(cx) {
         Poll::Ready(outcome) => Poll::Ready(Some(outcome)),
         Poll::Pending => wire.poll_gone(cx).map(|Gone| None),
