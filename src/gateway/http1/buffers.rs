@@ -1,5 +1,5 @@
-//! The memory that a worker reads into. A connection has some while there is something to read and gives it back when
-//! there is nothing: idle ones hold none, and the one that reads next gets what the processor still has at hand. From the
+//! The memory that a worker reads into and writes from. A connection has some while there is something to read or to write
+//! and gives it back when there is nothing: idle ones hold none, and the one that reads next gets what the processor still has at hand. From the
 //! allocator, buffers of this size would come by its slow path.
 
 use bytes::BytesMut;
@@ -8,19 +8,39 @@ use std::rc::Rc;
 
 /// Buffers that nobody uses now. Clones share them; they belong to one worker.
 #[derive(Clone, Default)]
-pub struct Buffers(Rc<RefCell<Vec<BytesMut>>>);
+pub struct Buffers(Rc<Spare>);
+
+#[derive(Default)]
+struct Spare {
+    to_read: RefCell<Vec<BytesMut>>,
+    to_write: RefCell<Vec<Vec<u8>>>,
+}
 
 impl Buffers {
     /// An empty buffer with room for an ordinary message.
     pub(in super::super) fn take(&self) -> BytesMut {
-        self.0.borrow_mut().pop().unwrap_or_else(|| BytesMut::with_capacity(READ_BYTES))
+        self.0.to_read.borrow_mut().pop().unwrap_or_else(|| BytesMut::with_capacity(READ_BYTES))
     }
 
     /// Keeps the memory of `buffer` for the next, if no part of it is in use any more.
     pub(in super::super) fn give(&self, mut buffer: BytesMut) {
         buffer.clear();
-        let mut spare = self.0.borrow_mut();
+        let mut spare = self.0.to_read.borrow_mut();
         if spare.len() < SPARE_MAX && buffer.try_reclaim(READ_BYTES) && buffer.capacity() <= KEPT_BYTES_MAX {
+            spare.push(buffer);
+        }
+    }
+
+    /// An empty buffer to write into.
+    pub(in super::super) fn take_out(&self) -> Vec<u8> {
+        self.0.to_write.borrow_mut().pop().unwrap_or_default()
+    }
+
+    /// Keeps the memory of `buffer`, everything in which has left, for the next who writes.
+    pub(in super::super) fn give_out(&self, mut buffer: Vec<u8>) {
+        buffer.clear();
+        let mut spare = self.0.to_write.borrow_mut();
+        if spare.len() < SPARE_MAX && (1..=KEPT_BYTES_MAX).contains(&buffer.capacity()) {
             spare.push(buffer);
         }
     }
@@ -45,7 +65,7 @@ const READ_BYTES: usize = 4 * 1024;
 const BULK_BYTES: usize = 64 * 1024;
 /// A buffer that has grown beyond this is let go.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
-/// Buffers kept by one worker: 1 MiB.
+/// Buffers of each kind kept by one worker: 1 MiB, as a rule.
 const SPARE_MAX: usize = 256;
 
 #[cfg(test)]
@@ -59,7 +79,7 @@ mod tests {
         used.extend_from_slice(b"head body");
         let head = used.split_to(4).freeze();
         buffers.give(used);
-        assert!(buffers.0.borrow().is_empty(), "the head is still read");
+        assert!(buffers.0.to_read.borrow().is_empty(), "the head is still read");
         drop(head);
         let mut used = buffers.take();
         let place = used.as_ptr();
@@ -94,10 +114,18 @@ mod tests {
     fn what_has_grown_and_what_is_too_much_is_let_go() {
         let buffers = Buffers::default();
         buffers.give(BytesMut::with_capacity(KEPT_BYTES_MAX + 1));
-        assert!(buffers.0.borrow().is_empty());
+        assert!(buffers.0.to_read.borrow().is_empty());
         for _ in 0..=SPARE_MAX {
             buffers.give(BytesMut::with_capacity(READ_BYTES));
         }
-        assert_eq!(buffers.0.borrow().len(), SPARE_MAX);
+        assert_eq!(buffers.0.to_read.borrow().len(), SPARE_MAX);
+        for memory in [0, KEPT_BYTES_MAX + 1] {
+            buffers.give_out(Vec::with_capacity(memory));
+            assert!(buffers.0.to_write.borrow().is_empty());
+        }
+        for _ in 0..=SPARE_MAX {
+            buffers.give_out(Vec::with_capacity(1));
+        }
+        assert_eq!(buffers.0.to_write.borrow().len(), SPARE_MAX);
     }
 }

@@ -129,8 +129,7 @@ impl Wire {
                 Poll::Ready(Ok(_)) => return Poll::Ready(Ok(None)),
                 Poll::Ready(Err(_)) => return Poll::Ready(Err(Gone)),
                 Poll::Pending => {
-                    let memory = std::mem::take(&mut state.received);
-                    state.buffers.give(memory);
+                    state.rest();
                     return Poll::Pending;
                 }
             }
@@ -203,12 +202,20 @@ impl State {
                 Poll::Ready(Ok(received)) if received > 0 => {}
                 Poll::Ready(Ok(_) | Err(_)) => return Poll::Ready(Err(NoHead::Gone)),
                 Poll::Pending => {
-                    if self.received.is_empty() {
-                        self.buffers.give(std::mem::take(&mut self.received));
-                    }
+                    self.rest();
                     return Poll::Pending;
                 }
             }
+        }
+    }
+
+    /// Lets go of memory that nothing is in.
+    fn rest(&mut self) {
+        if self.received.is_empty() {
+            self.buffers.give(std::mem::take(&mut self.received));
+        }
+        if self.out.is_empty() {
+            self.buffers.give_out(std::mem::take(&mut self.out));
         }
     }
 
@@ -246,7 +253,13 @@ impl State {
 
     /// Where what comes next has to stand.
     fn tail(&mut self) -> &mut Vec<u8> {
-        if self.piece.is_empty() { &mut self.out } else { &mut self.after }
+        if !self.piece.is_empty() {
+            return &mut self.after;
+        }
+        if self.out.capacity() == 0 {
+            self.out = self.buffers.take_out();
+        }
+        &mut self.out
     }
 
     pub(super) fn poll_send(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
