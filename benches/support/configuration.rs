@@ -25,7 +25,7 @@ impl Configuration<'_> {
             "server: {{ listen: '{listen}', workers: 1 }}
 admin: {{ listen: '127.0.0.1:0' }}
 access_log: {{ path: {access_log} }}
-limits: {{ verdicts: {verdicts} }}
+limits: {{ verdicts: {verdicts}, requests_per_connection: 1000000000 }}
 issuers:
   - name: bank
     issuer: {ISSUER}

@@ -1,5 +1,5 @@
 //! From a socket to a connection that can be served: who may come, whom a balancer names, TLS. In this order, and all of
-//! it within the time of the first head.
+//! it within `limits.handshake_timeout`.
 
 use super::front::Front;
 use crate::config::limits::PROXY_HEADER_BYTES_MAX;
@@ -47,10 +47,9 @@ pub async fn receive(
             None => Some(Arrival { transport: Transport::Plain(stream), client, shown: None }),
         }
     };
-    // It shares the bound of the first head: the activity's deadline is already running.
     let late = std::future::poll_fn(|cx| activity.poll_late(cx));
     tokio::select! {
-        arrival = welcome => arrival,
+        arrival = welcome => arrival.inspect(|_| activity.welcome()),
         () = late => {
             worker.metrics().connections_late.add(1);
             None

@@ -7,8 +7,9 @@ use super::gateway::Stage;
 use super::sockets;
 use crate::config::limits::Limits;
 use crate::gateway::arrival::{Arrival, Client};
+use crate::gateway::http1::head::HeadBounds;
 use crate::gateway::observe::access_log::LogBuffer;
-use crate::gateway::{Bounds, Shared, Worker};
+use crate::gateway::{Bounds, Shared, Worker, policy};
 use crate::net::admission::Place;
 use crate::net::client::Timeouts;
 use crate::net::deadline::TICK;
@@ -55,13 +56,7 @@ pub(super) fn employ(
     (listeners, front, buffers): Tools<'_>,
     stages: &watch::Receiver<Stage>,
 ) -> io::Result<Vec<JoinHandle<()>>> {
-    let timeouts = Timeouts { head: limits.head_timeout, idle: limits.idle_timeout, stall: limits.stall_timeout };
-    let bounds = Bounds {
-        head_bytes_max: limits.head_bytes_max,
-        streams_max: limits.streams_max,
-        tunnel_idle_timeout: limits.tunnel_idle_timeout,
-        tunnel_lifetime: limits.tunnel_lifetime,
-    };
+    let (timeouts, bounds) = of_connections(limits);
     let (inboxes, ends): (Vec<_>, Vec<_>) = buffers.iter().map(|_| mpsc::channel(ARRIVED_MAX)).unzip();
     let places = sockets::deal(listeners, buffers.len()).into_iter().zip(ends);
     let mut threads = Vec::new();
@@ -79,6 +74,24 @@ pub(super) fn employ(
         })?);
     }
     Ok(threads)
+}
+
+fn of_connections(limits: &Limits) -> (Timeouts, Bounds) {
+    let timeouts = Timeouts {
+        handshake: limits.handshake_timeout,
+        head: limits.head_timeout,
+        idle: limits.idle_timeout,
+        pace: policy::pace(limits),
+    };
+    let head = HeadBounds { bytes_max: limits.head_bytes_max, fields_max: limits.fields_max };
+    let bounds = Bounds {
+        head,
+        streams_max: limits.streams_max,
+        requests_max: limits.requests_per_connection_max,
+        tunnel_idle_timeout: limits.tunnel_idle_timeout,
+        tunnel_lifetime: limits.tunnel_lifetime,
+    };
+    (timeouts, bounds)
 }
 
 /// Works until it was told to drain and nothing is left, or the drain timeout is over.

@@ -11,6 +11,8 @@ use std::time::Duration;
 pub struct Limits {
     /// Request line and header fields together.
     pub head_bytes_max: usize,
+    /// Fields of a request's head.
+    pub fields_max: usize,
     /// Path and query; RFC 9112 §3 asks for at least 8,000.
     pub target_bytes_max: usize,
     /// A request body, where the route says nothing.
@@ -22,12 +24,19 @@ pub struct Limits {
     /// Open connections of one client network (an IPv4 address, an IPv6 /56), all workers together. Proxies of ours are not
     /// counted, nor is who reaches a listener without TLS: they speak for others.
     pub connections_per_network_max: usize,
+    /// Requests that one connection carries, one after the other or at a time.
+    pub requests_per_connection_max: usize,
+    /// From a connection's beginning to the end of its TLS handshake, and of what a balancer says before it.
+    pub handshake_timeout: Duration,
     /// From the first byte of a head to its last.
     pub head_timeout: Duration,
     /// Silence between requests on a connection.
     pub idle_timeout: Duration,
     /// Silence within a request or response body on the client's side.
     pub stall_timeout: Duration,
+    /// Bytes that a second of waiting for the client must bring within a body, once `stall_timeout` is used up; with 0,
+    /// silence alone counts.
+    pub rate_min: u64,
     /// Connections that speak something else than HTTP, all workers together.
     pub tunnels_max: usize,
     /// Silence in both directions of one.
@@ -44,14 +53,18 @@ impl Default for Limits {
     fn default() -> Self {
         Self {
             head_bytes_max: 32 * 1024,
+            fields_max: HEADERS_MAX,
             target_bytes_max: 8 * 1024,
             body_bytes_max: 1024 * 1024,
             connections_max: 20_000,
             streams_max: 100,
             connections_per_network_max: 20_000 / NETWORKS_MIN,
+            requests_per_connection_max: 1_000_000,
+            handshake_timeout: Duration::from_secs(10),
             head_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(75),
             stall_timeout: Duration::from_secs(30),
+            rate_min: 500,
             tunnels_max: 1000,
             tunnel_idle_timeout: Duration::from_mins(5),
             tunnel_lifetime: Duration::from_hours(1),
@@ -64,33 +77,23 @@ impl Default for Limits {
 impl Limits {
     /// `limits:`; a key that is absent keeps its default.
     pub(super) fn read(value: &Value<'_>) -> Option<Self> {
-        let section = value.section(&[
-            "head",
-            "target",
-            "body",
-            "connections",
-            "streams",
-            "connections_per_network",
-            "head_timeout",
-            "idle_timeout",
-            "stall_timeout",
-            "tunnels",
-            "tunnel_idle_timeout",
-            "tunnel_lifetime",
-            "drain_timeout",
-            "verdicts",
-        ])?;
+        let section = value.section(&KEYS)?;
         let default = Self::default();
         let head = size(&section, "head", default.head_bytes_max as u64, HEAD_BYTES_MIN..=HEAD_BYTES_MOST);
+        let fields_max = count(&section, "headers", default.fields_max, HEADERS_MOST);
         let target = size(&section, "target", default.target_bytes_max as u64, TARGET_BYTES_MIN..=HEAD_BYTES_MOST);
         let body_bytes_max = size(&section, "body", default.body_bytes_max, 0..=BODY_BYTES_MOST);
         let connections_max = count(&section, "connections", default.connections_max, CONNECTIONS_MOST);
         let streams_max = count(&section, "streams", default.streams_max as usize, STREAMS_MOST);
         let share = connections_max.map_or(CONNECTIONS_MOST, |most| (most / NETWORKS_MIN).max(1));
         let connections_per_network_max = count(&section, "connections_per_network", share, CONNECTIONS_MOST);
+        let requests_per_connection_max =
+            count(&section, "requests_per_connection", default.requests_per_connection_max, REQUESTS_MOST);
+        let handshake_timeout = timeout(&section, "handshake_timeout", default.handshake_timeout);
         let head_timeout = timeout(&section, "head_timeout", default.head_timeout);
         let idle_timeout = timeout(&section, "idle_timeout", default.idle_timeout);
         let stall_timeout = timeout(&section, "stall_timeout", default.stall_timeout);
+        let rate_min = size(&section, "min_rate", default.rate_min, 0..=RATE_MOST);
         let tunnels_max = count(&section, "tunnels", default.tunnels_max, CONNECTIONS_MOST);
         let tunnel_idle_timeout = timeout(&section, "tunnel_idle_timeout", default.tunnel_idle_timeout);
         let tunnel_lifetime = timeout(&section, "tunnel_lifetime", default.tunnel_lifetime);
@@ -105,14 +108,18 @@ impl Limits {
         }
         Some(Self {
             head_bytes_max: usize::try_from(head?).ok()?,
+            fields_max: fields_max?,
             target_bytes_max: usize::try_from(target?).ok()?,
             body_bytes_max: body_bytes_max?,
             connections_max: connections_max?,
             streams_max: u32::try_from(streams_max?).ok()?,
             connections_per_network_max: connections_per_network_max?,
+            requests_per_connection_max: requests_per_connection_max?,
+            handshake_timeout: handshake_timeout?,
             head_timeout: head_timeout?,
             idle_timeout: idle_timeout?,
             stall_timeout: stall_timeout?,
+            rate_min: rate_min?,
             tunnels_max: tunnels_max?,
             tunnel_idle_timeout: tunnel_idle_timeout?,
             tunnel_lifetime: tunnel_lifetime?,
@@ -127,8 +134,11 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
     quantity::sized(text, &(0..=BODY_BYTES_MOST))
 }
 
-/// Header fields of one message; more is an attack on the upstream's parser or on ours.
+/// Header fields of one message, where an operator says nothing else of requests; more is an attack on the upstream's parser or
+/// on ours. Also the trailers of one body.
 pub const HEADERS_MAX: usize = 100;
+/// What an operator may raise `headers` to: while a head is read, 32 bytes of the stack are kept for each.
+pub const HEADERS_MOST: usize = 256;
 /// An access token; RFC 9068 tokens with rich claims stay below a third of it.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// What a client may send of one request's body before we have taken it: it holds that much of our memory.
@@ -285,6 +295,27 @@ pub const AUDIENCES_MAX: usize = 64;
 pub const REVOCATIONS_MOST: usize = 10_000_000;
 /// The longest `max_age` of a route: an authentication of last year is none.
 pub const AGE_MAX: Duration = Duration::from_hours(366 * 24);
+/// Below `limits:`.
+const KEYS: [&str; 18] = [
+    "head",
+    "headers",
+    "target",
+    "body",
+    "connections",
+    "streams",
+    "connections_per_network",
+    "requests_per_connection",
+    "handshake_timeout",
+    "head_timeout",
+    "idle_timeout",
+    "stall_timeout",
+    "min_rate",
+    "tunnels",
+    "tunnel_idle_timeout",
+    "tunnel_lifetime",
+    "drain_timeout",
+    "verdicts",
+];
 /// What an operator may lower `head` to: less does not hold the tokens of today.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
 /// What an operator may raise `head` and `target` to.
@@ -295,6 +326,10 @@ const TARGET_BYTES_MIN: u64 = 256;
 const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 /// What an operator may raise `connections` to; Linux has no more file descriptors for one process.
 const CONNECTIONS_MOST: usize = 1_048_576;
+/// What an operator may raise `requests_per_connection` to: beyond it, it means never.
+const REQUESTS_MOST: usize = 1_000_000_000;
+/// What an operator may raise `min_rate` to: slow lines are no attack.
+const RATE_MOST: u64 = 64 * 1024;
 /// What an operator may raise `streams` to: each holds some KiB.
 const STREAMS_MOST: usize = 10_000;
 /// Unless told otherwise one network has at most one in so many of all connections: many third parties may share an

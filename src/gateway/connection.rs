@@ -12,7 +12,7 @@ use super::observe::record::Origin;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::verify::memo::Memo;
-use crate::net::client::{Activity, ClientStream, Phase, Transport};
+use crate::net::client::{Activity, ClientStream, Transport};
 use http::{HeaderMap, StatusCode};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -116,24 +116,25 @@ impl Worker {
             // Boxed, so that connections of the other kind carry no room for it.
             return Box::pin(self.serve_http2(stream, &peer)).await;
         }
-        let wire = Wire::new(stream, self.bounds.head_bytes_max, self.home.buffers.clone());
+        let wire = Wire::new(stream, self.bounds.head, self.home.buffers.clone());
         let mut exchanges = pin!(self.exchanges(&wire, &peer));
         let is_late = poll_fn(|cx| match exchanges.as_mut().poll(cx) {
             Poll::Ready(()) => Poll::Ready(false),
             Poll::Pending => activity.poll_late(cx).map(|()| true),
         });
         // An idle connection that ends is nobody's fault; one that dawdles over its head may be an attack.
-        if is_late.await && activity.phase() != Phase::Idle {
+        if is_late.await && !activity.is_idle() {
             self.metrics().connections_late.add(1);
         }
     }
 
     /// One request after the other, until either side has had enough.
     async fn exchanges(self: &Rc<Self>, wire: &Rc<Wire>, peer: &Peer) {
-        loop {
+        for number in 1.. {
             let (asked, answer) = match wire.next().await {
                 Ok((head, body)) => {
                     let asked = Asked::by(&head.parts, head.persists);
+                    let asked = if number < self.bounds.requests_max { asked } else { asked.finally() };
                     let interim = Interim::http1(wire, &head);
                     // Pinned here: handed over by value, the connection would have room for it twice.
                     let mut work = pin!(self.handle(head.parts, (body, interim), peer));

@@ -42,6 +42,7 @@ use assertion::Asserter;
 use forward::pool::{Home, Upstream};
 use http1::answer::{self, DateLine};
 use http1::buffers::Buffers;
+use http1::head::HeadBounds;
 use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
 use observe::line::Seconds;
@@ -75,10 +76,12 @@ pub struct Shared {
 /// What a client connection may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct Bounds {
-    /// Of a request's head, in bytes.
-    pub head_bytes_max: usize,
+    /// Of each request's head.
+    pub head: HeadBounds,
     /// Requests at a time on an HTTP/2 connection.
     pub streams_max: u32,
+    /// Requests that it carries in all.
+    pub requests_max: usize,
     /// Silence in a tunnel.
     pub tunnel_idle_timeout: Duration,
     /// From a tunnel's beginning to its end, at most.
@@ -209,10 +212,7 @@ impl Plan {
     fn new(policy: Arc<Policy>, old: Option<&Self>, home: &Home) -> Self {
         let keep_or_make = |(settings, endpoints): (&Arc<crate::config::upstreams::Upstream>, &Endpoints)| {
             let kept = old.into_iter().flat_map(|old| &old.upstreams).find(|kept| kept.settings() == settings);
-            kept.map_or_else(
-                || Rc::new(Upstream::new((settings, endpoints), policy.stall_timeout, home.clone())),
-                Rc::clone,
-            )
+            kept.map_or_else(|| Rc::new(Upstream::new((settings, endpoints), policy.pace, home.clone())), Rc::clone)
         };
         let upstreams = policy.upstreams.iter().zip(&policy.endpoints).map(keep_or_make).collect();
         let asserter = policy.assertions.clone().map(Asserter::new);

@@ -18,15 +18,16 @@ use super::verify::events::Reception;
 use super::verify::opaque::Asks;
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
+use crate::config::limits::Limits;
 use crate::config::rewrite::Rewrite;
 use crate::config::routes::Access;
 use crate::config::secret::Secret;
 use crate::config::served::ServedCertificate;
 use crate::config::{self, OnQueryToken, Settings};
+use crate::net::patience::Pace;
 use crate::oauth::challenge::Challenges;
 use http::{HeaderName, HeaderValue, Version};
 use std::sync::Arc;
-use std::time::Duration;
 
 /// What a request is decided by.
 #[derive(Debug)]
@@ -61,8 +62,8 @@ pub struct Policy {
     pub target_bytes_max: usize,
     /// What becomes of a good token in a query.
     pub on_query_token: OnQueryToken,
-    /// Bound on silence of the client within a body.
-    pub stall_timeout: Duration,
+    /// The client's within a body.
+    pub pace: Pace,
     /// How requests are refused that match no route.
     pub errors: Envelope,
     /// Fields that hold tokens: not forwarded, on no route.
@@ -187,7 +188,7 @@ impl Policy {
             texts: Texts::new(settings),
             target_bytes_max: settings.limits.target_bytes_max,
             on_query_token: settings.server.on_query_token,
-            stall_timeout: settings.limits.stall_timeout,
+            pace: pace(&settings.limits),
             errors: settings.server.errors,
             token_fields: settings.routes.iter().filter_map(|route| route.access.customer_token().cloned()).collect(),
             echoed: envelope::echoed_by_any(
@@ -203,6 +204,11 @@ impl Policy {
             || self.router.routes().iter().any(|route| *route.path == *label)
             || self.resources.documents().iter().any(|document| *document.path == *label)
     }
+}
+
+/// How fast clients must be within a body.
+pub fn pace(limits: &Limits) -> Pace {
+    Pace { stall: limits.stall_timeout, rate_min: limits.rate_min }
 }
 
 fn reception(events: &config::events::Events, verifier: &Verifier) -> Reception {

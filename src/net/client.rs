@@ -1,6 +1,7 @@
 //! A third party's connection: its transport, what it is doing, and how long it may take to do it.
 
 use super::deadline::Deadline;
+use super::patience::{Pace, Patience};
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -52,6 +53,8 @@ pub struct Activity {
     /// Whether there may be several at a time. Then what arrives between them begins none: it may be about the connection.
     carries_many: Cell<bool>,
     is_stalled: Cell<bool>,
+    /// With what it takes of answers.
+    patience: Patience,
     /// Between two requests, in place of `timeouts.idle`: we are about to leave.
     linger: Cell<Option<Duration>>,
     timeouts: Timeouts,
@@ -61,17 +64,19 @@ pub struct Activity {
 /// The bounds on a client's slowness.
 #[derive(Clone, Copy, Debug)]
 pub struct Timeouts {
+    /// Until a connection can carry requests.
+    pub handshake: Duration,
     /// From the first byte of a head to its last.
     pub head: Duration,
     /// Between two requests.
     pub idle: Duration,
-    /// While it does not take what we send.
-    pub stall: Duration,
+    /// While it does not take what we send, or does not send what we ask for.
+    pub pace: Pace,
 }
 
 /// Where a connection is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Phase {
+enum Phase {
     /// Between requests.
     Idle,
     /// A head has begun and is not complete.
@@ -81,18 +86,24 @@ pub enum Phase {
 }
 
 impl Activity {
-    /// A connection that was just accepted: its first head must come as soon as any.
+    /// A connection that was just accepted.
     pub fn new(timeouts: Timeouts, deadline: Deadline) -> Self {
-        deadline.set(timeouts.head);
+        deadline.set(timeouts.handshake);
         Self {
             phase: Cell::new(Phase::Head),
             open: Cell::new(0),
             carries_many: Cell::new(false),
             is_stalled: Cell::new(false),
+            patience: Patience::new(timeouts.pace),
             linger: Cell::new(None),
             timeouts,
             deadline,
         }
+    }
+
+    /// It can carry requests: its first head must come as soon as any.
+    pub fn welcome(&self) {
+        self.rearm();
     }
 
     /// A head is complete and its request is being answered: the time is now the answer's.
@@ -142,9 +153,9 @@ impl Activity {
         self.deadline.now_ms()
     }
 
-    /// Where the connection is.
-    pub fn phase(&self) -> Phase {
-        self.phase.get()
+    /// Whether it is between requests, with nothing that its client does not take: then its end is nobody's fault.
+    pub fn is_idle(&self) -> bool {
+        self.phase.get() == Phase::Idle && !self.is_stalled.get()
     }
 
     /// Ready once the client has been too slow for its phase.
@@ -161,11 +172,12 @@ impl Activity {
 
     fn stalled(&self) {
         if !self.is_stalled.replace(true) {
-            self.deadline.set(self.timeouts.stall);
+            self.patience.wait(&self.deadline);
         }
     }
 
-    fn moved(&self) {
+    fn moved(&self, bytes: usize) {
+        self.patience.moved(&self.deadline, bytes);
         if self.is_stalled.replace(false) {
             self.rearm();
         }
@@ -184,9 +196,9 @@ impl Activity {
         }
     }
 
-    fn watch_write<T>(&self, outcome: Poll<T>) -> Poll<T> {
+    fn watch_write(&self, outcome: Poll<io::Result<usize>>) -> Poll<io::Result<usize>> {
         match &outcome {
-            Poll::Ready(_) => self.moved(),
+            Poll::Ready(written) => self.moved(written.as_ref().copied().unwrap_or_default()),
             Poll::Pending => self.stalled(),
         }
         outcome
@@ -264,7 +276,7 @@ impl AsyncWrite for ClientStream {
             Transport::Plain(tcp) => Pin::new(tcp).poll_flush(cx),
             Transport::Tls(tls) => Pin::new(tls).poll_flush(cx),
         };
-        self.activity.watch_write(outcome)
+        self.activity.watch_write(outcome.map_ok(|()| 0)).map_ok(drop)
     }
 
     fn poll_shutdown(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
@@ -285,12 +297,20 @@ mod tests {
     use crate::net::deadline::Deadlines;
     use std::task::Waker;
 
+    fn pace(stall: Duration) -> Pace {
+        Pace { stall, rate_min: 500 }
+    }
+
     #[test]
     fn a_client_that_takes_nothing_wins_no_time_with_further_requests() {
         let start = Clock::System.instant();
         let deadlines = Deadlines::new(start);
-        let bounds =
-            Timeouts { head: Duration::from_mins(1), idle: Duration::from_mins(1), stall: Duration::from_millis(500) };
+        let bounds = Timeouts {
+            handshake: Duration::from_mins(1),
+            head: Duration::from_mins(1),
+            idle: Duration::from_mins(1),
+            pace: pace(Duration::from_millis(500)),
+        };
         let activity = Activity::new(bounds, deadlines.deadline());
         let cx = Context::from_waker(Waker::noop());
         activity.begin();
@@ -307,8 +327,12 @@ mod tests {
     fn a_connection_that_becomes_idle_while_we_leave_gets_the_linger_only() {
         let start = Clock::System.instant();
         let deadlines = Deadlines::new(start);
-        let bounds =
-            Timeouts { head: Duration::from_mins(1), idle: Duration::from_mins(1), stall: Duration::from_mins(1) };
+        let bounds = Timeouts {
+            handshake: Duration::from_mins(1),
+            head: Duration::from_mins(1),
+            idle: Duration::from_mins(1),
+            pace: pace(Duration::from_mins(1)),
+        };
         let activity = Activity::new(bounds, deadlines.deadline());
         let cx = Context::from_waker(Waker::noop());
         activity.begin();

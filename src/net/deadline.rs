@@ -70,9 +70,9 @@ impl Deadline {
         self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
     }
 
-    /// Whether it is armed.
-    pub fn is_set(&self) -> bool {
-        self.entry.due_ms.get() != NEVER
+    /// It has expired.
+    pub fn expire(&self) {
+        self.entry.due_ms.set(0);
     }
 
     /// Milliseconds that have passed for this worker, as of the last sweep.

@@ -11,6 +11,7 @@ pub mod fetch;
 pub mod inherit;
 pub mod listen;
 pub mod notify;
+pub mod patience;
 pub mod proxy;
 pub mod serve;
 pub mod task;

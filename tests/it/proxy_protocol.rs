@@ -158,13 +158,24 @@ fn a_header_has_so_many_bytes_and_not_one_more() {
 #[test]
 fn a_header_that_does_not_come_to_its_end_is_late() {
     let world =
-        Setup { server: BALANCED.to_owned(), ..Setup::limits(&["head_timeout: 300ms", "drain_timeout: 5s"]) }.start();
+        Setup { server: BALANCED.to_owned(), ..Setup::limits(&["handshake_timeout: 300ms", "head_timeout: 1m"]) }
+            .start();
     for beginning in [&b""[..], b"PROXY TCP4 192.0", &SIGNATURE[..5], &binary_4([192, 0, 2, 1], &[])[..20]] {
         let mut client = world.client();
         client.write(beginning);
         assert!(client.is_closed(), "{beginning:?}");
     }
     eventually("its count", || (counted(&world, "connections_late") > 3.5).then_some(()));
+}
+
+#[test]
+fn a_header_that_is_just_in_time_is_taken() {
+    let world = Setup { server: BALANCED.to_owned(), ..Setup::limits(&["handshake_timeout: 2s"]) }.start();
+    let mut client = world.client();
+    client.write(&LINE[..9]);
+    std::thread::sleep(std::time::Duration::from_millis(1200));
+    client.write([&LINE[9..], &get(0).bytes()].concat());
+    assert_eq!((client.answer().status(), world.log_line(0)["client"].as_str()), (200, Some("192.0.2.1")));
 }
 
 /// From anybody else it is not even read.

@@ -67,9 +67,9 @@ impl RequestBody {
         Poll::Ready(Some(Err(Broken)))
     }
 
-    fn moved(&self) {
+    fn moved(&self, bytes: usize) {
         if let Some(exchange) = &self.exchange {
-            exchange.client_moved();
+            exchange.client_moved(bytes);
         }
     }
 }
@@ -96,7 +96,7 @@ impl RequestBody {
                 Poll::Pending
             }
             Poll::Ready(Ok(Some(data))) => {
-                self.moved();
+                self.moved(data.len());
                 match self.bytes_left.checked_sub(data.len() as u64) {
                     Some(left) => self.bytes_left = left,
                     None => return self.fail(Reason::BodyTooLarge),
@@ -104,7 +104,7 @@ impl RequestBody {
                 Poll::Ready(Some(Ok(data)))
             }
             Poll::Ready(Ok(None)) => {
-                self.moved();
+                self.moved(0);
                 Poll::Ready(None)
             }
             Poll::Ready(Err(BodyFault::Malformed | BodyFault::Gone)) => self.fail(Reason::HeadMalformed),

@@ -2,6 +2,7 @@
 
 use crate::gateway::reason::Reason;
 use crate::net::deadline::Deadline;
+use crate::net::patience::{Pace, Patience};
 use std::cell::Cell;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -11,6 +12,8 @@ pub struct Exchange {
     deadline: Deadline,
     waiting_for: Cell<Party>,
     pub(super) fault: Cell<Option<Reason>>,
+    /// With what the client sends.
+    patience: Patience,
     timeouts: Timeouts,
 }
 
@@ -21,8 +24,8 @@ pub struct Timeouts {
     pub response: Duration,
     /// For the next bytes of the response body.
     pub idle: Duration,
-    /// For the next bytes of the request body.
-    pub stall: Duration,
+    /// For the request body.
+    pub pace: Pace,
 }
 
 /// Whose turn it is.
@@ -35,18 +38,23 @@ enum Party {
 
 impl Exchange {
     pub(super) fn new(deadline: Deadline, timeouts: Timeouts) -> Self {
-        Self { deadline, waiting_for: Cell::new(Party::Upstream), fault: Cell::new(None), timeouts }
+        let patience = Patience::new(timeouts.pace);
+        Self { deadline, waiting_for: Cell::new(Party::Upstream), fault: Cell::new(None), patience, timeouts }
     }
 
     /// A request goes out: the upstream's time begins.
     pub(super) fn begin(&self) {
         self.fault.set(None);
+        self.patience.renew();
         self.waiting_for.set(Party::Upstream);
         self.deadline.set(self.timeouts.response);
     }
 
-    /// Nothing is waited for.
+    /// Nothing is waited for: the answer has begun, or is over. An upstream that answers before it has the whole request may
+    /// want one that never ends, at whatever pace.
     pub(super) fn rest(&self) {
+        self.patience.moved(&self.deadline, 0);
+        self.patience.forgive();
         self.waiting_for.set(Party::Nobody);
         self.deadline.clear();
     }
@@ -78,8 +86,9 @@ impl Exchange {
         self.fault.get()
     }
 
-    /// The client has sent something, or all of it: it is for the upstream to go on.
-    pub(super) fn client_moved(&self) {
+    /// The client has sent so many bytes, or all of its body: it is for the upstream to go on.
+    pub(super) fn client_moved(&self, bytes: usize) {
+        self.patience.moved(&self.deadline, bytes);
         self.waiting_for.set(Party::Upstream);
         self.deadline.set(self.timeouts.response);
     }
@@ -87,7 +96,7 @@ impl Exchange {
     /// The client owes us the next bytes. As above, asking again gives it no more time.
     pub(super) fn wait_for_client(&self) {
         if self.waiting_for.replace(Party::Client) != Party::Client {
-            self.deadline.set(self.timeouts.stall);
+            self.patience.wait(&self.deadline);
         }
     }
 }

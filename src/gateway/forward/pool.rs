@@ -20,6 +20,7 @@ use crate::gateway::policy::Endpoints;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadlines;
+use crate::net::patience::Pace;
 use http::{Response, StatusCode};
 use smallvec::SmallVec;
 use std::cell::{Cell, RefCell};
@@ -27,7 +28,6 @@ use std::future::poll_fn;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
-use std::time::Duration;
 
 /// One upstream and its servers.
 pub struct Upstream {
@@ -80,13 +80,9 @@ pub(super) enum Link {
 pub(super) struct Slot(Weak<Server>);
 
 impl Upstream {
-    /// An upstream without connections. `stall` bounds the client's silence within a request body.
-    pub fn new(
-        (settings, endpoints): (&Arc<config::upstreams::Upstream>, &Endpoints),
-        stall: Duration,
-        home: Home,
-    ) -> Self {
-        let timeouts = Timeouts { response: settings.response_timeout, idle: settings.idle_timeout, stall };
+    /// An upstream without connections. `pace` is the client's within a request body.
+    pub fn new((settings, endpoints): (&Arc<config::upstreams::Upstream>, &Endpoints), pace: Pace, home: Home) -> Self {
+        let timeouts = Timeouts { response: settings.response_timeout, idle: settings.idle_timeout, pace };
         let server = |endpoint: &Arc<Endpoint>| {
             let sessions = match endpoint.protocol() {
                 Protocol::Http1 => None,

@@ -25,6 +25,8 @@ pub struct Asked {
     version: Version,
     persists: Persists,
     is_readable: bool,
+    /// The connection has carried as many requests as it may.
+    is_final: bool,
 }
 
 /// How the end of an answer's body is told (RFC 9112 §6).
@@ -57,7 +59,19 @@ pub fn date_line(now: UnixSeconds) -> DateLine {
 impl Asked {
     /// Of a request that was read.
     pub fn by(parts: &Parts, persists: Persists) -> Self {
-        Self { is_head: parts.method == Method::HEAD, version: parts.version, persists, is_readable: true }
+        Self {
+            is_head: parts.method == Method::HEAD,
+            version: parts.version,
+            persists,
+            is_readable: true,
+            is_final: false,
+        }
+    }
+
+    /// The same, and we take no other on its connection.
+    #[must_use]
+    pub fn finally(self) -> Self {
+        Self { is_final: true, ..self }
     }
 
     /// Whether the client itself announced that this request is its last.
@@ -67,7 +81,8 @@ impl Asked {
 
     /// Of bytes that are no request: what is answered is the last word.
     pub fn by_nobody() -> Self {
-        Self { is_head: false, version: Version::HTTP_11, persists: Persists::No, is_readable: false }
+        let persists = Persists::No;
+        Self { is_head: false, version: Version::HTTP_11, persists, is_readable: false, is_final: true }
     }
 }
 
@@ -82,6 +97,7 @@ pub async fn send(
     let coding = Coding::of(&answer, asked);
     // A request body that nobody took stands where the next head should be.
     let may_persist = asked.persists == Persists::Yes
+        && !asked.is_final
         && coding != Coding::Close
         && !answer.headers().contains_key(header::CONNECTION)
         && wire.is_body_over();

@@ -2,7 +2,7 @@
 //! it to the server to forgive, this one refuses.
 
 use super::framing::{Announced, Announcement, Chunks, Framing};
-use crate::config::limits::HEADERS_MAX;
+use crate::config::limits::HEADERS_MOST;
 use bytes::{Buf, Bytes, BytesMut};
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
@@ -41,6 +41,15 @@ pub enum BadHead {
     TooLarge,
 }
 
+/// What a head may hold.
+#[derive(Clone, Copy, Debug)]
+pub struct HeadBounds {
+    /// Request line and fields together.
+    pub bytes_max: usize,
+    /// At most `HEADERS_MOST`.
+    pub fields_max: usize,
+}
+
 /// How far the search for a head's end has come, so that slow senders are not read from the start again and again.
 #[derive(Debug, Default)]
 pub struct Progress {
@@ -51,11 +60,11 @@ pub struct Progress {
 }
 
 impl Progress {
-    /// Takes a head of at most `bytes_max` bytes from the front of `buffer`: `None` until it is complete.
-    pub fn take(&mut self, buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<RequestHead>, BadHead> {
-        let Some(length) = self.find_end(buffer, bytes_max)? else { return Ok(None) };
+    /// Takes a head within `bounds` from the front of `buffer`: `None` until it is complete.
+    pub fn take(&mut self, buffer: &mut BytesMut, bounds: HeadBounds) -> Result<Option<RequestHead>, BadHead> {
+        let Some(length) = self.find_end(buffer, bounds.bytes_max)? else { return Ok(None) };
         *self = Self::default();
-        read(&buffer.split_to(length).freeze()).map(Some)
+        read(&buffer.split_to(length).freeze(), bounds.fields_max).map(Some)
     }
 
     /// The length of the head, once its empty line is there. Every line ends with CRLF: a bare LF is a line's end to
@@ -99,10 +108,11 @@ impl Progress {
 }
 
 /// Reads a head that is all there.
-fn read(bytes: &Bytes) -> Result<RequestHead, BadHead> {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
+fn read(bytes: &Bytes, fields_max: usize) -> Result<RequestHead, BadHead> {
+    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MOST];
+    let (slots, _) = slots.split_at_mut(fields_max.min(HEADERS_MOST));
     let mut parsed = httparse::Request::new(&mut []);
-    match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, bytes, &mut slots) {
+    match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, bytes, slots) {
         Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
         Err(httparse::Error::TooManyHeaders) => return Err(BadHead::TooLarge),
         Ok(_) | Err(_) => return Err(BadHead::Malformed),
@@ -174,9 +184,10 @@ mod tests {
     use proptest::prelude::*;
 
     const BYTES_MAX: usize = 8192;
+    const BOUNDS: HeadBounds = HeadBounds { bytes_max: BYTES_MAX, fields_max: 100 };
 
     fn take(bytes: &str) -> Result<Option<RequestHead>, BadHead> {
-        Progress::default().take(&mut BytesMut::from(bytes), BYTES_MAX)
+        Progress::default().take(&mut BytesMut::from(bytes), BOUNDS)
     }
 
     fn with(fields: &str) -> Result<Option<RequestHead>, BadHead> {
@@ -186,7 +197,7 @@ mod tests {
     #[test]
     fn a_head_is_taken_with_its_framing_and_what_follows_stays() {
         let mut buffer = BytesMut::from("\r\nPOST /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
-        let head = Progress::default().take(&mut buffer, BYTES_MAX).unwrap().unwrap();
+        let head = Progress::default().take(&mut buffer, BOUNDS).unwrap().unwrap();
         assert_eq!((head.parts.method.as_str(), head.parts.uri.to_string().as_str()), ("POST", "/a?b"));
         assert_eq!(head.parts.headers[header::HOST], "a");
         assert!(matches!(head.framing, Framing::Length(5)));
@@ -251,14 +262,20 @@ mod tests {
         assert_eq!(take(&long(BYTES_MAX + 9)[..BYTES_MAX]).unwrap_err(), BadHead::TooLarge);
         assert_eq!(take(&"G".repeat(BYTES_MAX)).unwrap_err(), BadHead::TargetTooLong);
         let many = |count: usize| format!("GET /a HTTP/1.1\r\n{}\r\n", "a: b\r\n".repeat(count));
-        assert!(take(&many(HEADERS_MAX)).unwrap().is_some());
-        assert_eq!(take(&many(HEADERS_MAX + 1)).unwrap_err(), BadHead::TooLarge);
+        for fields_max in [1, 100, HEADERS_MOST] {
+            let read = |count| {
+                let bounds = HeadBounds { fields_max, ..BOUNDS };
+                Progress::default().take(&mut BytesMut::from(many(count).as_str()), bounds)
+            };
+            assert!(read(fields_max).unwrap().is_some());
+            assert_eq!(read(fields_max + 1).unwrap_err(), BadHead::TooLarge);
+        }
     }
 
     proptest! {
         #[test]
         fn no_bytes_make_it_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
-            Progress::default().take(&mut BytesMut::from(&bytes[..]), 128).ok();
+            Progress::default().take(&mut BytesMut::from(&bytes[..]), HeadBounds { bytes_max: 128, ..BOUNDS }).ok();
         }
 
         /// However the network cuts a head, it is the same head, or the same fault.
@@ -270,10 +287,10 @@ mod tests {
             let whole = take(&text);
             let (first, second) = text.split_at(cut.min(text.len()));
             let (mut progress, mut buffer) = (Progress::default(), BytesMut::from(first));
-            let early = progress.take(&mut buffer, BYTES_MAX);
+            let early = progress.take(&mut buffer, BOUNDS);
             let pieces = if let Ok(None) = early {
                 buffer.extend_from_slice(second.as_bytes());
-                progress.take(&mut buffer, BYTES_MAX)
+                progress.take(&mut buffer, BOUNDS)
             } else {
                 early
             };

@@ -6,7 +6,7 @@
 use super::super::body::{BodyFault, ClientBody};
 use super::buffers::{self, Buffers};
 use super::framing::{BadFraming, Chunk, Framing};
-use super::head::{BadHead, Progress, RequestHead};
+use super::head::{BadHead, HeadBounds, Progress, RequestHead};
 use crate::net::client::ClientStream;
 use bytes::{Bytes, BytesMut};
 use std::cell::RefCell;
@@ -22,7 +22,7 @@ pub struct Wire(pub(super) RefCell<State>);
 
 pub(super) struct State {
     pub(super) stream: ClientStream,
-    head_bytes_max: usize,
+    bounds: HeadBounds,
     buffers: Buffers,
     pub(super) received: BytesMut,
     /// The last read filled its room: there is more to come.
@@ -53,11 +53,11 @@ pub enum NoHead {
 pub struct Gone;
 
 impl Wire {
-    /// A connection on which nothing has happened. A head may have `head_bytes_max` bytes.
-    pub fn new(stream: ClientStream, head_bytes_max: usize, buffers: Buffers) -> Rc<Self> {
+    /// A connection on which nothing has happened. `bounds` hold for each of its heads.
+    pub fn new(stream: ClientStream, bounds: HeadBounds, buffers: Buffers) -> Rc<Self> {
         Rc::new(Self(RefCell::new(State {
             stream,
-            head_bytes_max,
+            bounds,
             buffers,
             received: BytesMut::new(),
             is_bulk: false,
@@ -90,7 +90,7 @@ impl Wire {
     /// size of a head.
     pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
         let mut state = self.0.borrow_mut();
-        while state.body.is_over() && state.received.len() < state.head_bytes_max {
+        while state.body.is_over() && state.received.len() < state.bounds.bytes_max {
             match ready!(state.poll_receive(cx)) {
                 Ok(received) if received > 0 => {}
                 Ok(_) | Err(_) => return Poll::Ready(Gone),
@@ -189,7 +189,7 @@ impl Wire {
 impl State {
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
         loop {
-            let taken = self.progress.take(&mut self.received, self.head_bytes_max);
+            let taken = self.progress.take(&mut self.received, self.bounds);
             if let Some(head) = taken.map_err(NoHead::Bad)? {
                 return Poll::Ready(Ok(head));
             }
@@ -301,6 +301,7 @@ mod tests {
     use crate::clock::Clock;
     use crate::net::client::{Activity, Timeouts, Transport};
     use crate::net::deadline::Deadlines;
+    use crate::net::patience::Pace;
     use std::time::Duration;
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::{TcpListener, TcpStream};
@@ -315,9 +316,11 @@ mod tests {
         client.write_all(REQUEST).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         let minute = Duration::from_mins(1);
-        let bounds = Timeouts { head: minute, idle: minute, stall: minute };
-        let activity = Rc::new(Activity::new(bounds, Deadlines::new(Clock::System.instant()).deadline()));
-        let wire = Wire::new(ClientStream::new(Transport::Plain(server), activity), 8192, Buffers::default());
+        let bounds = HeadBounds { bytes_max: 8192, fields_max: 100 };
+        let pace = Pace { stall: minute, rate_min: 500 };
+        let times = Timeouts { handshake: minute, head: minute, idle: minute, pace };
+        let activity = Rc::new(Activity::new(times, Deadlines::new(Clock::System.instant()).deadline()));
+        let wire = Wire::new(ClientStream::new(Transport::Plain(server), activity), bounds, Buffers::default());
         let (_, body) = wire.next().await.ok().unwrap();
         (wire, body, client)
     }

@@ -8,12 +8,12 @@ use super::super::forward::headers::{self, INTERACTION_ID};
 use super::super::forward::trailers;
 use super::super::http1::answer::DateLine;
 use super::super::http1::fields::Fields;
-use super::super::http1::head::BadHead;
+use super::super::http1::head::{BadHead, HeadBounds};
 use super::super::interim::Interim;
 use super::super::observe::record::End;
 use super::super::respond::AnswerBody;
-use crate::config::limits::HEADERS_MAX;
 use crate::net::deadline::Deadline;
+use crate::net::patience::Patience;
 use bytes::Bytes;
 use h2::server::SendResponse;
 use h2::{Reason, RecvStream, SendStream};
@@ -69,7 +69,7 @@ impl Worker {
         let client = Rc::new(Responder(RefCell::new(respond)));
         let (mut parts, body) = request.into_parts();
         let is_head = parts.method == Method::HEAD;
-        let answer = match normalize(&mut parts, self.bounds.head_bytes_max) {
+        let answer = match normalize(&mut parts, self.bounds.head) {
             Ok(()) => {
                 let interim = Interim::http2(&client, &parts.headers);
                 let body = ClientBody::http2(body, &parts.headers, &client);
@@ -97,10 +97,10 @@ impl Worker {
             body.end(End::Complete);
             return Ok(());
         }
-        let mut stall = None;
+        let mut waits = None;
         loop {
             // Before anything is taken from the upstream: a client whose window is shut has none of it kept for it here.
-            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut stall, cx))).await?;
+            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut waits, cx))).await?;
             let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Pending => stream.poll_reset(cx).map(|_| Err(Gone)),
                 Poll::Ready(frame) => Poll::Ready(Ok(frame)),
@@ -116,8 +116,11 @@ impl Worker {
                     };
                     let is_last = body.is_end_stream();
                     while !rest.is_empty() {
-                        let room = poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut stall, cx))).await?;
+                        let room = poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut waits, cx))).await?;
                         let piece = rest.split_to(room.min(rest.len()).min(FRAME_BYTES_MAX));
+                        if let Some((deadline, patience)) = &waits {
+                            patience.moved(deadline, piece.len());
+                        }
                         stream.send_data(piece, is_last && rest.is_empty()).map_err(|_| Gone)?;
                     }
                     if is_last {
@@ -134,13 +137,13 @@ impl Worker {
         }
     }
 
-    /// How much of `wanted` bytes the client takes now. One that takes nothing for too long is gone; most take what they get,
-    /// and need no deadline.
+    /// How much of `wanted` bytes the client takes now. One that takes next to nothing for too long is gone; most take what
+    /// they get, and need no deadline.
     fn poll_room(
         &self,
         stream: &mut SendStream<Bytes>,
         wanted: usize,
-        (stall, cx): (&mut Option<Deadline>, &mut Context<'_>),
+        (waits, cx): (&mut Option<(Deadline, Patience)>, &mut Context<'_>),
     ) -> Poll<Result<usize, Gone>> {
         stream.reserve_capacity(wanted);
         let mut room = stream.capacity();
@@ -149,16 +152,16 @@ impl Worker {
                 Poll::Ready(Some(Ok(room))) => room,
                 Poll::Ready(Some(Err(_)) | None) => return Poll::Ready(Err(Gone)),
                 Poll::Pending => {
-                    let stall = stall.get_or_insert_with(|| self.home.deadlines.deadline());
-                    if !stall.is_set() {
-                        stall.set(self.timeouts.stall);
-                    }
-                    return stall.poll(cx).map(|()| Err(Gone));
+                    let (deadline, patience) = waits
+                        .get_or_insert_with(|| (self.home.deadlines.deadline(), Patience::new(self.timeouts.pace)));
+                    patience.wait(deadline);
+                    return deadline.poll(cx).map(|()| Err(Gone));
                 }
             };
         }
-        if let Some(stall) = stall {
-            stall.clear();
+        if let Some((deadline, patience)) = waits {
+            patience.moved(deadline, 0);
+            deadline.clear();
         }
         Poll::Ready(Ok(room))
     }
@@ -182,11 +185,12 @@ async fn while_wanted<T>(client: &Responder, work: impl Future<Output = T>) -> O
 
 /// The request as HTTP/1.1 would have it: `Host` for `:authority` (RFC 9113 §8.3.1; where both stand, the path compares them),
 /// one `Cookie` (§8.2.3), and within the same bounds. What belongs to a connection was refused with its stream (§8.2.2).
-fn normalize(parts: &mut Parts, bytes_max: usize) -> Result<(), BadHead> {
+fn normalize(parts: &mut Parts, bounds: HeadBounds) -> Result<(), BadHead> {
     join_cookies(&mut parts.headers).ok_or(BadHead::Malformed)?;
     let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
     let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + LINE_OVERHEAD;
-    if parts.headers.len() > HEADERS_MAX || target + parts.headers.iter().map(bytes).sum::<usize>() > bytes_max {
+    let bytes_in_all = target + parts.headers.iter().map(bytes).sum::<usize>();
+    if parts.headers.len() > bounds.fields_max || bytes_in_all > bounds.bytes_max {
         return Err(BadHead::TooLarge);
     }
     // The connection is secure, and so is everything that is asked for on it (RFC 9110 §7.4).
@@ -278,7 +282,7 @@ fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&HeaderMap, T
 mod tests {
     use super::*;
 
-    const BYTES_MAX: usize = 8192;
+    const BOUNDS: HeadBounds = HeadBounds { bytes_max: 8192, fields_max: 100 };
 
     fn parts(uri: &str, fields: &[(&'static str, &'static str)]) -> Parts {
         let mut request = Request::new(());
@@ -292,17 +296,17 @@ mod tests {
     #[test]
     fn the_authority_becomes_the_host_unless_there_is_one() {
         let mut bare = parts("https://api.bank.example/accounts", &[]);
-        assert!(normalize(&mut bare, BYTES_MAX).is_ok());
+        assert!(normalize(&mut bare, BOUNDS).is_ok());
         assert_eq!(bare.headers[header::HOST], "api.bank.example");
         let mut both = parts("https://api.bank.example/accounts", &[("host", "other.example")]);
-        assert!(normalize(&mut both, BYTES_MAX).is_ok());
+        assert!(normalize(&mut both, BOUNDS).is_ok());
         assert_eq!(both.headers[header::HOST], "other.example", "the path compares them");
     }
 
     #[test]
     fn cookies_that_were_cut_for_compression_are_one_again() {
         let mut cut = parts("https://a/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
-        assert!(normalize(&mut cut, BYTES_MAX).is_ok());
+        assert!(normalize(&mut cut, BOUNDS).is_ok());
         assert_eq!(cut.headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
     }
 
@@ -315,23 +319,24 @@ mod tests {
             }
             parts
         };
-        assert_eq!(normalize(&mut with(HEADERS_MAX), BYTES_MAX), Ok(()));
-        assert_eq!(normalize(&mut with(HEADERS_MAX + 1), BYTES_MAX), Err(BadHead::TooLarge));
+        assert_eq!(normalize(&mut with(BOUNDS.fields_max), BOUNDS), Ok(()));
+        assert_eq!(normalize(&mut with(BOUNDS.fields_max + 1), BOUNDS), Err(BadHead::TooLarge));
     }
 
     #[test]
     fn as_many_bytes_as_on_http_1_and_one_more() {
         let parts = || parts("https://a/bc", &[("cookie", "a=1"), ("x", "yz")]);
         let as_lines = "/bc".len() + "cookie: a=1\r\n".len() + "x: yz\r\n".len();
-        assert_eq!(normalize(&mut parts(), as_lines), Ok(()));
-        assert_eq!(normalize(&mut parts(), as_lines - 1), Err(BadHead::TooLarge));
+        let of = |bytes_max| HeadBounds { bytes_max, ..BOUNDS };
+        assert_eq!(normalize(&mut parts(), of(as_lines)), Ok(()));
+        assert_eq!(normalize(&mut parts(), of(as_lines - 1)), Err(BadHead::TooLarge));
     }
 
     #[test]
     fn another_scheme_and_two_lengths_are_refused() {
         let mut plain = parts("http://a/", &[]);
-        assert_eq!(normalize(&mut plain, BYTES_MAX), Err(BadHead::Malformed));
+        assert_eq!(normalize(&mut plain, BOUNDS), Err(BadHead::Malformed));
         let mut twice = parts("https://a/", &[("content-length", "5"), ("content-length", "5")]);
-        assert_eq!(normalize(&mut twice, BYTES_MAX), Err(BadHead::Malformed));
+        assert_eq!(normalize(&mut twice, BOUNDS), Err(BadHead::Malformed));
     }
 }

@@ -14,10 +14,10 @@ pub mod wire;
 use super::Worker;
 use super::connection::Peer;
 use crate::config::limits::{
-    HEADERS_MAX, HTTP2_CONNECTION_WINDOW, HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_SEND_BYTES_MAX,
+    HTTP2_CONNECTION_WINDOW, HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_SEND_BYTES_MAX,
     HTTP2_STREAM_WINDOW,
 };
-use crate::net::client::{ClientStream, Phase};
+use crate::net::client::ClientStream;
 use bytes::Bytes;
 use h2::server::{Builder, Connection, SendResponse};
 use h2::{Reason, RecvStream};
@@ -43,6 +43,8 @@ struct Conversation<'c, F> {
     waker: Waker,
     /// The client was told that we are about to leave.
     is_leaving: bool,
+    /// So many more may begin: until we leave, or after it.
+    requests_left: usize,
 }
 
 /// Why a connection ends.
@@ -73,11 +75,12 @@ impl Worker {
             turns: &turns,
             waker: turns.waker(turns::CONNECTION),
             is_leaving: false,
+            requests_left: self.bounds.requests_max,
         };
         let answer = |request, respond| self.exchange(request, respond, peer);
         match poll_fn(|_| conversation.poll(answer)).await {
             End::Gone => {}
-            End::Late if peer.activity.phase() == Phase::Idle => {}
+            End::Late if peer.activity.is_idle() => {}
             End::Late => self.metrics().connections_late.add(1),
             End::Strained => {
                 self.metrics().connections_strained.add(1);
@@ -101,7 +104,8 @@ impl Worker {
 
     fn http2_settings(&self) -> Builder {
         // What HTTP/1.1 would take is not refused here, where a field counts for 32 bytes more (RFC 9113 §6.5.2): we look again.
-        let list = self.bounds.head_bytes_max + (HEADERS_MAX + PSEUDO_MAX) * FIELD_OVERHEAD;
+        let head = self.bounds.head;
+        let list = head.bytes_max + (head.fields_max + PSEUDO_MAX) * FIELD_OVERHEAD;
         let mut settings = Builder::new();
         settings
             .max_concurrent_streams(self.bounds.streams_max)
@@ -153,6 +157,9 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
             return match next {
                 _ if self.wire.is_strained() => Poll::Ready(End::Strained),
                 Poll::Ready(Some(Ok((request, respond)))) => {
+                    if let Poll::Ready(end) = self.count() {
+                        return Poll::Ready(end);
+                    }
                     self.exchanges.start(answer(request, respond));
                     continue;
                 }
@@ -163,17 +170,33 @@ impl<F: Future<Output = ()>> Conversation<'_, F> {
         }
     }
 
+    /// Another request begins. With the last that the connection may carry we leave; who does not want to know is cut off.
+    fn count(&mut self) -> Poll<End> {
+        let Some(left) = self.requests_left.checked_sub(1) else { return Poll::Ready(End::Strained) };
+        self.requests_left = left;
+        if left == 0 && !self.is_leaving {
+            self.leave();
+        }
+        Poll::Pending
+    }
+
+    /// RFC 9113 §6.8: the client is told to begin nothing more, and what is on its way to us is still answered. That can be as
+    /// many requests as it may have open: the second half is for those that it took up while the first ones ended.
+    fn leave(&mut self) {
+        self.is_leaving = true;
+        self.requests_left = 2 * self.exchanges.max();
+        self.peer.activity.hurry(LINGER);
+        self.connection.graceful_shutdown();
+    }
+
     fn poll_end(&mut self) -> Poll<End> {
         let cx = &mut Context::from_waker(&self.waker);
         if let Poll::Ready(Err(_)) = self.wire.poll_send(cx) {
             return Poll::Ready(End::Gone);
         }
         let (activity, is_late) = (&self.peer.activity, self.peer.activity.poll_late(cx).is_ready());
-        if !self.is_leaving && (activity.is_hurried() || is_late && activity.phase() == Phase::Idle) {
-            // RFC 9113 §6.8: what is on its way to us is still answered.
-            self.is_leaving = true;
-            activity.hurry(LINGER);
-            self.connection.graceful_shutdown();
+        if !self.is_leaving && (activity.is_hurried() || is_late && activity.is_idle()) {
+            self.leave();
             self.turns.set(turns::CONNECTION);
             return Poll::Pending;
         }

@@ -116,6 +116,11 @@ impl<F: Future<Output = ()>> Exchanges<F> {
         Self { slots: Vec::new(), free: Vec::new(), max, turns: Arc::clone(turns) }
     }
 
+    /// How many there may be.
+    pub(super) fn max(&self) -> usize {
+        self.max
+    }
+
     /// Whether there is no room for one more.
     pub(super) fn is_full(&self) -> bool {
         self.free.is_empty() && self.slots.len() == self.max

@@ -9,7 +9,7 @@ use hyper::service::service_fn;
 use hyper_util::rt::TokioIo;
 use scopegate::config::limits::HEADERS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Framing};
-use scopegate::gateway::http1::head::Progress;
+use scopegate::gateway::http1::head::{HeadBounds, Progress};
 use std::cell::RefCell;
 use std::convert::Infallible;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -34,7 +34,7 @@ struct Seen {
 /// As `http1::wire` does it. `None`: refused, or not all there.
 fn by_us(wire: &[u8]) -> Option<Seen> {
     let mut buffer = BytesMut::from(wire);
-    let head = Progress::default().take(&mut buffer, HEAD_BYTES_MAX).ok()??;
+    let head = Progress::default().take(&mut buffer, BOUNDS).ok()??;
     let (mut framing, mut body) = (head.framing, Vec::new());
     loop {
         match framing.take(&mut buffer).ok()? {
@@ -72,6 +72,6 @@ async fn by_hyper(wire: &[u8]) -> Option<Seen> {
     seen.into_inner()
 }
 
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+const BOUNDS: HeadBounds = HeadBounds { bytes_max: 8 * 1024, fields_max: HEADERS_MAX };
 /// Room for the answers.
 const PIPE_BYTES: usize = 64 * 1024;

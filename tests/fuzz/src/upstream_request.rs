@@ -6,14 +6,14 @@ use http::{HeaderMap, HeaderName, Method, header};
 use scopegate::gateway::forward::codec::{self, Coding};
 use scopegate::gateway::forward::headers;
 use scopegate::gateway::http1::framing::{Chunk, Framing};
-use scopegate::gateway::http1::head::Progress;
+use scopegate::gateway::http1::head::{HeadBounds, Progress};
 use scopegate::gateway::read;
 
 /// What a client sends, pipelined requests and all. Each that is read and whole goes on by itself.
 pub fn upstream_request(wire: &[u8]) {
     let mut buffer = BytesMut::from(wire);
     for _ in 0..REQUESTS_MAX {
-        let Ok(Some(head)) = Progress::default().take(&mut buffer, HEAD_BYTES_MAX) else { return };
+        let Ok(Some(head)) = Progress::default().take(&mut buffer, BOUNDS) else { return };
         let Ok(read) = read::head(head.parts, TARGET_BYTES_MAX) else { return };
         let Some(sent) = Sent::from(&read, head.framing, &mut buffer) else { return };
         let seen = by_the_letter(&sent.octets).expect("it is one request, and nothing is left");
@@ -200,5 +200,5 @@ const NAMES: [&str; 17] = [
 ];
 const TOKEN_FIELDS: [HeaderName; 1] = [HeaderName::from_static("dpop")];
 const REQUESTS_MAX: usize = 8;
-const HEAD_BYTES_MAX: usize = 8 * 1024;
+const BOUNDS: HeadBounds = HeadBounds { bytes_max: 8 * 1024, fields_max: 100 };
 const TARGET_BYTES_MAX: usize = 8 * 1024;

@@ -8,8 +8,9 @@ use bytes::Bytes;
 use h2::client::SendRequest;
 use http::{HeaderMap, Method, Request, Response, StatusCode};
 use rustls::{ClientConnection, StreamOwned};
-use std::io::{Read as _, Write as _};
+use std::io::{BufRead as _, Read as _, Write as _};
 use std::net::TcpStream;
+use std::time::Duration;
 use tokio::runtime::Handle;
 use tokio::sync::oneshot;
 use tokio_rustls::TlsConnector;
@@ -176,6 +177,25 @@ impl Frames {
         let mut payload = vec![0; usize::from(high) << 16 | usize::from(middle) << 8 | usize::from(low)];
         self.0.read_exact(&mut payload).ok()?;
         Some(Frame { kind, stream: u32::from_be_bytes(stream), payload })
+    }
+
+    /// The frames that are there.
+    pub fn arrived(&mut self) -> Vec<Frame> {
+        let mut frames = Vec::new();
+        loop {
+            self.0.sock.set_read_timeout(Some(Duration::from_millis(1))).unwrap();
+            let is_there = self.0.fill_buf().is_ok_and(|bytes| !bytes.is_empty());
+            self.0.sock.set_read_timeout(Some(WAIT)).unwrap();
+            match is_there.then(|| self.next()).flatten() {
+                Some(frame) => frames.push(frame),
+                None => return frames,
+            }
+        }
+    }
+
+    /// What is below TLS.
+    pub fn socket(&mut self) -> &mut TcpStream {
+        &mut self.0.sock
     }
 
     /// The next frame of these kinds, others skipped.
