@@ -9,6 +9,7 @@ use crate::support::http2::{
     WINDOW_UPDATE, block, frame, other,
 };
 use crate::support::tokens::Token;
+use scopegate::config::limits::{HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX};
 
 const OPEN: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "api.bank.example"), (":path", "/open/x")];
@@ -87,6 +88,34 @@ fn every_flood_ends_its_own_connection_only() {
         eventually(name, || (world.metric("scopegate_connections_strained_total") >= strained).then_some(()));
     }
     eventually("the connections' end", || (world.metric("scopegate_connections ") <= 1.5).then_some(()));
+}
+
+/// What follows `turns` of `frames`, all sent at once: the answer to a ping, or the connection's end and its reason.
+fn after(world: &World, turns: usize, frames_of: impl Fn(u32) -> Vec<u8>) -> (u8, u32) {
+    let mut frames = Frames::connect(world);
+    let all: Vec<u8> = (0..u32::try_from(turns).unwrap()).flat_map(|turn| frames_of(turn * 2 + 1)).collect();
+    frames.bytes(&[all, frame(PING, 0, 0, &[0; 8])].concat());
+    let end = frames.next_of(&[PING, GOAWAY]).unwrap();
+    (end.kind, u32::from_be_bytes(end.payload[4..8].try_into().unwrap()))
+}
+
+/// CVE-2023-44487 and CVE-2025-8671, at the bound and one past it.
+#[test]
+fn resets_are_borne_in_number() {
+    let world = world();
+    let calm = u32::from(h2::Reason::ENHANCE_YOUR_CALM);
+    let taken_back = |stream| {
+        let open = frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&OPEN));
+        [open, frame(RST_STREAM, 0, stream, &[0, 0, 0, 8])].concat()
+    };
+    assert_eq!(after(&world, HTTP2_PENDING_RESETS_MAX, taken_back), (PING, 0));
+    assert_eq!(after(&world, HTTP2_PENDING_RESETS_MAX + 1, taken_back), (GOAWAY, calm));
+    let refused = |stream| {
+        let open = frame(HEADERS, END_HEADERS | END_STREAM, stream, &block(&OPEN));
+        [open, frame(WINDOW_UPDATE, 0, stream, &[0x7f, 0xff, 0xff, 0xff])].concat()
+    };
+    assert_eq!(after(&world, HTTP2_LOCAL_RESETS_MAX, refused), (PING, 0));
+    assert_eq!(after(&world, HTTP2_LOCAL_RESETS_MAX + 1, refused), (GOAWAY, calm));
 }
 
 /// CVE-2023-44487: what was taken back at once has cost nobody anything, and the connection is as good as before.

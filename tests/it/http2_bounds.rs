@@ -13,6 +13,7 @@ use crate::support::{WAIT, eventually};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
 use scopegate::clock::Clock;
+use scopegate::config::limits::{HEADERS_MOST, HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW};
 use std::net::TcpListener;
 use std::time::Duration;
 
@@ -20,6 +21,8 @@ const OPEN: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "api.bank.example"), (":path", "/open/x")];
 const POST: [(&str, &str); 4] =
     [(":method", "POST"), (":scheme", "https"), (":authority", "api.bank.example"), (":path", "/open/x")];
+
+const ACK: u8 = 1;
 
 fn world(limits: &[&str]) -> World {
     Setup::limits(limits).with_tls("", &[])
@@ -93,6 +96,22 @@ fn heads_are_bounded_in_bytes_and_in_fields() {
     };
     assert_eq!((many(100), many(101)), (200, 431));
     assert_eq!(world.upstream.hits(), 2);
+}
+
+#[test]
+fn fields_are_bounded_by_what_an_operator_says() {
+    for most in [10, HEADERS_MOST] {
+        let world = world(&[&format!("headers: {most}")]);
+        let mut client = Http2::connect(&world, &Caller::new(None));
+        for (count, expected) in [(most, 200), (most + 1, 431), (most * 2, 431)] {
+            let mut ask = get("/accounts");
+            let more =
+                (1..count).map(|n| (HeaderName::try_from(format!("x-{n}")).unwrap(), HeaderValue::from_static("y")));
+            ask.headers_mut().extend(more);
+            assert_eq!(client.ask(ask).unwrap().status, expected, "{count} of {most}");
+        }
+        assert_eq!(world.upstream.hits(), 1);
+    }
 }
 
 /// HTTP-36: a head that does not come to its end, between two frames and within one, whatever else is under way.
@@ -231,13 +250,36 @@ fn a_body_is_bounded_whether_its_length_is_told_or_not() {
     assert_eq!(world.upstream.requests().iter().filter(|request| request.is_complete).count(), 2);
 }
 
-/// What a client may send of a body that nobody takes is its window: more ends the stream, or the connection.
+/// What a client may send of bodies that nobody takes are its windows, of each stream and of all: they are full to the last
+/// byte, and one more ends the connection (RFC 9113 §6.9.1).
 #[test]
-fn the_window_of_a_stream_is_the_most_that_waits() {
+fn windows_are_the_most_that_waits() {
+    // It accepts and never shakes hands: nothing of a body is taken.
     let deaf = TcpListener::bind("127.0.0.1:0").unwrap();
-    let world = Setup::default().with_tls_at(deaf.local_addr().unwrap());
-    let mut frames = Frames::connect(&world);
-    frames.send(HEADERS, END_HEADERS, 1, &block(&POST));
-    let is_cut = (0..4096).any(|_| !frames.send(DATA, 0, 1, &[b'x'; 16 * 1024]));
-    assert!(is_cut || frames.next_of(&[RST_STREAM, GOAWAY]).is_some());
+    let servers = format!("[\"https://{}\"]", deaf.local_addr().unwrap());
+    let upstream = "    connect_timeout: 1m\n".to_owned();
+    let world = Setup { servers, upstream, ..Setup::limits(&["stall_timeout: 1m"]) }.with_tls("", &[]);
+    let stream_window = HTTP2_STREAM_WINDOW as usize;
+    assert_eq!(HTTP2_CONNECTION_WINDOW, 4 * HTTP2_STREAM_WINDOW);
+    for (name, streams, more) in [("of a stream", &[1][..], 1), ("of all", &[1, 3, 5, 7], 9)] {
+        let mut frames = Frames::connect(&world);
+        // They are what we say once the client has agreed (RFC 9113 §6.5.3).
+        frames.next_of(&[SETTINGS]);
+        frames.send(SETTINGS, ACK, 0, &[]);
+        for stream in streams.iter().copied().chain((more == 9).then_some(more)) {
+            frames.send(HEADERS, END_HEADERS, stream, &block(&POST));
+        }
+        for stream in streams {
+            for _ in 0..stream_window / 16384 {
+                frames.send(DATA, 0, *stream, &[b'x'; 16384]);
+            }
+        }
+        frames.send(PING, 0, 0, b"full yet");
+        let answer = frames.next_of(&[PING, RST_STREAM, GOAWAY]).unwrap();
+        assert_eq!((answer.kind, &answer.payload[..]), (PING, &b"full yet"[..]), "{name}");
+        frames.send(DATA, 0, more, b"x");
+        let ended = frames.next_of(&[RST_STREAM, GOAWAY]).unwrap();
+        let code = if ended.kind == GOAWAY { &ended.payload[4..8] } else { &ended.payload };
+        assert_eq!(code, [0, 0, 0, 3], "FLOW_CONTROL_ERROR {name}");
+    }
 }

@@ -1,10 +1,38 @@
-//! Every bound, at the bound and one past it.
+//! Every bound that a client can meet, at the bound and one past it. Those on size and number over HTTP/1.1 are here; where the
+//! others are:
+//!
+//! | bound in `config/limits.rs` | at it, and one past it |
+//! |---|---|
+//! | `head`, `headers` | `a_head_is_bounded`, `the_number_of_fields_is_bounded`; `http2_bounds::heads_are_bounded_in_bytes_and_in_fields`, `fields_are_bounded_by_what_an_operator_says` |
+//! | `target` | `a_target_is_bounded` |
+//! | `body`, by route | `a_body_is_bounded_whether_its_length_is_told_or_not`; `http2_bounds`, the same |
+//! | `connections` | `connections_are_bounded_and_come_back` |
+//! | `connections_per_network` | `balance::connections_of_one_network_are_bounded_and_come_back` |
+//! | `requests_per_connection` | `turnover`, all of it |
+//! | `streams` | `http2_bounds::streams_are_bounded` |
+//! | `handshake_timeout` | `times::who_is_just_in_time_is_answered_over_tls_and_http_2`, `times::a_slow_handshake_is_closed`; `proxy_protocol::a_header_that_is_just_in_time_is_taken`, `a_header_that_does_not_come_to_its_end_is_late` |
+//! | `head_timeout` | `times::who_is_just_in_time_is_answered` and `…_over_tls_and_http_2`; `times::a_slow_head_is_closed`, `http2_bounds::a_head_has_a_time`, `the_preface_has_a_time` |
+//! | `idle_timeout` | the same two; `times::an_idle_connection_is_closed`, `http2_bounds::an_idle_connection_is_closed_and_pings_win_it_no_time` |
+//! | `stall_timeout` | the same two; `times::a_body_that_stops_is_408`, `a_client_that_does_not_read_is_closed`, `http2_bounds::a_body_has_a_time`, `a_client_that_takes_nothing_is_given_up` |
+//! | `min_rate` | `pace`, all of it; `src/net/patience.rs` |
+//! | `tunnels`, `tunnel_idle_timeout`, `tunnel_lifetime` | `tunnel::tunnels_are_bounded_in_number`, `a_tunnel_ends_when_nothing_moves_and_when_it_has_lasted_long_enough` |
+//! | `drain_timeout` | `drain::a_request_in_flight_is_finished_and_readiness_says_so`, `the_end_comes_however_long_somebody_dawdles` |
+//! | `TOKEN_BYTES_MAX` | `a_token_is_bounded` |
+//! | `ECHOED_BYTES_MAX` | `envelopes::only_ids_are_repeated` |
+//! | `HEADERS_MAX`, `TRAILER_BYTES_MAX` of trailers | `trailers::trailers_are_bounded`; of requests `src/gateway/http1/framing.rs` |
+//! | `PROXY_HEADER_BYTES_MAX` | `proxy_protocol::a_header_has_so_many_bytes_and_not_one_more` |
+//! | `FORWARDED_HOPS_MAX` | `src/gateway/forwarded.rs::so_many_hops_and_not_one_more` |
+//! | `HTTP2_STREAM_WINDOW`, `HTTP2_CONNECTION_WINDOW` | `http2_bounds::windows_are_the_most_that_waits` |
+//! | `HTTP2_PENDING_RESETS_MAX`, `HTTP2_LOCAL_RESETS_MAX` | `http2_attacks::resets_are_borne_in_number` |
+//! | `HTTP2_CREDIT_MAX`, `HTTP2_CREDIT_PER_SECOND` | `src/gateway/http2/strain.rs` |
+//! | `HTTP2_SEND_BYTES_MAX`, `UNSENT_BYTES_MAX` | what we take from an upstream before the client takes it, no bound that anybody meets: `a_client_that_does_not_read_holds_little_in_the_kernel` |
 
 use crate::support::client::Request;
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World, route};
 use crate::support::server::{After, Server, write};
 use crate::support::tokens::Token;
+use scopegate::config::limits::HEADERS_MOST;
 use scopegate::net::listen::UNSENT_BYTES_MAX;
 use std::net::SocketAddr;
 
@@ -61,6 +89,15 @@ fn the_number_of_fields_is_bounded() {
     for (more, expected) in [(98, 200), (99, 431), (1000, 431)] {
         let request = get().field(&vec!["x-a: b"; more].join("\r\n"));
         assert_eq!(status(&world, &request.bytes()), expected, "{more}");
+    }
+    for most in [3, HEADERS_MOST] {
+        let world = Setup::limits(&[&format!("headers: {most}")]).start();
+        for (more, expected) in [(most - 2, 200), (most - 1, 431)] {
+            let request = get().numbered(more).field(&vec!["x-a: b"; more - 1].join("\r\n"));
+            assert_eq!(status(&world, &request.bytes()), expected, "{more} and two of {most}");
+        }
+        eventually("its reason", || world.log().contains("head_too_large").then_some(()));
+        assert_eq!(world.upstream.hits(), 1);
     }
 }
 
@@ -131,83 +168,6 @@ fn connections_are_bounded_and_come_back() {
     assert_eq!(held[0].send(&get()).status(), 200, "those inside notice nothing");
 }
 
-/// HTTP-36: who dawdles over a head is closed, and others notice nothing.
-#[test]
-fn a_slow_head_is_closed() {
-    let world = Setup::limits(&["head_timeout: 300ms", "idle_timeout: 60s"]).start();
-    let mut silent = world.client();
-    let mut half = world.client();
-    half.write("GET /accounts HTTP/1.1\r\nhost: a\r\n");
-    let mut second = world.client();
-    assert_eq!(second.send(&get()).status(), 200);
-    second.write("GET /acc");
-    let mut idle = world.client();
-    assert_eq!(idle.send(&get()).status(), 200);
-    for (name, client) in [("silent", &mut silent), ("half a head", &mut half), ("half a second head", &mut second)] {
-        assert!(client.is_closed(), "{name}");
-    }
-    eventually("the count", || (world.metric("scopegate_connections_late_total") >= 3.0).then_some(()));
-    assert_eq!(idle.send(&get()).status(), 200, "one that is between requests has its idle time");
-}
-
-/// One byte every now and then does not buy a head more time.
-#[test]
-fn a_dripping_head_is_closed_too() {
-    let world = Setup::limits(&["head_timeout: 500ms"]).start();
-    let mut client = world.client();
-    client.write("GET /accounts HTTP/1.1\r\nhost: a\r\n");
-    eventually("the end of patience", || {
-        (!client.write("x") || world.metric("scopegate_connections_late_total") >= 1.0).then_some(())
-    });
-    assert_eq!(world.upstream.hits(), 0);
-}
-
-#[test]
-fn an_idle_connection_is_closed() {
-    let world = Setup::limits(&["idle_timeout: 300ms"]).start();
-    let mut client = world.client();
-    assert_eq!(client.send(&get()).status(), 200);
-    assert!(client.is_closed());
-    assert!(world.metric("scopegate_connections_late_total") < 1.0, "that is nobody's fault");
-}
-
-/// Slow bodies: 408 when the client stops, and the upstream never sees a whole request.
-#[test]
-fn a_body_that_stops_is_408() {
-    let world = Setup::limits(&["stall_timeout: 300ms"]).start();
-    let token = Token::good().mint();
-    for framing in ["content-length: 10", "transfer-encoding: chunked"] {
-        let request = Request::new("POST", "/payments").token(&token).field(framing);
-        let mut client = world.client();
-        client.write(request.bytes());
-        client.write("3\r\n");
-        let answer = client.next().unwrap_or_else(|| panic!("{framing}: closed without an answer"));
-        assert_eq!(answer.status(), 408, "{framing}: {}", answer.text());
-        assert!(client.is_closed(), "{framing}");
-    }
-    assert!(world.upstream.requests().iter().all(|request| !request.is_complete));
-}
-
-/// A client that does not read does not hold an upstream's answer for ever.
-#[test]
-fn a_client_that_does_not_read_is_closed() {
-    let upstream = Server::with(|_, stream| {
-        let block = vec![b'x'; 1024 * 1024];
-        write(stream, "HTTP/1.1 200 OK\r\ncontent-length: 268435456\r\n\r\n");
-        for _ in 0..256 {
-            if write(stream, &block) == After::Close {
-                return After::Close;
-            }
-        }
-        After::Keep
-    });
-    let world = Setup::limits(&["stall_timeout: 300ms"]).before(upstream);
-    let mut client = world.client();
-    client.write(get().numbered(1).bytes());
-    assert_eq!(world.log_line(1)["end"], "client_gone");
-    eventually("the end", || (world.metric("scopegate_connections ") < 1.0).then_some(()));
-}
-
 /// What the kernel holds for a connection of ours: sent and not acknowledged, or not sent.
 fn queued(from: SocketAddr, to: SocketAddr) -> u32 {
     let port = |address: SocketAddr| format!(":{:04X}", address.port());
@@ -238,23 +198,4 @@ fn a_client_that_does_not_read_holds_little_in_the_kernel() {
     });
     // The last piece that it takes may reach over the bound.
     assert!(held < UNSENT_BYTES_MAX + 128 * 1024, "{held} bytes");
-}
-
-/// As in the table of refusals: the answer of an upstream that is late is 504 at the bound.
-#[test]
-fn one_connection_in_time_and_one_late() {
-    let upstream = Server::with(|request, stream| {
-        if request.target().ends_with("late") {
-            std::io::Read::read(stream, &mut [0]).ok();
-            return After::Close;
-        }
-        write(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n")
-    });
-    let setup = Setup { upstream: "    response_timeout: 400ms\n".to_owned(), ..Setup::default() };
-    let world = setup.before(upstream);
-    let token = Token::good().mint();
-    let mut client = world.client();
-    for (path, expected) in [("/accounts/a", 200), ("/accounts/late", 504), ("/accounts/b", 200)] {
-        assert_eq!(client.send(&Request::get(path).token(&token)).status(), expected, "{path}");
-    }
 }

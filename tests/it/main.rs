@@ -65,6 +65,7 @@ mod status_list;
 mod status_list_age;
 mod takeover;
 mod tidy;
+mod times;
 mod tls;
 mod trailers;
 mod trust;

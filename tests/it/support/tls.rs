@@ -280,11 +280,6 @@ impl Setup {
         let address = upstream.address();
         self.tls_terms(terms).launch(upstream, address, &[files, &server_files()].concat())
     }
-
-    /// Starts so in front of an address that need not be the upstream's.
-    pub fn with_tls_at(self, address: SocketAddr) -> World {
-        self.tls_terms("").launch(Server::echo(), address, &server_files())
-    }
 }
 
 /// What every gateway with TLS has beside its configuration.
