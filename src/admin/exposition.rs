@@ -24,7 +24,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(issuers(shared));
     families.push(discoveries(shared));
     families.extend(arrivals::families(shared));
-    families.push(servers::family(shared));
+    families.extend(servers::families(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));

@@ -13,7 +13,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 
 /// Begins to ask those that nobody asks yet. Each is asked until no policy and no worker has it any more.
 pub(super) fn watch(policy: &Policy) {
-    for endpoint in policy.endpoints.iter().flat_map(|endpoints| endpoints.iter()) {
+    for endpoint in policy.endpoints.iter().flat_map(|endpoints| endpoints.servers.iter()) {
         if let Some(check) = endpoint.take_check() {
             thread::beside(ask_on(Arc::downgrade(endpoint), check.clone()));
         }

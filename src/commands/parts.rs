@@ -11,6 +11,7 @@ use crate::gateway::assertion::keys::{Change, Keys};
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::authorize::sender::Senders;
 use crate::gateway::forward::connect::Endpoint;
+use crate::gateway::forward::queue::Queue;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Endpoints, Parts, Policy};
 use crate::gateway::upgrade::Tunnels;
@@ -57,18 +58,19 @@ pub(super) fn endpoints(settings: &Settings, old: Option<&Policy>, now: Instant)
     let known = |wanted: &Upstream| {
         let (upstreams, endpoints) = old.map(|old| (&old.upstreams, &old.endpoints))?;
         let (_, endpoints) = upstreams.iter().zip(endpoints).find(|(upstream, _)| ***upstream == *wanted)?;
-        Some(Arc::clone(endpoints))
+        Some(endpoints.clone())
     };
     let of_upstream = |upstream: &Upstream| match known(upstream) {
         Some(endpoints) => Ok(endpoints),
         None => {
             let tls = upstream.tls.as_ref().map(|terms| upstream_tls(terms, upstream.protocol)).transpose();
             let tls = tls.map_err(|fault| CannotServe(format!("upstream {}: {fault}", upstream.name)))?;
-            Ok(upstream
-                .servers
-                .iter()
-                .map(|server| Arc::new(Endpoint::new(upstream, server, tls.as_ref(), now)))
-                .collect())
+            let endpoint = |server| Arc::new(Endpoint::new(upstream, server, tls.as_ref(), now));
+            let (workers, bounds) = (settings.server.workers.get(), (upstream.connections_max, upstream.pending_max));
+            Ok(Endpoints {
+                servers: upstream.servers.iter().map(endpoint).collect(),
+                queue: Queue::new(upstream.servers.len(), workers, bounds),
+            })
         }
     };
     settings.upstreams.iter().map(of_upstream).collect()

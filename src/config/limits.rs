@@ -225,12 +225,20 @@ pub const ASSERTION_ROTATE_MAX: Duration = Duration::from_hours(30 * 24);
 pub const ASSERTIONS_BYTES_MAX: usize = 4 * 1024 * 1024;
 /// Idle connections kept to one server by one worker.
 pub const UPSTREAM_IDLE_MAX: usize = 512;
-/// Connections to one server by one worker; one more request is answered 503.
+/// Connections to one server, all workers together, unless told otherwise; one more request waits.
 pub const UPSTREAM_CONNECTIONS_MAX: usize = 4096;
+/// What an operator may raise an upstream's `connections` to: an address of ours has no more ports towards one of theirs.
+pub const UPSTREAM_CONNECTIONS_MOST: usize = 65_535;
+/// Requests that wait for a connection to an upstream, all workers together, unless told otherwise; one more is answered 503.
+/// They hold some KiB each. Where connections are few `pending_timeout` comes before this; where they are many it is a quarter
+/// of them, and so makes nobody wait longer than a request takes.
+pub const UPSTREAM_PENDING_MAX: usize = 1024;
+/// What an operator may raise `pending` to.
+pub const UPSTREAM_PENDING_MOST: usize = 65_536;
 /// Exchanges at a time on one HTTP/2 connection to an upstream, if the server allows as many.
 pub const UPSTREAM_STREAMS_MAX: usize = 128;
-/// HTTP/2 connections to one server by one worker: together they carry as many exchanges as HTTP/1.1 may.
-pub const UPSTREAM_SESSIONS_MAX: usize = UPSTREAM_CONNECTIONS_MAX / UPSTREAM_STREAMS_MAX;
+/// HTTP/2 connections to one server by one worker, however many `connections` allows it: they carry 4096 exchanges.
+pub const UPSTREAM_SESSIONS_MAX: usize = 32;
 /// What an upstream may send of one HTTP/2 response before we have passed it on. The connection has room for all its
 /// streams, so that clients who take nothing do not hold up the others: 16 MiB.
 pub const UPSTREAM_WINDOW_BYTES: u32 = 128 * 1024;

@@ -3,11 +3,12 @@
 use super::address::{self, Transport};
 use super::assertion::{self, Audience};
 use super::balance::{self, Eject, HealthCheck};
+use super::bounded::{count, timeout};
 use super::fault::Problem;
+use super::limits;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::upstream_tls::{self, UpstreamTls};
-use super::{limits, quantity};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,6 +28,12 @@ pub struct Upstream {
     pub health: Option<HealthCheck>,
     /// When one that fails is left alone.
     pub eject: Eject,
+    /// Connections to each server, all workers together.
+    pub connections_max: usize,
+    /// Requests that wait for a connection, all workers together.
+    pub pending_max: usize,
+    /// How long one of them waits.
+    pub pending_timeout: Duration,
     /// Bound on opening a connection, its handshake included.
     pub connect_timeout: Duration,
     /// Bound from the request's last byte to the head of the response.
@@ -78,6 +85,11 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let protocol = section.read_or("protocol", Protocol::Http1, |value| value.parse(protocol));
     let health = section.read_or("health", None, |value| balance::health(&value).map(Some));
     let eject = section.read_or("eject", Eject::default(), |value| balance::eject(&value));
+    let connections_max =
+        count(&section, "connections", limits::UPSTREAM_CONNECTIONS_MAX, limits::UPSTREAM_CONNECTIONS_MOST);
+    let pending_max = section
+        .read_or("pending", limits::UPSTREAM_PENDING_MAX, |value| value.whole_number(0, limits::UPSTREAM_PENDING_MOST));
+    let pending_timeout = timeout(&section, "pending_timeout", PENDING_TIMEOUT_DEFAULT);
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
     let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
@@ -89,17 +101,14 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
         protocol: protocol?,
         health: health?,
         eject: eject?,
+        connections_max: connections_max?,
+        pending_max: pending_max?,
+        pending_timeout: pending_timeout?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         idle_timeout: idle_timeout?,
     };
     Some((upstream, audience?))
-}
-
-fn timeout(section: &Section<'_>, key: &str, default: Duration) -> Option<Duration> {
-    section.read_or(key, default, |value| {
-        value.parse(|text| quantity::within(quantity::duration(text)?, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX))
-    })
 }
 
 /// Servers that are reached alike: all in the clear or all through TLS, so that no request depends on chance for that.
@@ -176,19 +185,24 @@ fn protocol(text: &str) -> Result<Protocol, Problem> {
     }
 }
 
-const KEYS: [&str; 11] = [
+const KEYS: [&str; 14] = [
     "name",
     "servers",
     "tls",
     "protocol",
     "health",
     "eject",
+    "connections",
+    "pending",
+    "pending_timeout",
     "connect_timeout",
     "response_timeout",
     "idle_timeout",
     "assertion",
     "audience",
 ];
+/// A burst has passed by then, or it was none; and no client has lost its patience yet.
+const PENDING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 /// A connection within a data centre takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 /// Longer than a bank's API may take, shorter than a client waits.

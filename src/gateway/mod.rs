@@ -171,9 +171,11 @@ impl Worker {
         }
     }
 
-    /// What must happen now and then, four or five times a second: deadlines, and the time that answers carry.
+    /// What must happen now and then, four or five times a second: deadlines, the time that answers carry, and connections
+    /// for which other workers wait.
     pub fn tick(&self) {
         self.home.deadlines.sweep(self.clock.instant());
+        self.plan.borrow().upstreams.iter().for_each(|upstream| upstream.relieve());
         self.date.set(answer::date_line(self.clock.now()));
     }
 

@@ -9,6 +9,7 @@ use super::certificate::{Terms, Vouched};
 use super::cors::Cors;
 use super::envelope;
 use super::forward::connect::Endpoint;
+use super::forward::queue::Queue;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::resource::Resources;
@@ -86,8 +87,14 @@ pub struct Parts {
     pub endpoints: Vec<Endpoints>,
 }
 
-/// The servers of one upstream, in the configuration's order.
-pub type Endpoints = Arc<[Arc<Endpoint>]>;
+/// How one upstream is reached.
+#[derive(Clone, Debug)]
+pub struct Endpoints {
+    /// Its servers, in the configuration's order.
+    pub servers: Arc<[Arc<Endpoint>]>,
+    /// Their connections, and who waits for them.
+    pub queue: Arc<Queue>,
+}
 
 /// One route, compiled.
 #[derive(Debug)]

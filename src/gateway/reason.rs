@@ -142,6 +142,8 @@ pub enum Reason {
     UpstreamInvalid,
     /// No server of the upstream may be asked.
     UpstreamDown,
+    /// All connections to the upstream are in use, and too many requests wait for one, or this one did for too long.
+    UpstreamBusy,
     /// The upstream did not answer in time.
     UpstreamLate,
 
@@ -175,7 +177,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 71] = [
+    pub const ALL: [Self; 72] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -238,6 +240,7 @@ impl Reason {
         Self::UpstreamHandshake,
         Self::UpstreamInvalid,
         Self::UpstreamDown,
+        Self::UpstreamBusy,
         Self::UpstreamLate,
         Self::IssuerUnreachable,
         Self::IntrospectionRefused,
@@ -348,6 +351,7 @@ impl Reason {
             Self::UpstreamHandshake => refuse(StatusCode::BAD_GATEWAY, "upstream_handshake", "No connection to the service behind the gateway could be agreed on"),
             Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
             Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
+            Self::UpstreamBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", "The service behind the gateway has too much to do at the moment"),
             Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
             Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
             Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment"),

@@ -72,6 +72,11 @@ impl Refusal {
         Self::with(Reason::UpstreamDown, Extra::RetryAfter(1))
     }
 
+    /// A refusal because every connection to the upstream is in use.
+    pub(super) fn upstream_busy() -> Self {
+        Self::with(Reason::UpstreamBusy, Extra::RetryAfter(1))
+    }
+
     fn with(reason: Reason, extra: Extra) -> Self {
         Self { reason, scheme: Scheme::Bearer, extra }
     }

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 47] = [
+const METRICS: [&str; 50] = [
     "scopegate_accept_failures_total counter",
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_access_log_lines_unwritten_total counter",
@@ -45,9 +45,12 @@ const METRICS: [&str; 47] = [
     "scopegate_tokens_outlive_revocations_total counter",
     "scopegate_tunnels gauge",
     "scopegate_upstream_connect_failures_total counter",
+    "scopegate_upstream_connections gauge",
     "scopegate_upstream_connects_total counter",
     "scopegate_upstream_ejections_total counter",
     "scopegate_upstream_handshakes_failed_total counter",
+    "scopegate_upstream_pending gauge",
+    "scopegate_upstream_pending_refused_total counter",
     "scopegate_upstream_retries_refused_total counter",
     "scopegate_upstream_retries_total counter",
     "scopegate_upstream_server_up gauge",

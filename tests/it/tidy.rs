@@ -19,7 +19,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 34] = [
+const KNOW_SETTINGS: [&str; 35] = [
     "src/gateway/assertion/keys.rs",
     "src/gateway/assertion/mod.rs",
     "src/gateway/authorize/audience.rs",
@@ -39,6 +39,7 @@ const KNOW_SETTINGS: [&str; 34] = [
     "src/gateway/forward/connect.rs",
     "src/gateway/forward/health.rs",
     "src/gateway/forward/pool.rs",
+    "src/gateway/forward/server.rs",
     "src/gateway/mod.rs",
     "src/gateway/observe/access_log.rs",
     "src/gateway/observe/record.rs",

@@ -247,7 +247,7 @@ fn connections_to_a_server_are_bounded() {
             call.echo().await;
         }
     });
-    let world = before(&server);
+    let world = with(&server, "    pending_timeout: 100ms\n");
     let mut clients: Vec<_> = (0..UPSTREAM_SESSIONS_MAX).map(|_| world.client()).collect();
     for client in &mut clients {
         client.write(get().bytes());

@@ -2,37 +2,35 @@
 //! whole interface of the upstream side: check out, send, stream the body, give back.
 
 use super::super::http1::buffers::Buffers;
-use super::body::ResponseBody;
 use super::choice::{self, Candidate, Chance};
-use super::connect::{ConnectFault, Endpoint, Turn};
-use super::connection::{Connection, SendFault};
+use super::connect::{ConnectFault, Turn};
+use super::connection::Connection;
 use super::exchange::{Exchange, Timeouts};
 use super::health::{Failure, Fitness};
-use super::http2::session::{Sessions, Ticket};
+use super::queue::{Place, Queue};
 use super::retry::Budget;
-use super::sending::Outgoing;
+use super::server::{Link, Server};
 use crate::clock::Clock;
 use crate::config;
-use crate::config::limits::{UPSTREAM_CONNECTIONS_MAX, UPSTREAM_IDLE_MAX};
-use crate::config::upstreams::Protocol;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::Endpoints;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::net::deadline::Deadlines;
 use crate::net::patience::Pace;
-use http::{Response, StatusCode};
+use http::StatusCode;
 use smallvec::SmallVec;
-use std::cell::{Cell, RefCell};
 use std::future::poll_fn;
-use std::rc::{Rc, Weak};
+use std::pin::pin;
+use std::rc::Rc;
 use std::sync::Arc;
-use std::task::{Context, Poll, Waker};
+use std::task::Poll;
 
 /// One upstream and its servers.
 pub struct Upstream {
     settings: Arc<config::upstreams::Upstream>,
     servers: Vec<Rc<Server>>,
+    queue: Arc<Queue>,
     chance: Chance,
     budget: Budget,
     timeouts: Timeouts,
@@ -54,47 +52,24 @@ pub struct Home {
     pub clock: Clock,
 }
 
-/// One server: its idle connections, the last one used on top.
-pub(super) struct Server {
-    endpoint: Arc<Endpoint>,
-    #[expect(
-        clippy::vec_box,
-        reason = "a connection changes hands twice a request: eight bytes instead of two hundred"
-    )]
-    idle: RefCell<Vec<Box<Connection>>>,
-    open: Cell<usize>,
-    /// Where it is spoken to by HTTP/2.
-    sessions: Option<Rc<Sessions>>,
+/// Why there is no way to a server.
+enum NoLink {
+    /// All connections that there may be are in use.
+    Busy,
+    /// This is what becomes of the request.
+    Refused(Refusal),
 }
-
-/// A way to a server for one exchange.
-pub(super) enum Link {
-    /// A connection that is the exchange's own.
-    Connection(Box<Connection>),
-    /// A place on a connection that many share.
-    Ticket(Ticket),
-}
-
-/// Counts an open connection of a server for as long as it exists. Weak, because the server owns its idle connections:
-/// after a reload without it, both must go.
-pub(super) struct Slot(Weak<Server>);
 
 impl Upstream {
     /// An upstream without connections. `pace` is the client's within a request body.
     pub fn new((settings, endpoints): (&Arc<config::upstreams::Upstream>, &Endpoints), pace: Pace, home: Home) -> Self {
         let timeouts = Timeouts { response: settings.response_timeout, idle: settings.idle_timeout, pace };
-        let server = |endpoint: &Arc<Endpoint>| {
-            let sessions = match endpoint.protocol() {
-                Protocol::Http1 => None,
-                Protocol::Http2 => Some(Sessions::new(Arc::clone(endpoint), timeouts, home.clone())),
-            };
-            let endpoint = Arc::clone(endpoint);
-            Rc::new(Server { endpoint, idle: RefCell::default(), open: Cell::new(0), sessions })
-        };
-        let servers = endpoints.iter().map(server).collect();
+        let queue = &endpoints.queue;
+        let server = |numbered| Server::new(numbered, queue, timeouts, &home);
+        let servers = endpoints.servers.iter().enumerate().map(server).collect();
         let seed = (Arc::as_ptr(settings) as usize).wrapping_add(home.worker);
         let (chance, budget) = (Chance::new(seed as u64), Budget::default());
-        Self { servers, chance, budget, timeouts, home, settings: Arc::clone(settings) }
+        Self { servers, queue: Arc::clone(queue), chance, budget, timeouts, home, settings: Arc::clone(settings) }
     }
 
     /// The settings that it was made from.
@@ -104,37 +79,43 @@ impl Upstream {
 
     /// Closes connections that have been idle for too long. Call it now and then.
     pub fn sweep(&self) {
-        let cx = Context::from_waker(Waker::noop());
-        for server in &self.servers {
-            server.idle.borrow_mut().retain(|connection| !connection.is_stale(&cx));
-            server.sessions.iter().for_each(|sessions| sessions.sweep());
+        self.servers.iter().for_each(|server| server.sweep());
+    }
+
+    /// Closes idle connections of this worker while requests of others wait for as many. Call it more often.
+    pub fn relieve(&self) {
+        if self.queue.pending() > 0 {
+            self.servers.iter().for_each(|server| server.relieve());
         }
     }
 
-    /// A usable way to a server, which is chosen, or to another one if it has and gets none.
+    /// A usable way to a server, which is chosen, or to another one if it has and gets none. Where all have as many
+    /// connections as they may the request waits for its turn, behind those that wait already.
     pub(super) async fn check_out(&self) -> Result<(Link, Rc<Server>), Refusal> {
+        if !self.queue.has_pending(self.home.worker) {
+            match self.find(None).await {
+                Ok(found) => return Ok(found),
+                Err(NoLink::Refused(refusal)) => return Err(refusal),
+                Err(NoLink::Busy) => {}
+            }
+        }
+        // Boxed, so that requests that need not wait carry no room for it.
+        Box::pin(self.wait()).await
+    }
+
+    async fn find(&self, waiting: Option<&Place>) -> Result<(Link, Rc<Server>), NoLink> {
+        let mut is_busy = false;
         let mut refusal = Refusal::upstream_down();
         let mut tried = SmallVec::<[usize; 4]>::new();
         while let Some((place, server)) = self.choose(&tried) {
             tried.push(place);
-            if let Some(sessions) = &server.sessions {
-                match sessions.ticket().await {
-                    Ok(ticket) => return Ok((Link::Ticket(ticket), Rc::clone(server))),
-                    Err(other) => {
-                        self.failed(server, other.reason());
-                        refusal = other;
-                    }
-                }
-                continue;
-            }
-            if let Some(connection) = poll_fn(|cx| Poll::Ready(server.take_idle(cx))).await {
-                return Ok((Link::Connection(connection), Rc::clone(server)));
-            }
-            if server.open.get() >= UPSTREAM_CONNECTIONS_MAX {
-                continue;
-            }
-            match self.connect(server).await {
-                Ok(connection) => return Ok((Link::Connection(connection), Rc::clone(server))),
+            let found = match &server.sessions {
+                Some(sessions) => sessions.ticket().await.map(|ticket| ticket.map(Link::Ticket)),
+                None => self.connection(server, waiting).await.map(|connection| connection.map(Link::Connection)),
+            };
+            match found {
+                Ok(Some(link)) => return Ok((link, Rc::clone(server))),
+                Ok(None) => is_busy = true,
                 Err(fault) => {
                     let reason = Reason::from(fault);
                     self.failed(server, reason);
@@ -142,7 +123,32 @@ impl Upstream {
                 }
             }
         }
-        Err(refusal)
+        Err(if is_busy { NoLink::Busy } else { NoLink::Refused(refusal) })
+    }
+
+    /// In the line until there is a way, or none, or it took too long.
+    async fn wait(&self) -> Result<(Link, Rc<Server>), Refusal> {
+        let counters = self.home.metrics.worker(self.home.worker);
+        let Ok(place) = self.queue.join(self.home.worker) else {
+            counters.upstream_pending_full.add(1);
+            return Err(Refusal::upstream_busy());
+        };
+        let mut late = pin!(tokio::time::sleep(self.settings.pending_timeout));
+        loop {
+            tokio::select! {
+                biased;
+                () = place.called() => {}
+                () = &mut late => {
+                    counters.upstream_pending_late.add(1);
+                    return Err(Refusal::upstream_busy());
+                }
+            }
+            match self.find(Some(&place)).await {
+                Ok(found) => return Ok(found),
+                Err(NoLink::Refused(refusal)) => return Err(refusal),
+                Err(NoLink::Busy) => {}
+            }
+        }
     }
 
     fn choose(&self, tried: &[usize]) -> Option<(usize, &Rc<Server>)> {
@@ -211,73 +217,27 @@ impl Upstream {
         }
     }
 
-    async fn connect(&self, server: &Rc<Server>) -> Result<Box<Connection>, ConnectFault> {
-        let slot = Slot::new(server);
+    /// A connection to `server`, idle or new; `None` where it has as many as it may.
+    async fn connection(
+        &self,
+        server: &Rc<Server>,
+        waiting: Option<&Place>,
+    ) -> Result<Option<Box<Connection>>, ConnectFault> {
+        if let Some(connection) = poll_fn(|cx| Poll::Ready(server.take_idle(cx))).await {
+            return Ok(Some(connection));
+        }
+        let Some(slot) = server.slot(waiting) else { return Ok(None) };
         let counters = self.home.metrics.worker(self.home.worker);
         counters.upstream_connects.add(1);
         match server.endpoint.open(server.endpoint.address()).await {
             Ok(transport) => {
                 let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
-                Ok(Connection::new(transport, exchange, self.home.buffers.clone(), slot))
+                Ok(Some(Connection::new(transport, exchange, self.home.buffers.clone(), slot)))
             }
             Err(fault) => {
                 counters.connect_failed(fault);
                 Err(fault)
             }
-        }
-    }
-}
-
-impl Link {
-    /// Sends a request and waits for the head of its response.
-    pub(super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response<ResponseBody>, SendFault> {
-        match self {
-            Self::Connection(connection) => connection.send(outgoing).await,
-            // Boxed, so that exchanges without HTTP/2 carry no room for it.
-            Self::Ticket(ticket) => Box::pin(ticket.send(outgoing)).await,
-        }
-    }
-}
-
-impl Server {
-    /// Requests that it is working on for this worker.
-    fn load(&self) -> usize {
-        let shared = self.sessions.as_ref().map_or(0, |sessions| sessions.active());
-        shared + self.open.get().saturating_sub(self.idle.borrow().len())
-    }
-
-    fn take_idle(&self, cx: &mut Context<'_>) -> Option<Box<Connection>> {
-        loop {
-            // The borrow ends before an ended connection is dropped.
-            let mut connection = self.idle.borrow_mut().pop()?;
-            if connection.is_usable(cx) {
-                return Some(connection);
-            }
-        }
-    }
-}
-
-impl Slot {
-    fn new(server: &Rc<Server>) -> Self {
-        server.open.set(server.open.get() + 1);
-        Self(Rc::downgrade(server))
-    }
-
-    /// Keeps `connection` for the next request to its server.
-    pub(super) fn give_back(connection: Box<Connection>) {
-        if let Some(server) = connection.slot.0.upgrade() {
-            let mut idle = server.idle.borrow_mut();
-            if idle.len() < UPSTREAM_IDLE_MAX {
-                idle.push(connection);
-            }
-        }
-    }
-}
-
-impl Drop for Slot {
-    fn drop(&mut self) {
-        if let Some(server) = self.0.upgrade() {
-            server.open.set(server.open.get().saturating_sub(1));
         }
     }
 }

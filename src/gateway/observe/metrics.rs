@@ -72,6 +72,10 @@ pub struct WorkerMetrics {
     pub upstream_retries_refused: Cell,
     /// Times that a server was left alone because of the requests that it failed.
     pub upstream_ejections: Cell,
+    /// Requests that could not wait for a connection to an upstream because too many did.
+    pub upstream_pending_full: Cell,
+    /// Requests that waited for one for too long.
+    pub upstream_pending_late: Cell,
     /// Access-log blocks dropped because the writer could not keep up.
     pub log_blocks_dropped: Cell,
 }

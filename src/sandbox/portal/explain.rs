@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 71] = [
+const REASONS: [(&str, &str, &str); 72] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -221,6 +221,7 @@ const REASONS: [(&str, &str, &str); 71] = [
     ("upstream_handshake", "The gateway and the API behind it could not agree on a connection.", ASK_LATER),
     ("upstream_invalid", "The API behind the gateway gave no valid answer.", ASK_LATER),
     ("upstream_down", "The API behind the gateway is not available.", ASK_LATER),
+    ("upstream_busy", "The API behind the gateway had too much to do.", ASK_LATER),
     ("upstream_late", "The API behind the gateway took too long.", ASK_LATER),
     ("issuer_unreachable", "The gateway could not reach the authorization server to check the token.", ASK_LATER),
     ("introspection_refused", "The gateway was not allowed to ask about the token.", ASK_LATER),

@@ -4,10 +4,9 @@
 use super::super::connect::{ConnectFault, Endpoint};
 use super::super::exchange::{Exchange, Timeouts};
 use super::super::pool::Home;
+use super::super::queue::{Queue, Room};
 use super::line::{self, Line};
 use crate::config::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX};
-use crate::gateway::reason::Reason;
-use crate::gateway::refusal::Refusal;
 use crate::net::thread;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -21,6 +20,9 @@ use tokio::sync::Notify;
 /// All connections to one server.
 pub(in super::super) struct Sessions {
     endpoint: Arc<Endpoint>,
+    /// Its number in the queue.
+    number: usize,
+    queue: Arc<Queue>,
     timeouts: Timeouts,
     home: Home,
     /// Those that take requests.
@@ -40,6 +42,8 @@ pub(super) struct Session {
     active: Cell<usize>,
     resets: Cell<usize>,
     is_retired: Cell<bool>,
+    /// Behind all others: whoever is called when it goes finds everything counted.
+    _room: Room,
 }
 
 /// A connection that is being opened, and who waits for it.
@@ -65,24 +69,31 @@ pub(in super::super) struct Ticket {
 
 impl Sessions {
     /// No connections yet.
-    pub(in super::super) fn new(endpoint: Arc<Endpoint>, timeouts: Timeouts, home: Home) -> Rc<Self> {
+    pub(in super::super) fn new(
+        (number, endpoint): (usize, Arc<Endpoint>),
+        queue: Arc<Queue>,
+        timeouts: Timeouts,
+        home: Home,
+    ) -> Rc<Self> {
         let (open, count, opening, spare) = Default::default();
-        Rc::new(Self { endpoint, timeouts, home, open, count, opening, spare })
+        Rc::new(Self { endpoint, number, queue, timeouts, home, open, count, opening, spare })
     }
 
-    /// A place on a connection that has one, or on a new one.
-    pub(in super::super) async fn ticket(self: &Rc<Self>) -> Result<Ticket, Refusal> {
+    /// A place on a connection that has one, or on a new one; `None` where there may be no more of them.
+    pub(in super::super) async fn ticket(self: &Rc<Self>) -> Result<Option<Ticket>, ConnectFault> {
+        // Every worker has its even part, and at least one: what they carry cannot be handed from one to another.
+        let sessions_max = self.queue.part().clamp(1, UPSTREAM_SESSIONS_MAX);
         // Others may take all places of a connection that was waited for.
-        for _ in 0..=UPSTREAM_SESSIONS_MAX {
+        for _ in 0..=sessions_max {
             if let Some(ticket) = self.find() {
-                return Ok(ticket);
+                return Ok(Some(ticket));
             }
-            if self.count.get() >= UPSTREAM_SESSIONS_MAX {
+            if self.count.get() >= sessions_max {
                 break;
             }
-            self.opening().outcome().await.map_err(Reason::from)?;
+            self.opening().outcome().await?;
         }
-        Err(Refusal::upstream_down())
+        Ok(None)
     }
 
     /// Requests under way.
@@ -147,7 +158,8 @@ impl Opener {
                 let line = Line::new(connection, home.deadlines.deadline());
                 thread::beside(Rc::clone(&line).work());
                 line.deadline.set(self.sessions.timeouts.idle);
-                self.sessions.open.borrow_mut().push(Session::new(sender, line, &self.sessions.count));
+                let Sessions { queue, number, count, open, .. } = &*self.sessions;
+                open.borrow_mut().push(Session::new((sender, line), count, queue.count(*number, home.worker)));
                 Ok(())
             }
             Err(fault) => {
@@ -161,11 +173,13 @@ impl Opener {
 
 impl Drop for Opener {
     fn drop(&mut self) {
-        drop(self.sessions.opening.take());
+        let Sessions { opening, queue, home, .. } = &*self.sessions;
+        drop(opening.take());
         if self.opening.outcome.get().is_none() {
             self.opening.outcome.set(Some(Err(ConnectFault::Refused)));
         }
         self.opening.decided.notify_waiters();
+        queue.call(home.worker);
     }
 }
 
@@ -182,7 +196,7 @@ impl Opening {
 }
 
 impl Session {
-    fn new(sender: SendRequest<Bytes>, line: Rc<Line>, count: &Rc<Cell<usize>>) -> Rc<Self> {
+    fn new((sender, line): (SendRequest<Bytes>, Rc<Line>), count: &Rc<Cell<usize>>, room: Room) -> Rc<Self> {
         count.set(count.get() + 1);
         Rc::new(Self {
             sender: RefCell::new(sender),
@@ -191,6 +205,7 @@ impl Session {
             active: Cell::new(0),
             resets: Cell::new(0),
             is_retired: Cell::new(false),
+            _room: room,
         })
     }
 
@@ -234,6 +249,7 @@ impl Drop for Ticket {
                 session.retire();
             }
         }
+        self.sessions.queue.call(self.sessions.home.worker);
     }
 }
 
