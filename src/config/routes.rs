@@ -10,7 +10,7 @@ use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::rewrite::{self, Rewrite};
 use super::template::{self, Template};
-use super::upstreams::Upstream;
+use super::upstreams::{self, Total, Upstream};
 use super::{address, resources, upgrade};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
@@ -35,6 +35,8 @@ pub struct Route {
     pub upgrades: Vec<Box<str>>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// Bound on an exchange as a whole; `None`: its upstream's.
+    pub total_timeout: Option<Total>,
     /// How its requests are refused.
     pub errors: Envelope,
     /// Who may call it from a browser; `None`: nobody.
@@ -126,6 +128,7 @@ struct Terms {
     rewrite: Option<Rewrite>,
     upgrades: Vec<Box<str>>,
     body_bytes_max: u64,
+    total_timeout: Option<Total>,
     errors: Envelope,
     cors: Option<Cors>,
 }
@@ -140,6 +143,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         rewrite: terms.rewrite,
         upgrades: terms.upgrades,
         body_bytes_max: terms.body_bytes_max,
+        total_timeout: terms.total_timeout,
         errors: terms.errors,
         cors: terms.cors,
     }
@@ -169,6 +173,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         upgrade::read(&value, matcher.map(|matcher| matcher.methods.as_slice()), server.map(|server| server.protocol))
     });
     let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
+    let total_timeout = section.read_or("total_timeout", None, |value| value.parse(upstreams::total).map(Some));
     let access = match section.find("access") {
         Some(value) => open(section, &value),
         None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
@@ -181,6 +186,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         rewrite: rewrite?,
         upgrades: upgrades?,
         body_bytes_max: body_bytes_max?,
+        total_timeout: total_timeout?,
         errors: errors?,
         cors: cors?,
     })
@@ -242,7 +248,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 22] = [
+const KEYS: [&str; 23] = [
     "path",
     "methods",
     "hosts",
@@ -263,6 +269,7 @@ const KEYS: [&str; 22] = [
     "rewrite",
     "upgrade",
     "body",
+    "total_timeout",
     "errors",
     "cors",
 ];

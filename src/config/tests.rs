@@ -177,6 +177,7 @@ routes:
             issuers: vec![1],
             ..Demands::default()
         })),
+        total_timeout: None,
         errors: Envelope::Problem,
         cors: None,
         upstream: 1,

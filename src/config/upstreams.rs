@@ -5,10 +5,10 @@ use super::assertion::{self, Audience};
 use super::balance::{self, Eject, HealthCheck};
 use super::bounded::{count, timeout};
 use super::fault::Problem;
-use super::limits;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::upstream_tls::{self, UpstreamTls};
+use super::{limits, quantity};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -38,8 +38,19 @@ pub struct Upstream {
     pub connect_timeout: Duration,
     /// Bound from the request's last byte to the head of the response.
     pub response_timeout: Duration,
+    /// Bound on an exchange as a whole, where its route says nothing else.
+    pub total_timeout: Total,
     /// Bound on silence within a body, and on keeping an idle connection.
     pub idle_timeout: Duration,
+}
+
+/// The bound on an exchange as a whole, from its permit to the last byte of its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Total {
+    /// So long.
+    Within(Duration),
+    /// As long as something moves.
+    Unbounded,
 }
 
 /// One server of an upstream.
@@ -92,6 +103,7 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let pending_timeout = timeout(&section, "pending_timeout", PENDING_TIMEOUT_DEFAULT);
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
+    let total_timeout = section.read_or("total_timeout", TOTAL_TIMEOUT_DEFAULT, |value| value.parse(total));
     let idle_timeout = timeout(&section, "idle_timeout", IDLE_TIMEOUT_DEFAULT);
     let audience = assertion::audience(&section, name.as_ref(), is_asserted);
     let upstream = Upstream {
@@ -106,6 +118,7 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
         pending_timeout: pending_timeout?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
+        total_timeout: total_timeout?,
         idle_timeout: idle_timeout?,
     };
     Some((upstream, audience?))
@@ -174,6 +187,18 @@ fn tls(section: &Section<'_>, transport: Option<Transport>) -> Option<Option<Ups
     }
 }
 
+/// A duration, or `off`.
+pub(super) fn total(text: &str) -> Result<Total, Problem> {
+    match text {
+        "off" => Ok(Total::Unbounded),
+        _ => {
+            let duration = quantity::duration(text)
+                .map_err(|problem| problem.hint("write `off`, or a whole number and a unit: 500ms, 10s or 5m"))?;
+            quantity::within(duration, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX).map(Total::Within)
+        }
+    }
+}
+
 fn protocol(text: &str) -> Result<Protocol, Problem> {
     match text {
         "http1" => Ok(Protocol::Http1),
@@ -185,7 +210,7 @@ fn protocol(text: &str) -> Result<Protocol, Problem> {
     }
 }
 
-const KEYS: [&str; 14] = [
+const KEYS: [&str; 15] = [
     "name",
     "servers",
     "tls",
@@ -197,6 +222,7 @@ const KEYS: [&str; 14] = [
     "pending_timeout",
     "connect_timeout",
     "response_timeout",
+    "total_timeout",
     "idle_timeout",
     "assertion",
     "audience",
@@ -207,6 +233,8 @@ const PENDING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 /// Longer than a bank's API may take, shorter than a client waits.
 const RESPONSE_TIMEOUT_DEFAULT: Duration = Duration::from_secs(30);
+/// No exchange goes on for ever, and a download of 100 MB over a mobile network (3 Mbit/s) is over by then.
+const TOTAL_TIMEOUT_DEFAULT: Total = Total::Within(Duration::from_mins(5));
 /// Shorter than the idle timeouts that servers commonly have, so that we close first.
 const IDLE_TIMEOUT_DEFAULT: Duration = Duration::from_mins(1);
 

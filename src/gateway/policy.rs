@@ -24,11 +24,13 @@ use crate::config::rewrite::Rewrite;
 use crate::config::routes::Access;
 use crate::config::secret::Secret;
 use crate::config::served::ServedCertificate;
+use crate::config::upstreams::Total;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::net::patience::Pace;
 use crate::oauth::challenge::Challenges;
 use http::{HeaderName, HeaderValue, Version};
 use std::sync::Arc;
+use std::time::Duration;
 
 /// What a request is decided by.
 #[derive(Debug)]
@@ -119,6 +121,8 @@ pub struct Route {
     pub upgrades: Vec<Box<str>>,
     /// Longest request body, in bytes.
     pub body_bytes_max: u64,
+    /// Longest exchange, from the permit to the last byte of the answer.
+    pub total_timeout: Option<Duration>,
     /// Its name, as a field of the log.
     pub line: Box<[u8]>,
     /// Its upstream's name, as a field of the log.
@@ -238,7 +242,12 @@ impl Route {
             }
         };
         let customer_token = route.access.customer_token().cloned();
-        let upstream = settings.upstreams.get(route.upstream).map_or("", |upstream| &upstream.name);
+        let upstream = settings.upstreams.get(route.upstream);
+        let total_timeout = match route.total_timeout.or(upstream.map(|upstream| upstream.total_timeout)) {
+            Some(Total::Within(timeout)) => Some(timeout),
+            Some(Total::Unbounded) | None => None,
+        };
+        let upstream = upstream.map_or("", |upstream| &upstream.name);
         Self {
             place,
             line: line::field("route", route.path.as_bytes()).into(),
@@ -252,6 +261,7 @@ impl Route {
             rewrite: route.rewrite.clone(),
             upgrades: route.upgrades.clone(),
             body_bytes_max: route.body_bytes_max,
+            total_timeout,
             errors: route.errors,
             cors: route.cors.as_ref().map(|cors| Cors::compile(cors, &route.methods)),
             metrics: metrics.route(&route.path),

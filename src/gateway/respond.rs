@@ -114,6 +114,14 @@ impl AnswerBody {
         }
     }
 
+    /// Ready once an upstream's answer has taken too long as a whole, while the client does not take it.
+    pub fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        match &self.content {
+            Content::Ours(_) => Poll::Pending,
+            Content::Theirs(body) => body.poll_end(cx),
+        }
+    }
+
     /// The correlation id, until the record has ended.
     pub fn id(&self) -> Option<&HeaderValue> {
         self.record.as_ref().map(|record| record.id())

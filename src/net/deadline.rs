@@ -24,6 +24,10 @@ pub struct Deadline {
     shared: Rc<Shared>,
 }
 
+/// A moment in a worker's time: by it something must be over.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Moment(u64);
+
 struct Entry {
     due_ms: Cell<u64>,
     waker: RefCell<Option<Waker>>,
@@ -40,6 +44,16 @@ impl Deadlines {
         let entry = Rc::new(Entry { due_ms: Cell::new(NEVER), waker: RefCell::default() });
         self.0.entries.borrow_mut().push(Rc::downgrade(&entry));
         Deadline { entry, shared: Rc::clone(&self.0) }
+    }
+
+    /// The moment `after` from now, or the one that never comes.
+    pub fn after(&self, after: Option<Duration>) -> Moment {
+        after.map_or(Moment::NEVER, |after| Moment(due(self.0.now_ms.get(), after)))
+    }
+
+    /// The time until `moment`; `None` where it never comes.
+    pub fn until(&self, moment: Moment) -> Option<Duration> {
+        (moment != Moment::NEVER).then(|| Duration::from_millis(moment.0.saturating_sub(self.0.now_ms.get())))
     }
 
     /// Wakes the tasks whose deadlines have passed and forgets those that were dropped. Call it every `TICK`.
@@ -66,8 +80,17 @@ impl Deadlines {
 impl Deadline {
     /// Arms it: it expires `after` from now, up to two ticks later, and not earlier unless a sweep is late.
     pub fn set(&self, after: Duration) {
-        let after_ms = u64::try_from((after + TICK).as_millis()).unwrap_or(NEVER);
-        self.entry.due_ms.set(self.shared.now_ms.get().saturating_add(after_ms));
+        self.entry.due_ms.set(due(self.shared.now_ms.get(), after));
+    }
+
+    /// However it is armed, it expires by `end`.
+    pub fn limit(&self, end: Moment) {
+        self.entry.due_ms.set(self.entry.due_ms.get().min(end.0));
+    }
+
+    /// Whether `moment` has come.
+    pub fn is_past(&self, moment: Moment) -> bool {
+        moment.0 <= self.shared.now_ms.get()
     }
 
     /// It has expired.
@@ -105,6 +128,15 @@ impl Deadline {
     }
 }
 
+impl Moment {
+    /// Later than any other.
+    pub const NEVER: Self = Self(NEVER);
+}
+
+fn due(now_ms: u64, after: Duration) -> u64 {
+    now_ms.saturating_add(u64::try_from((after + TICK).as_millis()).unwrap_or(NEVER))
+}
+
 /// Time between two sweeps: the resolution of every timeout on the data path.
 pub const TICK: Duration = Duration::from_millis(200);
 /// What one sweep may add, however late it is.
@@ -130,6 +162,30 @@ mod tests {
         assert!(deadline.poll(&cx).is_ready());
         deadline.clear();
         assert!(deadline.poll(&cx).is_pending());
+    }
+
+    #[test]
+    fn an_end_comes_before_what_is_later_and_after_what_is_earlier() {
+        let start = Clock::System.instant();
+        let deadlines = Deadlines::new(start);
+        let deadline = deadlines.deadline();
+        let cx = Context::from_waker(Waker::noop());
+        let end = deadlines.after(Some(Duration::from_millis(500)));
+        assert_eq!(deadlines.until(end), Some(Duration::from_millis(500) + TICK));
+        deadline.set(Duration::from_mins(1));
+        deadline.limit(end);
+        deadlines.sweep(start + Duration::from_millis(600));
+        assert!(deadline.poll(&cx).is_pending() && !deadline.is_past(end));
+        deadlines.sweep(start + Duration::from_millis(700));
+        assert!(deadline.poll(&cx).is_ready() && deadline.is_past(end));
+        assert_eq!(deadlines.until(end), Some(Duration::ZERO));
+        let never = deadlines.after(None);
+        deadline.set(Duration::ZERO);
+        deadline.limit(never);
+        assert!(deadline.poll(&cx).is_pending());
+        deadlines.sweep(start + Duration::from_millis(900));
+        assert!(deadline.poll(&cx).is_ready() && !deadline.is_past(never));
+        assert_eq!(deadlines.until(never), None);
     }
 
     #[test]

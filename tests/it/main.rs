@@ -80,6 +80,7 @@ mod upstream_http2_faults;
 mod upstream_queue;
 mod upstream_tls;
 mod upstream_tls_log;
+mod upstream_total;
 mod upstreams;
 mod verify;
 mod wycheproof;

@@ -127,6 +127,9 @@ impl ResponseBody {
 
     /// The next piece: `None` at the end, which the framing tells and not the connection, unless it has no other.
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        if self.exchange().is_some_and(Exchange::is_past_end) {
+            return Poll::Ready(Some(Err(Broken)));
+        }
         let connection = match &mut self.source {
             Some(Source::Connection(connection)) => connection,
             Some(Source::Stream(stream)) => return stream.poll_piece(&mut self.framing, cx),
@@ -151,6 +154,18 @@ impl ResponseBody {
                 Poll::Pending => return connection.wait_for_more(cx).map(|()| Some(Err(Broken))),
             }
         }
+    }
+
+    /// Ready once the time of the exchange as a whole is up, for whoever waits for something else than the next piece.
+    pub fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        self.exchange().map_or(Poll::Pending, |exchange| exchange.poll_end(cx))
+    }
+
+    fn exchange(&self) -> Option<&Exchange> {
+        self.source.as_ref().map(|source| match source {
+            Source::Connection(connection) => connection.exchange(),
+            Source::Stream(stream) => stream.exchange(),
+        })
     }
 
     /// Whether trailers may come behind the last piece.

@@ -87,7 +87,7 @@ impl Connection {
         mut self: Box<Self>,
         outgoing: &mut Outgoing<'_>,
     ) -> Result<Response<ResponseBody>, SendFault> {
-        self.exchange.begin();
+        self.exchange.begin(outgoing.end);
         let coding = self.sending.begin(outgoing);
         // A head that could not even begin to leave means that the connection had ended while it was idle.
         match poll_fn(|cx| self.poll_first(cx)).await {
@@ -205,6 +205,11 @@ impl Connection {
     /// What was received and not yet taken.
     pub(super) fn received(&mut self) -> &mut BytesMut {
         &mut self.received
+    }
+
+    /// What bounds the exchange at hand.
+    pub(super) fn exchange(&self) -> &Exchange {
+        &self.exchange
     }
 
     /// Waits for the next bytes of a response body, but not for ever.

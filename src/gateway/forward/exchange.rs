@@ -1,7 +1,7 @@
 //! The waiting within one exchange: whose turn it is, and for how long.
 
 use crate::gateway::reason::Reason;
-use crate::net::deadline::Deadline;
+use crate::net::deadline::{Deadline, Moment};
 use crate::net::patience::{Pace, Patience};
 use std::cell::Cell;
 use std::task::{Context, Poll};
@@ -15,6 +15,8 @@ pub struct Exchange {
     /// With what the client sends.
     patience: Patience,
     timeouts: Timeouts,
+    /// By when all of it must be over.
+    end: Cell<Moment>,
 }
 
 /// The bounds on waiting within an exchange.
@@ -39,15 +41,16 @@ enum Party {
 impl Exchange {
     pub(super) fn new(deadline: Deadline, timeouts: Timeouts) -> Self {
         let patience = Patience::new(timeouts.pace);
-        Self { deadline, waiting_for: Cell::new(Party::Upstream), fault: Cell::new(None), patience, timeouts }
+        let (waiting_for, fault, end) = (Cell::new(Party::Upstream), Cell::new(None), Cell::new(Moment::NEVER));
+        Self { deadline, waiting_for, fault, patience, timeouts, end }
     }
 
-    /// A request goes out: the upstream's time begins.
-    pub(super) fn begin(&self) {
+    /// A request goes out: the upstream's time begins. Whatever is waited for, it is over by `end`.
+    pub(super) fn begin(&self, end: Moment) {
+        self.end.set(end);
         self.fault.set(None);
         self.patience.renew();
-        self.waiting_for.set(Party::Upstream);
-        self.deadline.set(self.timeouts.response);
+        self.wait_for_upstream(self.timeouts.response);
     }
 
     /// Nothing is waited for: the answer has begun, or is over. An upstream that answers before it has the whole request may
@@ -57,19 +60,26 @@ impl Exchange {
         self.patience.forgive();
         self.waiting_for.set(Party::Nobody);
         self.deadline.clear();
+        self.deadline.limit(self.end.get());
     }
 
-    /// The connection goes into the pool for its idle time.
+    /// It is over.
+    pub(super) fn finish(&self) {
+        self.end.set(Moment::NEVER);
+        self.rest();
+    }
+
+    /// It is over, and the connection goes into the pool for its idle time.
     pub(super) fn wait_idle(&self) {
-        self.waiting_for.set(Party::Upstream);
-        self.deadline.set(self.timeouts.idle);
+        self.end.set(Moment::NEVER);
+        self.wait_for_upstream(self.timeouts.idle);
     }
 
     /// The upstream may be silent for its idle time within a body. Asking again while it is silent gives it no more
     /// time: the deadline itself makes the task ask.
     pub(super) fn wait_for_more(&self) {
         if self.waiting_for.get() == Party::Nobody {
-            self.wait_idle();
+            self.wait_for_upstream(self.timeouts.idle);
         }
     }
 
@@ -81,6 +91,21 @@ impl Exchange {
         })
     }
 
+    /// Whether its time as a whole is up.
+    pub(super) fn is_past_end(&self) -> bool {
+        self.deadline.is_past(self.end.get())
+    }
+
+    /// The same; if not, the task is woken when it is.
+    pub(super) fn poll_end(&self, cx: &Context<'_>) -> Poll<()> {
+        if self.end.get() == Moment::NEVER {
+            return Poll::Pending;
+        }
+        // Whoever asks this waits for neither party's next bytes.
+        self.rest();
+        self.deadline.poll(cx)
+    }
+
     /// Why the request body ended early, if it did.
     pub(super) fn fault(&self) -> Option<Reason> {
         self.fault.get()
@@ -89,14 +114,20 @@ impl Exchange {
     /// The client has sent so many bytes, or all of its body: it is for the upstream to go on.
     pub(super) fn client_moved(&self, bytes: usize) {
         self.patience.moved(&self.deadline, bytes);
-        self.waiting_for.set(Party::Upstream);
-        self.deadline.set(self.timeouts.response);
+        self.wait_for_upstream(self.timeouts.response);
     }
 
     /// The client owes us the next bytes. As above, asking again gives it no more time.
     pub(super) fn wait_for_client(&self) {
         if self.waiting_for.replace(Party::Client) != Party::Client {
             self.patience.wait(&self.deadline);
+            self.deadline.limit(self.end.get());
         }
+    }
+
+    fn wait_for_upstream(&self, time: Duration) {
+        self.waiting_for.set(Party::Upstream);
+        self.deadline.set(time);
+        self.deadline.limit(self.end.get());
     }
 }

@@ -42,13 +42,14 @@ pub async fn send(
 ) -> Result<Response<ResponseBody>, Refusal> {
     let limit = permit.route().body_bytes_max;
     body::check_length(&body, limit)?;
-    let mut outgoing = Outgoing { head, permit, about, body: Some(RequestBody::new(body, limit)) };
+    let end = upstream.end(permit.route().total_timeout);
+    let mut outgoing = Outgoing { head, permit, about, body: Some(RequestBody::new(body, limit)), end };
     let may_repeat = retry::is_idempotent(head.method()) && outgoing.body.as_ref().is_some_and(RequestBody::is_over);
     let mut retries = RETRIES_MAX;
     upstream.begins();
     // A pooled connection can turn out to have ended before anything was written; a fresh one hardly can.
     for _ in 0..STALE_MAX {
-        let (link, server) = upstream.check_out().await?;
+        let (link, server) = upstream.check_out(end).await?;
         match link.send(&mut outgoing).await {
             Ok(response) => {
                 upstream.answered(&server, response.status());

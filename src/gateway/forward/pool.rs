@@ -16,15 +16,16 @@ use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::Endpoints;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
-use crate::net::deadline::Deadlines;
+use crate::net::deadline::{Deadlines, Moment};
 use crate::net::patience::Pace;
 use http::StatusCode;
 use smallvec::SmallVec;
-use std::future::poll_fn;
+use std::future::{Future, poll_fn};
 use std::pin::pin;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::Poll;
+use std::time::Duration;
 
 /// One upstream and its servers.
 pub struct Upstream {
@@ -91,33 +92,34 @@ impl Upstream {
 
     /// A usable way to a server, which is chosen, or to another one if it has and gets none. Where all have as many
     /// connections as they may the request waits for its turn, behind those that wait already.
-    pub(super) async fn check_out(&self) -> Result<(Link, Rc<Server>), Refusal> {
+    pub(super) async fn check_out(&self, end: Moment) -> Result<(Link, Rc<Server>), Refusal> {
         if !self.queue.has_pending(self.home.worker) {
-            match self.find(None).await {
+            match self.find(None, end).await {
                 Ok(found) => return Ok(found),
                 Err(NoLink::Refused(refusal)) => return Err(refusal),
                 Err(NoLink::Busy) => {}
             }
         }
         // Boxed, so that requests that need not wait carry no room for it.
-        Box::pin(self.wait()).await
+        Box::pin(self.wait(end)).await
     }
 
-    async fn find(&self, waiting: Option<&Place>) -> Result<(Link, Rc<Server>), NoLink> {
+    async fn find(&self, waiting: Option<&Place>, end: Moment) -> Result<(Link, Rc<Server>), NoLink> {
         let mut is_busy = false;
         let mut refusal = Refusal::upstream_down();
         let mut tried = SmallVec::<[usize; 4]>::new();
         while let Some((place, server)) = self.choose(&tried) {
             tried.push(place);
             let found = match &server.sessions {
-                Some(sessions) => sessions.ticket().await.map(|ticket| ticket.map(Link::Ticket)),
-                None => self.connection(server, waiting).await.map(|connection| connection.map(Link::Connection)),
+                Some(sessions) => self.by(end, sessions.ticket()).await.map(|ticket| ticket.map(Link::Ticket)),
+                None => self.connection(server, waiting, end).await.map(|connection| connection.map(Link::Connection)),
             };
             match found {
                 Ok(Some(link)) => return Ok((link, Rc::clone(server))),
                 Ok(None) => is_busy = true,
-                Err(fault) => {
-                    let reason = Reason::from(fault);
+                // Which says nothing of the server: the time may have gone elsewhere.
+                Err(Reason::UpstreamLate) => return Err(NoLink::Refused(Reason::UpstreamLate.into())),
+                Err(reason) => {
                     self.failed(server, reason);
                     refusal = reason.into();
                 }
@@ -127,23 +129,28 @@ impl Upstream {
     }
 
     /// In the line until there is a way, or none, or it took too long.
-    async fn wait(&self) -> Result<(Link, Rc<Server>), Refusal> {
+    async fn wait(&self, end: Moment) -> Result<(Link, Rc<Server>), Refusal> {
         let counters = self.home.metrics.worker(self.home.worker);
         let Ok(place) = self.queue.join(self.home.worker) else {
             counters.upstream_pending_full.add(1);
             return Err(Refusal::upstream_busy());
         };
-        let mut late = pin!(tokio::time::sleep(self.settings.pending_timeout));
+        let (patience, left) = (self.settings.pending_timeout, self.home.deadlines.until(end));
+        let (patience, refusal) = match left.filter(|left| *left < patience) {
+            Some(left) => (left, Reason::UpstreamLate.into()),
+            None => (patience, Refusal::upstream_busy()),
+        };
+        let mut late = pin!(tokio::time::sleep(patience));
         loop {
             tokio::select! {
                 biased;
                 () = place.called() => {}
                 () = &mut late => {
                     counters.upstream_pending_late.add(1);
-                    return Err(Refusal::upstream_busy());
+                    return Err(refusal);
                 }
             }
-            match self.find(Some(&place)).await {
+            match self.find(Some(&place), end).await {
                 Ok(found) => return Ok(found),
                 Err(NoLink::Refused(refusal)) => return Err(refusal),
                 Err(NoLink::Busy) => {}
@@ -171,6 +178,11 @@ impl Upstream {
             }
         };
         self.servers.get(place).map(|server| (place, server))
+    }
+
+    /// By when an exchange that begins now must be over, if it has so long.
+    pub(super) fn end(&self, timeout: Option<Duration>) -> Moment {
+        self.home.deadlines.after(timeout)
     }
 
     /// A request is sent for the first time.
@@ -222,22 +234,29 @@ impl Upstream {
         &self,
         server: &Rc<Server>,
         waiting: Option<&Place>,
-    ) -> Result<Option<Box<Connection>>, ConnectFault> {
+        end: Moment,
+    ) -> Result<Option<Box<Connection>>, Reason> {
         if let Some(connection) = poll_fn(|cx| Poll::Ready(server.take_idle(cx))).await {
             return Ok(Some(connection));
         }
         let Some(slot) = server.slot(waiting) else { return Ok(None) };
         let counters = self.home.metrics.worker(self.home.worker);
         counters.upstream_connects.add(1);
-        match server.endpoint.open(server.endpoint.address()).await {
-            Ok(transport) => {
-                let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
-                Ok(Some(Connection::new(transport, exchange, self.home.buffers.clone(), slot)))
-            }
-            Err(fault) => {
-                counters.connect_failed(fault);
-                Err(fault)
-            }
-        }
+        let opened = async {
+            let transport = server.endpoint.open(server.endpoint.address()).await;
+            transport.inspect_err(|fault| counters.connect_failed(*fault))
+        };
+        let transport = self.by(end, opened).await?;
+        let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
+        Ok(Some(Connection::new(transport, exchange, self.home.buffers.clone(), slot)))
+    }
+
+    /// What becomes of `opening`, if that is by `end`.
+    async fn by<T>(&self, end: Moment, opening: impl Future<Output = Result<T, ConnectFault>>) -> Result<T, Reason> {
+        let opened = match self.home.deadlines.until(end) {
+            None => opening.await,
+            Some(left) => tokio::time::timeout(left, opening).await.map_err(|_late| Reason::UpstreamLate)?,
+        };
+        opened.map_err(Reason::from)
     }
 }

@@ -6,6 +6,7 @@ use super::headers::{self, About};
 use super::transport::Transport;
 use crate::gateway::authorize::permit::Permit;
 use crate::gateway::read;
+use crate::net::deadline::Moment;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -30,6 +31,8 @@ pub(super) struct Outgoing<'a> {
     pub(super) about: &'a About<'a>,
     /// Taken when the head is on its way.
     pub(super) body: Option<RequestBody>,
+    /// By when the answer must have come, to its last byte.
+    pub(super) end: Moment,
 }
 
 impl Sending {

@@ -15,7 +15,7 @@ use hyper::body::Body;
 use std::future::poll_fn;
 use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
+use std::task::{Context, Poll};
 use std::time::{Duration, UNIX_EPOCH};
 
 /// What an answer has to know of its request.
@@ -139,7 +139,10 @@ impl Sending {
                     Poll::Pending => is_waiting = true,
                 }
             }
-            ready!(wire.poll_flush(cx))?;
+            match wire.poll_flush(cx) {
+                Poll::Ready(flushed) => flushed?,
+                Poll::Pending => return self.body.poll_end(cx).map(|()| Err(Gone)),
+            }
             if self.is_over {
                 return Poll::Ready(Ok(()));
             }

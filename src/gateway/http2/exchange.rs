@@ -100,7 +100,7 @@ impl Worker {
         let mut waits = None;
         loop {
             // Before anything is taken from the upstream: a client whose window is shut has none of it kept for it here.
-            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut waits, cx))).await?;
+            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut waits, &body, cx))).await?;
             let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
                 Poll::Pending => stream.poll_reset(cx).map(|_| Err(Gone)),
                 Poll::Ready(frame) => Poll::Ready(Ok(frame)),
@@ -116,7 +116,8 @@ impl Worker {
                     };
                     let is_last = body.is_end_stream();
                     while !rest.is_empty() {
-                        let room = poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut waits, cx))).await?;
+                        let room =
+                            poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut waits, &body, cx))).await?;
                         let piece = rest.split_to(room.min(rest.len()).min(FRAME_BYTES_MAX));
                         if let Some((deadline, patience)) = &waits {
                             patience.moved(deadline, piece.len());
@@ -137,13 +138,13 @@ impl Worker {
         }
     }
 
-    /// How much of `wanted` bytes the client takes now. One that takes next to nothing for too long is gone; most take what
-    /// they get, and need no deadline.
+    /// How much of `wanted` bytes of `body` the client takes now. One that takes next to nothing for too long is gone; most
+    /// take what they get, and need no deadline.
     fn poll_room(
         &self,
         stream: &mut SendStream<Bytes>,
         wanted: usize,
-        (waits, cx): (&mut Option<(Deadline, Patience)>, &mut Context<'_>),
+        (waits, body, cx): (&mut Option<(Deadline, Patience)>, &AnswerBody, &mut Context<'_>),
     ) -> Poll<Result<usize, Gone>> {
         stream.reserve_capacity(wanted);
         let mut room = stream.capacity();
@@ -155,7 +156,8 @@ impl Worker {
                     let (deadline, patience) = waits
                         .get_or_insert_with(|| (self.home.deadlines.deadline(), Patience::new(self.timeouts.pace)));
                     patience.wait(deadline);
-                    return deadline.poll(cx).map(|()| Err(Gone));
+                    let is_over = deadline.poll(cx).is_ready() || body.poll_end(cx).is_ready();
+                    return if is_over { Poll::Ready(Err(Gone)) } else { Poll::Pending };
                 }
             };
         }

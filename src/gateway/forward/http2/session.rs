@@ -120,7 +120,7 @@ impl Sessions {
     pub(super) fn keep(&self, exchange: Rc<Exchange>) {
         let mut spare = self.spare.borrow_mut();
         if Rc::strong_count(&exchange) == 1 && spare.len() < UPSTREAM_IDLE_MAX {
-            exchange.rest();
+            exchange.finish();
             spare.push(exchange);
         }
     }

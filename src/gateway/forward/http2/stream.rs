@@ -59,7 +59,7 @@ impl Ticket {
             return Err(SendFault::Unsent);
         };
         let exchange = self.sessions.exchange();
-        exchange.begin();
+        exchange.begin(outgoing.end);
         if let Some(body) = &mut body {
             body.join(&exchange);
         }
@@ -146,6 +146,11 @@ impl Stream {
     /// The fields of the response.
     pub(in super::super) fn fields(&self) -> &Fields {
         &self.fields
+    }
+
+    /// What bounds the exchange.
+    pub(in super::super) fn exchange(&self) -> &Exchange {
+        self.pending.exchange()
     }
 
     /// Whether the response has ended.
