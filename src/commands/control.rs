@@ -2,6 +2,7 @@
 
 use super::gateway::Stage;
 use super::health;
+use super::names::Lookups;
 use crate::admin::Admin;
 use crate::config::key_source::KeySource;
 use crate::gateway::verify::Issuer;
@@ -113,6 +114,7 @@ impl Fetching {
 /// they should now.
 async fn keep_keys(control: &Control) {
     let mut kept: Vec<Fetching> = Vec::new();
+    let lookups = Lookups::default();
     loop {
         let policy = control.admin.shared.policy.load_full();
         let wanted = policy.verifier.issuers();
@@ -131,6 +133,7 @@ async fn keep_keys(control: &Control) {
             watch(control, issuer);
         }
         health::watch(&policy);
+        lookups.watch(&policy);
         drop(policy);
         control.changed.notified().await;
     }

@@ -47,7 +47,7 @@ fn spread(interval: Duration) -> Duration {
 
 /// The status of the answer, if there is one.
 async fn ask(endpoint: &Arc<Endpoint>, target: &str) -> Option<u16> {
-    let transport = endpoint.open(endpoint.address()).await.ok()?;
+    let (transport, _) = endpoint.open().await.ok()?;
     match endpoint.protocol() {
         Protocol::Http1 => ask_http1(transport, &endpoint.to_string(), target).await,
         Protocol::Http2 => {

@@ -7,6 +7,7 @@ mod fixed;
 pub mod front;
 pub mod gateway;
 mod health;
+mod names;
 mod parts;
 pub mod routes;
 #[cfg(feature = "sandbox")]

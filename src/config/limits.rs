@@ -245,6 +245,18 @@ pub const UPSTREAM_WINDOW_BYTES: u32 = 128 * 1024;
 /// Exchanges that we break off on one HTTP/2 connection. Servers count them too (CVE-2023-44487) and end connections with
 /// many: before that, new requests go to a new one.
 pub const UPSTREAM_RESETS_MAX: usize = 100;
+/// Addresses of one server's name that are used; the rest is ignored.
+pub const UPSTREAM_ADDRESSES_MAX: usize = 64;
+/// Of these, how many are tried for one connection. All but the last have an even part of `connect_timeout` each.
+pub const UPSTREAM_ADDRESSES_TRIED: usize = 4;
+/// The shortest time between two lookups of a name that an operator may ask for: each is a question to somebody.
+pub const LOOKUP_INTERVAL_MIN: Duration = Duration::from_secs(1);
+/// Between two lookups of a name of which no address is known.
+pub const LOOKUP_RETRY_INTERVAL: Duration = Duration::from_secs(1);
+/// A lookup that takes longer has failed.
+pub const LOOKUP_TIMEOUT: Duration = Duration::from_secs(5);
+/// Lookups at a time; each takes a thread, and one that hangs takes it until the system gives up.
+pub const LOOKUPS_MAX: usize = 16;
 /// What a server's `weight` may be at most.
 pub const UPSTREAM_WEIGHT_MAX: usize = 100;
 /// What an operator may raise counts of failures and of checks to: beyond it, they mean never.

@@ -34,6 +34,8 @@ pub struct Upstream {
     pub pending_max: usize,
     /// How long one of them waits.
     pub pending_timeout: Duration,
+    /// Between two lookups of a server's name.
+    pub lookup_interval: Duration,
     /// Bound on opening a connection, its handshake included.
     pub connect_timeout: Duration,
     /// Bound from the request's last byte to the head of the response.
@@ -101,6 +103,10 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let pending_max = section
         .read_or("pending", limits::UPSTREAM_PENDING_MAX, |value| value.whole_number(0, limits::UPSTREAM_PENDING_MOST));
     let pending_timeout = timeout(&section, "pending_timeout", PENDING_TIMEOUT_DEFAULT);
+    let lookup_interval = section.read_or("lookup_interval", LOOKUP_INTERVAL_DEFAULT, |value| {
+        value
+            .parse(|text| quantity::within(quantity::duration(text)?, limits::LOOKUP_INTERVAL_MIN, limits::TIMEOUT_MAX))
+    });
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
     let total_timeout = section.read_or("total_timeout", TOTAL_TIMEOUT_DEFAULT, |value| value.parse(total));
@@ -116,6 +122,7 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
         connections_max: connections_max?,
         pending_max: pending_max?,
         pending_timeout: pending_timeout?,
+        lookup_interval: lookup_interval?,
         connect_timeout: connect_timeout?,
         response_timeout: response_timeout?,
         total_timeout: total_timeout?,
@@ -210,7 +217,7 @@ fn protocol(text: &str) -> Result<Protocol, Problem> {
     }
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "name",
     "servers",
     "tls",
@@ -220,6 +227,7 @@ const KEYS: [&str; 15] = [
     "connections",
     "pending",
     "pending_timeout",
+    "lookup_interval",
     "connect_timeout",
     "response_timeout",
     "total_timeout",
@@ -229,6 +237,8 @@ const KEYS: [&str; 15] = [
 ];
 /// A burst has passed by then, or it was none; and no client has lost its patience yet.
 const PENDING_TIMEOUT_DEFAULT: Duration = Duration::from_secs(1);
+/// A server that has moved is found soon, and a resolver on the same machine or network does not notice the questions.
+const LOOKUP_INTERVAL_DEFAULT: Duration = Duration::from_secs(5);
 /// A connection within a data centre takes milliseconds; two seconds allow for one lost packet.
 const CONNECT_TIMEOUT_DEFAULT: Duration = Duration::from_secs(2);
 /// Longer than a bank's API may take, shorter than a client waits.

@@ -77,6 +77,7 @@ mod upstream;
 mod upstream_http2;
 mod upstream_http2_answers;
 mod upstream_http2_faults;
+mod upstream_names;
 mod upstream_queue;
 mod upstream_tls;
 mod upstream_tls_log;

@@ -1,20 +1,23 @@
-//! Opens a connection to a server of an upstream: name, TCP, TLS. Nothing that was opened here was spoken on yet.
+//! Opens a connection to a server of an upstream: address, TCP, TLS. Nothing that was opened here was spoken on yet.
 //!
 //! Any thread may open connections; what is known of a server's certificate is shared by all of them.
 
 use super::health::Health;
 use super::transport::{Secured, Transport};
 use crate::config::balance::HealthCheck;
+use crate::config::limits::{UPSTREAM_ADDRESSES_MAX, UPSTREAM_ADDRESSES_TRIED};
 use crate::config::upstreams::{Protocol, Upstream, UpstreamServer};
 use crate::gateway::reason::Reason;
+use crate::net::addresses::{Addresses, Learned};
 use rustls::pki_types::ServerName;
 use rustls::{AlertDescription, ClientConfig};
 use std::fmt;
 use std::io;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU8, Ordering};
 use std::time::{Duration, Instant};
-use tokio::net::{TcpStream, ToSocketAddrs};
+use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 /// One server, and how it is reached.
@@ -24,6 +27,10 @@ pub struct Endpoint {
     protocol: Protocol,
     tls: Option<(TlsConnector, ServerName<'static>)>,
     timeout: Duration,
+    addresses: Addresses,
+    lookup_interval: Duration,
+    /// Whether somebody looks up its name.
+    is_looked_up: AtomicBool,
     /// Whether it is asked.
     pub health: Health,
     check: Option<HealthCheck>,
@@ -70,6 +77,9 @@ impl Endpoint {
             protocol: upstream.protocol,
             tls: tls.map(|config| (TlsConnector::from(Arc::clone(config)), name())),
             timeout: upstream.connect_timeout,
+            addresses: Addresses::new(&server.host, server.port, UPSTREAM_ADDRESSES_MAX),
+            lookup_interval: upstream.lookup_interval,
+            is_looked_up: AtomicBool::new(false),
             health: Health::new(upstream.eject, now),
             check: upstream.health.clone(),
             is_watched: AtomicBool::new(false),
@@ -87,14 +97,48 @@ impl Endpoint {
         self.server.weight
     }
 
-    /// The upstream that it belongs to.
-    pub fn upstream(&self) -> &str {
-        &self.upstream
-    }
-
     /// What it has to be asked now and then. Given once: to whoever asks from then on.
     pub fn take_check(&self) -> Option<&HealthCheck> {
         self.check.as_ref().filter(|_| !self.is_watched.swap(true, Ordering::Relaxed))
+    }
+
+    /// Its name, if it has to be looked up, and how often. Given once: to whoever does it from then on.
+    pub fn take_name(&self) -> Option<(&str, Duration)> {
+        let name = self.addresses.name()?;
+        (!self.is_looked_up.swap(true, Ordering::Relaxed)).then_some((name, self.lookup_interval))
+    }
+
+    /// Where it is.
+    pub fn addresses(&self) -> &Addresses {
+        &self.addresses
+    }
+
+    /// Takes in what its name stands for. What changes is said once.
+    pub fn learn(&self, found: io::Result<Vec<IpAddr>>) {
+        let (upstream, server) = (&*self.upstream, self.to_string());
+        let (found, fault) = match found {
+            Ok(found) => (Some(found), String::from("the answer is empty")),
+            Err(fault) => (None, fault.to_string()),
+        };
+        let learned = self.addresses.learn(found, UPSTREAM_ADDRESSES_MAX);
+        let known = self.addresses.count();
+        match learned {
+            Learned::Nothing => {}
+            Learned::Others => tracing::debug!(upstream, server, known, "a server's name stands for other addresses"),
+            Learned::Again => tracing::info!(upstream, server, known, "a server's name is found again"),
+            Learned::Lost if known > 0 => {
+                tracing::warn!(
+                    upstream,
+                    server,
+                    known,
+                    fault,
+                    "a server's name is not found: it is asked where it was"
+                );
+            }
+            Learned::Lost => {
+                tracing::error!(upstream, server, fault, "a server's name is not found: it is sent nothing");
+            }
+        }
     }
 
     /// It takes requests again, or takes none. Said once for each change.
@@ -118,22 +162,31 @@ impl Endpoint {
         self.timeout
     }
 
-    /// Where the configuration says that it is.
-    pub fn address(&self) -> (&str, u16) {
-        (&self.server.host, self.server.port)
-    }
-
-    /// A connection to it at `address`. Whatever the address, the certificate must have the server's name.
-    pub async fn open(self: &Arc<Self>, address: impl ToSocketAddrs) -> Result<Transport, ConnectFault> {
+    /// A connection to it, and to which of its addresses. Whichever that is, the certificate must have the server's name.
+    pub async fn open(self: &Arc<Self>) -> Result<(Transport, SocketAddr), ConnectFault> {
         let opening = async {
-            let tcp = TcpStream::connect(address).await.map_err(|_| ConnectFault::Refused)?;
+            let (tcp, address) = self.reach().await.ok_or(ConnectFault::Refused)?;
             tcp.set_nodelay(true).map_err(|_| ConnectFault::Refused)?;
-            match &self.tls {
-                None => Ok(Transport::Plain(tcp)),
-                Some((connector, name)) => self.secure(connector, name, tcp).await,
-            }
+            let transport = match &self.tls {
+                None => Transport::Plain(tcp),
+                Some((connector, name)) => self.secure(connector, name, tcp).await?,
+            };
+            Ok((transport, address))
         };
         tokio::time::timeout(self.timeout, opening).await.unwrap_or(Err(ConnectFault::Refused))
+    }
+
+    /// One address after the other. None but the last may use up the time.
+    async fn reach(&self) -> Option<(TcpStream, SocketAddr)> {
+        let mut addresses = self.addresses.in_turn(UPSTREAM_ADDRESSES_TRIED).await;
+        let last = addresses.pop()?;
+        let part = self.timeout / u32::try_from(addresses.len() + 1).unwrap_or(u32::MAX);
+        for address in addresses {
+            if let Ok(Ok(tcp)) = tokio::time::timeout(part, TcpStream::connect(address)).await {
+                return Some((tcp, address));
+            }
+        }
+        Some((TcpStream::connect(last).await.ok()?, last))
     }
 
     async fn secure(

@@ -19,6 +19,7 @@ use bytes::BytesMut;
 use http::{Method, Response, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
+use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
@@ -40,7 +41,17 @@ pub(super) struct Connection {
     sending: Sending,
     persists: Persists,
     exchange: Rc<Exchange>,
+    pub(super) peer: Peer,
     pub(super) slot: Slot,
+}
+
+/// Whom a connection leads to.
+#[derive(Clone, Copy)]
+pub(super) struct Peer {
+    /// One of its server's addresses, as of the version.
+    pub(super) address: SocketAddr,
+    /// Of what is known of these.
+    pub(super) version: u64,
 }
 
 /// Why there is no response.
@@ -56,7 +67,12 @@ pub(super) enum SendFault {
 
 impl Connection {
     /// Boxed, because it changes hands often: from the pool to the request to its response and back.
-    pub(super) fn new(transport: Transport, exchange: Exchange, buffers: Buffers, slot: Slot) -> Box<Self> {
+    pub(super) fn new(
+        (transport, peer): (Transport, Peer),
+        exchange: Exchange,
+        buffers: Buffers,
+        slot: Slot,
+    ) -> Box<Self> {
         Box::new(Self {
             transport,
             buffers,
@@ -68,6 +84,7 @@ impl Connection {
             sending: Sending::default(),
             persists: Persists::Yes,
             exchange: Rc::new(exchange),
+            peer,
             slot,
         })
     }

@@ -4,7 +4,7 @@
 use super::super::http1::buffers::Buffers;
 use super::choice::{self, Candidate, Chance};
 use super::connect::{ConnectFault, Turn};
-use super::connection::Connection;
+use super::connection::{Connection, Peer};
 use super::exchange::{Exchange, Timeouts};
 use super::health::{Failure, Fitness};
 use super::queue::{Place, Queue};
@@ -242,13 +242,15 @@ impl Upstream {
         let Some(slot) = server.slot(waiting) else { return Ok(None) };
         let counters = self.home.metrics.worker(self.home.worker);
         counters.upstream_connects.add(1);
+        let version = server.version();
         let opened = async {
-            let transport = server.endpoint.open(server.endpoint.address()).await;
-            transport.inspect_err(|fault| counters.connect_failed(*fault))
+            let opened = server.endpoint.open().await;
+            opened.inspect_err(|fault| counters.connect_failed(*fault))
         };
-        let transport = self.by(end, opened).await?;
+        let (transport, address) = self.by(end, opened).await?;
+        let peer = Peer { address, version };
         let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
-        Ok(Some(Connection::new(transport, exchange, self.home.buffers.clone(), slot)))
+        Ok(Some(Connection::new((transport, peer), exchange, self.home.buffers.clone(), slot)))
     }
 
     /// What becomes of `opening`, if that is by `end`.

@@ -2,7 +2,7 @@
 
 use super::body::ResponseBody;
 use super::connect::Endpoint;
-use super::connection::{Connection, SendFault};
+use super::connection::{Connection, Peer, SendFault};
 use super::exchange::Timeouts;
 use super::http2::session::{Sessions, Ticket};
 use super::pool::Home;
@@ -25,6 +25,8 @@ pub(super) struct Server {
     )]
     idle: RefCell<Vec<Box<Connection>>>,
     open: Cell<usize>,
+    /// Of its addresses, when they were last looked at. It costs more to look than to be late by a second.
+    version: Cell<u64>,
     /// Where it is spoken to by HTTP/2.
     pub(super) sessions: Option<Rc<Sessions>>,
     queue: Arc<Queue>,
@@ -66,6 +68,7 @@ impl Server {
             endpoint: Arc::clone(endpoint),
             idle: RefCell::default(),
             open: Cell::new(0),
+            version: Cell::new(endpoint.addresses().version()),
             sessions,
             queue: Arc::clone(queue),
             numbers: (number, home.worker),
@@ -97,11 +100,18 @@ impl Server {
         Some(Slot { server: Rc::downgrade(self), _room: room })
     }
 
-    /// Closes connections that have been idle for too long.
+    /// The version of its addresses that its connections go by.
+    pub(super) fn version(&self) -> u64 {
+        self.version.get()
+    }
+
+    /// Closes connections that have been idle for too long, or lead to an address that is not the server's any more.
     pub(super) fn sweep(&self) {
+        self.version.set(self.endpoint.addresses().version());
         let cx = Context::from_waker(Waker::noop());
-        let late: Vec<_> = self.idle.borrow_mut().extract_if(.., |connection| connection.is_stale(&cx)).collect();
-        drop(late);
+        let is_over = |connection: &mut Box<Connection>| connection.is_stale(&cx) || !self.is_there(connection);
+        let over: Vec<_> = self.idle.borrow_mut().extract_if(.., is_over).collect();
+        drop(over);
         self.sessions.iter().for_each(|sessions| sessions.sweep());
     }
 
@@ -117,7 +127,20 @@ impl Server {
         }
     }
 
-    fn keep(&self, connection: Box<Connection>) {
+    /// Whether the address that it leads to is still the server's.
+    fn is_there(&self, connection: &mut Connection) -> bool {
+        let Peer { address, version } = &mut connection.peer;
+        // Looked at once for each set of addresses.
+        *version == self.version.get() || {
+            *version = self.version.get();
+            self.endpoint.addresses().contain(*address)
+        }
+    }
+
+    fn keep(&self, mut connection: Box<Connection>) {
+        if !self.is_there(&mut connection) {
+            return;
+        }
         if self.queue.pending() > 0 && !self.queue.keeps(self.numbers.1, self.open.get()) {
             return;
         }

@@ -12,6 +12,8 @@ pub struct Switched(Box<Connection>);
 
 impl Switched {
     pub(super) fn new(connection: Box<Connection>) -> Self {
+        // The exchange that has led to it is over; what follows has bounds of its own.
+        connection.exchange().finish();
         Self(connection)
     }
 

@@ -55,7 +55,16 @@ impl Http2 {
         streams_max: u32,
         behaviour: impl Fn(Call) -> F + Send + Sync + 'static,
     ) -> Self {
-        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), streams_max, behaviour)
+    }
+
+    /// The same at this address.
+    pub fn at<F: Future<Output = ()> + 'static>(
+        address: SocketAddr,
+        streams_max: u32,
+        behaviour: impl Fn(Call) -> F + Send + Sync + 'static,
+    ) -> Self {
+        let listener = std::net::TcpListener::bind(address).unwrap();
         listener.set_nonblocking(true).unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {

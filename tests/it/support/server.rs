@@ -52,7 +52,15 @@ impl Server {
 
     /// Answers as `behaviour` says.
     pub fn with(behaviour: impl Fn(&Message, &mut TcpStream) -> After + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        Self::at("127.0.0.1:0".parse().unwrap(), behaviour)
+    }
+
+    /// The same at this address.
+    pub fn at(
+        address: SocketAddr,
+        behaviour: impl Fn(&Message, &mut TcpStream) -> After + Send + Sync + 'static,
+    ) -> Self {
+        let listener = TcpListener::bind(address).unwrap();
         let address = listener.local_addr().unwrap();
         let state = Arc::new(State {
             requests: Mutex::default(),

@@ -10,6 +10,7 @@ use bytes::Bytes;
 use h2::client::{Builder, Connection, SendRequest};
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
+use std::net::SocketAddr;
 use std::pin::{Pin, pin};
 use std::rc::Rc;
 use std::sync::Arc;
@@ -27,9 +28,9 @@ pub(super) struct Line {
 /// that it speaks HTTP/2 at all before anything is sent that could be meant seriously.
 pub(super) async fn open(
     endpoint: &Arc<Endpoint>,
-) -> Result<(SendRequest<Bytes>, Connection<Transport, Bytes>), ConnectFault> {
+) -> Result<(SendRequest<Bytes>, Connection<Transport, Bytes>, SocketAddr), ConnectFault> {
     let opening = async {
-        let transport = endpoint.open(endpoint.address()).await?;
+        let (transport, peer) = endpoint.open().await?;
         let shaken = builder().handshake(transport).await;
         let (sender, mut connection) = shaken.map_err(|fault| endpoint.disagrees(fault))?;
         poll_fn(|cx| {
@@ -46,7 +47,7 @@ pub(super) async fn open(
         })
         .await?;
         endpoint.works();
-        Ok((sender, connection))
+        Ok((sender, connection, peer))
     };
     tokio::time::timeout(endpoint.timeout(), opening).await.unwrap_or(Err(ConnectFault::Refused))
 }

@@ -11,6 +11,7 @@ use crate::net::thread;
 use bytes::Bytes;
 use h2::client::SendRequest;
 use std::cell::{Cell, RefCell};
+use std::net::SocketAddr;
 use std::rc::Rc;
 use std::sync::Arc;
 use std::task::{Context, Poll, Waker};
@@ -38,6 +39,7 @@ pub(in super::super) struct Sessions {
 pub(super) struct Session {
     pub(super) sender: RefCell<SendRequest<Bytes>>,
     line: Rc<Line>,
+    peer: SocketAddr,
     count: Rc<Cell<usize>>,
     active: Cell<usize>,
     resets: Cell<usize>,
@@ -101,9 +103,12 @@ impl Sessions {
         self.open.borrow().iter().map(|session| session.active.get()).sum()
     }
 
-    /// Forgets connections that have ended.
+    /// Forgets connections that have ended, and those to addresses that are not the server's any more.
     pub(in super::super) fn sweep(&self) {
-        self.open.borrow_mut().retain(|session| session.line.seems_open());
+        let is_there = |session: &Rc<Session>| self.endpoint.addresses().contain(session.peer);
+        let ended = |session: &mut Rc<Session>| !session.line.seems_open() || !is_there(session);
+        let ended: Vec<_> = self.open.borrow_mut().extract_if(.., ended).collect();
+        drop(ended);
     }
 
     pub(super) fn endpoint(&self) -> &Endpoint {
@@ -154,12 +159,12 @@ impl Opener {
         let counters = home.metrics.worker(home.worker);
         counters.upstream_connects.add(1);
         let outcome = match line::open(endpoint).await {
-            Ok((sender, connection)) => {
+            Ok((sender, connection, peer)) => {
                 let line = Line::new(connection, home.deadlines.deadline());
                 thread::beside(Rc::clone(&line).work());
                 line.deadline.set(self.sessions.timeouts.idle);
                 let Sessions { queue, number, count, open, .. } = &*self.sessions;
-                open.borrow_mut().push(Session::new((sender, line), count, queue.count(*number, home.worker)));
+                open.borrow_mut().push(Session::new((sender, line, peer), count, queue.count(*number, home.worker)));
                 Ok(())
             }
             Err(fault) => {
@@ -196,11 +201,16 @@ impl Opening {
 }
 
 impl Session {
-    fn new((sender, line): (SendRequest<Bytes>, Rc<Line>), count: &Rc<Cell<usize>>, room: Room) -> Rc<Self> {
+    fn new(
+        (sender, line, peer): (SendRequest<Bytes>, Rc<Line>, SocketAddr),
+        count: &Rc<Cell<usize>>,
+        room: Room,
+    ) -> Rc<Self> {
         count.set(count.get() + 1);
         Rc::new(Self {
             sender: RefCell::new(sender),
             line,
+            peer,
             count: Rc::clone(count),
             active: Cell::new(0),
             resets: Cell::new(0),
