@@ -253,6 +253,28 @@ mod tests {
     use super::*;
 
     #[test]
+    fn bounds_may_be_as_high_as_they_say_and_no_higher() {
+        let read = |terms: &str| {
+            let text = format!(
+                "server: {{ listen: 127.0.0.1:0 }}\nupstreams: [{{ name: a, servers: [http://a], {terms} }}]\n\
+                 routes: [{{ path: /, methods: [GET], access: open, upstream: a }}]\n"
+            );
+            super::super::parse(&text, std::path::Path::new("x.yaml")).map(|mut settings| settings.upstreams.remove(0))
+        };
+        let most = read("connections: 65535, pending: 65536, pending_timeout: 24h, total_timeout: 24h").unwrap();
+        assert_eq!((most.connections_max, most.pending_max), (65_535, 65_536));
+        assert_eq!(
+            (most.pending_timeout, most.total_timeout),
+            (limits::TIMEOUT_MAX, Total::Within(limits::TIMEOUT_MAX))
+        );
+        let least = read("connections: 1, pending: 0, total_timeout: off, lookup_interval: 1s").unwrap();
+        assert_eq!((least.connections_max, least.pending_max, least.total_timeout), (1, 0, Total::Unbounded));
+        for beyond in ["connections: 65536", "pending: 65537", "total_timeout: 25h", "lookup_interval: 999ms"] {
+            assert!(read(beyond).is_err(), "{beyond}");
+        }
+    }
+
+    #[test]
     fn a_server_is_a_scheme_a_host_and_a_port() {
         for (text, host, port, transport) in [
             ("http://127.0.0.1:9001", "127.0.0.1", 9001, Transport::Plain),

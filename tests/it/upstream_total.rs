@@ -6,6 +6,7 @@ use crate::support::gateway::{Setup, World, route};
 use crate::support::http2::{Frames, RST_STREAM, SETTINGS};
 use crate::support::http2_server::{Call, Http2, send};
 use crate::support::server::{After, Server, write};
+use crate::support::switch;
 use crate::support::wire::Message;
 use http::Response;
 use scopegate::clock::Clock;
@@ -187,4 +188,17 @@ fn a_stream_of_http_2_has_the_same_bound() {
     assert!(is_cut(&world.send(&get())));
     assert_eq!(world.send(&Request::get("/open/silent")).status(), 504);
     assert!(start.elapsed() < LONG, "{:?}", start.elapsed());
+}
+
+/// What follows a switch is no exchange any more, and has bounds of its own.
+#[test]
+fn a_tunnel_is_not_an_exchange() {
+    let upstream = "    total_timeout: 300ms\n".to_owned();
+    let world = Setup { upstream, ..switch::setup() }.before(Server::with(switch::shouting));
+    let (mut client, _) = switch::switched(&world, &switch::live());
+    for _ in 0..6 {
+        std::thread::sleep(Duration::from_millis(200));
+        assert!(client.write("a"));
+    }
+    assert_eq!(switch::to_the_end(&mut client, b"b"), b"helloAAAAAAB");
 }

@@ -7,6 +7,7 @@ use super::connect::{ConnectFault, Turn};
 use super::connection::{Connection, Peer};
 use super::exchange::{Exchange, Timeouts};
 use super::health::{Failure, Fitness};
+use super::http2::session::{Sessions, Ticket};
 use super::queue::{Place, Queue};
 use super::retry::Budget;
 use super::server::{Link, Server};
@@ -53,6 +54,14 @@ pub struct Home {
     pub clock: Clock,
 }
 
+/// The servers that gave a request no connection: it tries none twice, however often it looks.
+#[derive(Default)]
+struct Tried {
+    failed: SmallVec<[usize; 4]>,
+    /// Why the last of them did not.
+    reason: Option<Reason>,
+}
+
 /// Why there is no way to a server.
 enum NoLink {
     /// All connections that there may be are in use.
@@ -93,25 +102,30 @@ impl Upstream {
     /// A usable way to a server, which is chosen, or to another one if it has and gets none. Where all have as many
     /// connections as they may the request waits for its turn, behind those that wait already.
     pub(super) async fn check_out(&self, end: Moment) -> Result<(Link, Rc<Server>), Refusal> {
+        let mut tried = Tried::default();
         if !self.queue.has_pending(self.home.worker) {
-            match self.find(None, end).await {
+            match self.find(&mut tried, None, end).await {
                 Ok(found) => return Ok(found),
                 Err(NoLink::Refused(refusal)) => return Err(refusal),
                 Err(NoLink::Busy) => {}
             }
         }
         // Boxed, so that requests that need not wait carry no room for it.
-        Box::pin(self.wait(end)).await
+        Box::pin(self.wait(tried, end)).await
     }
 
-    async fn find(&self, waiting: Option<&Place>, end: Moment) -> Result<(Link, Rc<Server>), NoLink> {
+    async fn find(
+        &self,
+        tried: &mut Tried,
+        waiting: Option<&Place>,
+        end: Moment,
+    ) -> Result<(Link, Rc<Server>), NoLink> {
         let mut is_busy = false;
-        let mut refusal = Refusal::upstream_down();
-        let mut tried = SmallVec::<[usize; 4]>::new();
-        while let Some((place, server)) = self.choose(&tried) {
-            tried.push(place);
+        let mut looked_at = tried.failed.clone();
+        while let Some((number, server)) = self.choose(&looked_at) {
+            looked_at.push(number);
             let found = match &server.sessions {
-                Some(sessions) => self.by(end, sessions.ticket()).await.map(|ticket| ticket.map(Link::Ticket)),
+                Some(sessions) => self.ticket(sessions, waiting, end).await.map(|ticket| ticket.map(Link::Ticket)),
                 None => self.connection(server, waiting, end).await.map(|connection| connection.map(Link::Connection)),
             };
             match found {
@@ -121,15 +135,17 @@ impl Upstream {
                 Err(Reason::UpstreamLate) => return Err(NoLink::Refused(Reason::UpstreamLate.into())),
                 Err(reason) => {
                     self.failed(server, reason);
-                    refusal = reason.into();
+                    tried.failed.push(number);
+                    tried.reason = Some(reason);
                 }
             }
         }
-        Err(if is_busy { NoLink::Busy } else { NoLink::Refused(refusal) })
+        let refusal = || tried.reason.map_or_else(Refusal::upstream_down, Refusal::from);
+        Err(if is_busy { NoLink::Busy } else { NoLink::Refused(refusal()) })
     }
 
     /// In the line until there is a way, or none, or it took too long.
-    async fn wait(&self, end: Moment) -> Result<(Link, Rc<Server>), Refusal> {
+    async fn wait(&self, mut tried: Tried, end: Moment) -> Result<(Link, Rc<Server>), Refusal> {
         let counters = self.home.metrics.worker(self.home.worker);
         let Ok(place) = self.queue.join(self.home.worker) else {
             counters.upstream_pending_full.add(1);
@@ -144,13 +160,13 @@ impl Upstream {
         loop {
             tokio::select! {
                 biased;
-                () = place.called() => {}
                 () = &mut late => {
                     counters.upstream_pending_late.add(1);
                     return Err(refusal);
                 }
+                () = place.called() => {}
             }
-            match self.find(Some(&place), end).await {
+            match self.find(&mut tried, Some(&place), end).await {
                 Ok(found) => return Ok(found),
                 Err(NoLink::Refused(refusal)) => return Err(refusal),
                 Err(NoLink::Busy) => {}
@@ -247,10 +263,27 @@ impl Upstream {
             let opened = server.endpoint.open().await;
             opened.inspect_err(|fault| counters.connect_failed(*fault))
         };
-        let (transport, address) = self.by(end, opened).await?;
+        // Boxed, so that requests which find a connection carry no room for it.
+        let (transport, address) = Box::pin(self.by(end, opened)).await?;
         let peer = Peer { address, version };
         let exchange = Exchange::new(self.home.deadlines.deadline(), self.timeouts);
         Ok(Some(Connection::new((transport, peer), exchange, self.home.buffers.clone(), slot)))
+    }
+
+    /// A place on a connection of HTTP/2, idle or new; `None` where there may be no more of them.
+    async fn ticket(
+        &self,
+        sessions: &Rc<Sessions>,
+        waiting: Option<&Place>,
+        end: Moment,
+    ) -> Result<Option<Ticket>, Reason> {
+        if let Some(ticket) = sessions.find() {
+            return Ok(Some(ticket));
+        }
+        if let Some(place) = waiting.filter(|_| sessions.may_open()) {
+            place.step_aside();
+        }
+        Box::pin(self.by(end, sessions.ticket())).await
     }
 
     /// What becomes of `opening`, if that is by `end`.

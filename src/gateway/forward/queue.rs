@@ -37,6 +37,8 @@ struct Waiter {
     number: u64,
     worker: usize,
     is_called: bool,
+    /// It is busy with a connection that is being opened: what becomes free meanwhile is for others.
+    is_away: bool,
     waker: Option<Waker>,
 }
 
@@ -96,12 +98,16 @@ impl Queue {
         }
     }
 
-    /// Room for one more connection, if there is. Whoever has no place in the line takes none from those who have.
+    /// Room for one more connection, if there is. Whoever has no place in the line takes none from those who have, and
+    /// whoever has steps aside while it is opened.
     pub fn enter(self: &Arc<Self>, server: usize, worker: usize, place: Option<&Place>) -> Option<Room> {
         let mut state = self.lock();
-        let may_go = place.is_some() || state.line.is_empty();
+        let may_go = place.is_some() || state.line.iter().all(|waiter| waiter.is_away);
         let open = state.open.get_mut(server).filter(|open| may_go && **open < self.connections_max)?;
         *open += 1;
+        if let Some(place) = place {
+            state.step_aside(place);
+        }
         Some(Room { queue: Arc::clone(self), server, worker })
     }
 
@@ -123,7 +129,7 @@ impl Queue {
         state.next_number += 1;
         // Between its last look and now something may have become free, of which only those before it are told.
         let is_called = state.of(worker).next().is_none();
-        state.line.push_back(Waiter { number, worker, is_called, waker: None });
+        state.line.push_back(Waiter { number, worker, is_called, is_away: false, waker: None });
         self.pending.store(state.line.len(), Ordering::Relaxed);
         drop(state);
         Ok(Place { queue: Arc::clone(self), number, worker })
@@ -133,7 +139,7 @@ impl Queue {
     /// its own for it. If not it must end, so that another worker may open one.
     pub fn keeps(&self, worker: usize, open: usize) -> bool {
         let mut state = self.lock();
-        let first = state.line.front().map(|waiter| waiter.worker);
+        let first = state.first(|_| true).map(|waiter| waiter.worker);
         let stays = match first {
             None => true,
             Some(first) if first == worker => true,
@@ -159,23 +165,34 @@ impl Queue {
 }
 
 impl State {
+    /// Those of `worker` that can be called.
     fn of(&mut self, worker: usize) -> impl Iterator<Item = &mut Waiter> {
-        self.line.iter_mut().filter(move |waiter| waiter.worker == worker)
+        self.line.iter_mut().filter(move |waiter| waiter.worker == worker && !waiter.is_away)
+    }
+
+    /// The first of these that can be called; if none can, the first that will be told when it comes back.
+    fn first(&mut self, of: impl Fn(&Waiter) -> bool) -> Option<&mut Waiter> {
+        let at = self.line.iter().position(|waiter| of(waiter) && !waiter.is_away);
+        let at = at.or_else(|| self.line.iter().position(of))?;
+        self.line.get_mut(at)
     }
 
     /// Calls the first of `worker`.
     fn call(&mut self, worker: usize) {
-        if let Some(waiter) = self.of(worker).next() {
-            waiter.call();
-        }
+        self.first(|waiter| waiter.worker == worker).into_iter().for_each(Waiter::call);
     }
 
     /// Calls the first of all, and the first of `worker`.
     fn call_next(&mut self, worker: usize) {
-        if let Some(waiter) = self.line.front_mut() {
-            waiter.call();
-        }
+        self.first(|_| true).into_iter().for_each(Waiter::call);
         self.call(worker);
+    }
+
+    fn step_aside(&mut self, place: &Place) {
+        if let Some(waiter) = self.find(place.number).and_then(|at| self.line.get_mut(at)) {
+            waiter.is_away = true;
+            self.call_next(place.worker);
+        }
     }
 
     fn find(&self, number: u64) -> Option<usize> {
@@ -191,12 +208,18 @@ impl Waiter {
 }
 
 impl Place {
+    /// Lets others look while this one is busy, until it waits again.
+    pub fn step_aside(&self) {
+        self.queue.lock().step_aside(self);
+    }
+
     /// Waits to be called, which was done already if it was not answered yet.
     pub async fn called(&self) {
         poll_fn(|cx| {
             let mut state = self.queue.lock();
             let found = state.find(self.number);
             let Some(waiter) = found.and_then(|at| state.line.get_mut(at)) else { return Poll::Ready(()) };
+            waiter.is_away = false;
             if std::mem::take(&mut waiter.is_called) {
                 return Poll::Ready(());
             }
@@ -299,5 +322,49 @@ mod tests {
         assert_eq!(queue.pending_elsewhere(0), 1);
         drop(others);
         assert!(queue.keeps(0, 3), "now it is first");
+    }
+
+    #[test]
+    fn who_opens_a_connection_holds_up_nobody_and_misses_nothing() {
+        let queue = queue(1, 10);
+        let [first, second] = [0, 0].map(|worker| queue.join(worker).unwrap());
+        assert!(is_called(&first) && !is_called(&second));
+        let room = queue.enter(0, 0, Some(&first)).unwrap();
+        assert!(is_called(&second), "it may look meanwhile");
+        assert!(queue.keeps(0, 1) && is_called(&second), "what becomes free is for who is there");
+        drop(second);
+        queue.call(0);
+        assert!(queue.enter(1, 0, None).is_some(), "nobody is there who could have it");
+        drop(room);
+        assert!(is_called(&first), "it is told when it is back");
+        assert!(!is_called(&first) && queue.enter(1, 0, None).is_none(), "and has its place again");
+    }
+
+    /// Requests come, are served, leave the line called or not, and connections end, in any order.
+    #[test]
+    fn whatever_happens_nobody_waits_beside_a_connection_that_may_be_opened() {
+        let mut chance = fastrand::Rng::with_seed(7);
+        let queue = queue(3, 8);
+        let (mut rooms, mut places): (Vec<Room>, Vec<Place>) = Default::default();
+        for step in 0..20_000 {
+            let worker = chance.usize(0..2);
+            match chance.u8(0..4) {
+                0 => match queue.enter(0, worker, None) {
+                    Some(room) => rooms.push(room),
+                    None => places.extend(queue.join(worker).ok()),
+                },
+                1 if !rooms.is_empty() => drop(rooms.swap_remove(chance.usize(..rooms.len()))),
+                2 if !places.is_empty() => drop(places.remove(chance.usize(..places.len()))),
+                _ => drop(places.pop()),
+            }
+            while let Some(at) = places.iter().position(is_called) {
+                if let Some(room) = queue.enter(0, places[at].worker, Some(&places[at])) {
+                    rooms.push(room);
+                    places.remove(at);
+                }
+            }
+            assert!(places.is_empty() || rooms.len() == 3, "{step}: {} wait, {} are open", places.len(), rooms.len());
+            assert_eq!((queue.pending(), queue.open(0)), (places.len(), rooms.len()));
+        }
     }
 }

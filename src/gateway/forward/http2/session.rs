@@ -83,19 +83,23 @@ impl Sessions {
 
     /// A place on a connection that has one, or on a new one; `None` where there may be no more of them.
     pub(in super::super) async fn ticket(self: &Rc<Self>) -> Result<Option<Ticket>, ConnectFault> {
-        // Every worker has its even part, and at least one: what they carry cannot be handed from one to another.
-        let sessions_max = self.queue.part().clamp(1, UPSTREAM_SESSIONS_MAX);
         // Others may take all places of a connection that was waited for.
-        for _ in 0..=sessions_max {
+        for _ in 0..=UPSTREAM_SESSIONS_MAX {
             if let Some(ticket) = self.find() {
                 return Ok(Some(ticket));
             }
-            if self.count.get() >= sessions_max {
+            if !self.may_open() {
                 break;
             }
             self.opening().outcome().await?;
         }
         Ok(None)
+    }
+
+    /// Whether there may be one more connection. Every worker has its even part of them, and one at least: what they carry
+    /// cannot be handed from one worker to another.
+    pub(in super::super) fn may_open(&self) -> bool {
+        self.count.get() < self.queue.part().clamp(1, UPSTREAM_SESSIONS_MAX)
     }
 
     /// Requests under way.
@@ -131,7 +135,7 @@ impl Sessions {
     }
 
     /// A place on the first connection that has one: so the last ones become idle when there are too many.
-    fn find(self: &Rc<Self>) -> Option<Ticket> {
+    pub(in super::super) fn find(self: &Rc<Self>) -> Option<Ticket> {
         let mut open = self.open.borrow_mut();
         open.retain(|session| session.is_usable());
         let session = open.iter().find(|session| session.has_room())?;
