@@ -37,6 +37,10 @@ export class Conversation {
     this.#socket.pause();
   }
 
+  resume() {
+    this.#socket.resume();
+  }
+
   destroy() {
     this.#socket.destroy();
   }
