@@ -1,6 +1,6 @@
 # What a developer does here, by name. Each recipe is what one would type.
 
-.PHONY: help run test bench lint format clippy docs shell
+.PHONY: help run test soak bench lint format clippy docs shell
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -10,6 +10,10 @@ run: ## Start the sandbox: a small bank behind the gateway, with a portal
 
 test: ## Run every test; installs what they need and says so
 	@tests/run.sh
+
+soak: ## Everything at once for half an hour (SCOPEGATE_SOAK_SECONDS); `make test` first, it installs what this needs
+	@test -n "$$SCOPEGATE_BIN" || cargo build --locked --release
+	SCOPEGATE_BIN="$${SCOPEGATE_BIN:-target/release/scopegate}" node tests/e2e/soak.mjs
 
 bench: ## Measure the stages and the whole path
 	cargo bench --locked

@@ -7,7 +7,7 @@ import { report } from './soak/report.mjs';
 import { soak } from './soak/soak.mjs';
 
 test('mixed load, reloads and restarts: no wrong answer, nothing lost, nothing twice', async () => {
-  const ended = await soak({ seconds: 15, reloadMs: 2_000, restartMs: 6_000, sampleMs: 1_000 });
+  const ended = await soak({ seconds: 15, reloadMs: 2_000, restartMs: 5_000, sampleMs: 1_000 });
   const { text, isGood } = report(ended);
   console.log(text);
   assert.ok(isGood, text);

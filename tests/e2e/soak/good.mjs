@@ -74,7 +74,7 @@ async function once(soak, client, holder, turn) {
 function cut(soak, kind, request, error, begun) {
   const { tally } = soak;
   // Once it is told to end, the gateway takes what it has taken, and nothing behind it.
-  if (soak.isLeaving && !error.hasBegun) {
+  if (soak.mayBeLeft(begun) && !error.hasBegun) {
     tally.fate(request.id, 'untouched');
     return tally.count(kind, 'not taken');
   }

@@ -139,6 +139,7 @@ async function garbageInside({ tally }, door) {
 
 async function resetAfterHandshake({ tally }, door) {
   const raw = await connected(door);
+  if (raw.destroyed) return;
   await secured(door, ['h2', 'http/1.1'], raw);
   raw.resetAndDestroy();
   tally.count('hostile: resetAfterHandshake', 'left');
@@ -178,6 +179,8 @@ async function secured(door, protocols, raw) {
 /** What comes until the peer ends. */
 function ended(socket) {
   const pieces = [];
+  // It never came to a connection: the gateway is gone.
+  if (socket.destroyed) return Promise.resolve(Buffer.alloc(0));
   socket.on('data', (piece) => pieces.push(piece));
   return new Promise((resolve) => {
     for (const event of ['end', 'close']) socket.once(event, () => resolve(Buffer.concat(pieces)));

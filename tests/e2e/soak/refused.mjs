@@ -42,6 +42,7 @@ function forged() {
 export async function drive(soak, client, restMs) {
   for (let turn = 0; !soak.isOver; turn += 1) {
     const [name, request, status, code, told] = KINDS[turn % KINDS.length];
+    const begun = performance.now();
     try {
       const answer = await client.ask(request());
       const found = /error="([^"]*)"/.exec(answer.headers['www-authenticate'] ?? '')?.[1];
@@ -49,7 +50,7 @@ export async function drive(soak, client, restMs) {
       if (answer.status === status && found === code && told.test(detail)) soak.tally.count(`refused: ${name}`, status);
       else soak.tally.wrong(`refused: ${name}`, `${answer.status} ${found} ${detail}, over ${client.name}`);
     } catch (error) {
-      if (soak.isLeaving && !error.hasBegun) soak.tally.count(`refused: ${name}`, 'not taken');
+      if (soak.mayBeLeft(begun) && !error.hasBegun) soak.tally.count(`refused: ${name}`, 'not taken');
       else soak.tally.wrong(`refused: ${name}`, `${error.code ?? ''} ${error.message}, over ${client.name}`);
     }
     await pause(restMs * (0.5 + Math.random()));

@@ -7,7 +7,7 @@ const MEMORY_SECONDS_MIN = 300;
 export function report({ tally, lost, doors, seconds }) {
   const lines = [];
   const isLong = seconds >= MEMORY_SECONDS_MIN;
-  const total = [...tally.outcomes.values()].flatMap((outcomes) => [...outcomes.values()]).reduce((sum, count) => sum + count, 0);
+  const total = [...tally.outcomes.values()].flatMap((outcomes) => [...outcomes]).reduce((sum, [outcome, count]) => sum + (outcome === 'not taken' ? 0 : count), 0);
   const kinds = [...tally.outcomes].sort(([one], [other]) => one.localeCompare(other));
   for (const [kind, outcomes] of kinds) {
     const told = [...outcomes].sort(([one], [other]) => `${one}`.localeCompare(`${other}`)).map(([outcome, count]) => `${outcome}: ${count}`);

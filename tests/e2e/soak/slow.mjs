@@ -22,12 +22,12 @@ const MANNERS = [
   }],
   ['a head that never ends', 'GET', 200, async (client, head) => {
     await drip(client, head.slice(0, -2));
-    return closed(client);
+    return served(client);
   }],
   ['a body that never ends', 'POST', 600, async (client, head, body) => {
     client.send(head);
     await drip(client, body.slice(0, -2));
-    return closed(client);
+    return served(client);
   }],
   ['reading in drops', 'GET', 512 * 1024, async (client, head) => {
     client.send(head);
@@ -62,19 +62,24 @@ export async function drive(soak, door, first) {
       const outcome = await how(client, ...textOf(request));
       judge(soak, kind, request, outcome, begun);
     } catch (error) {
-      if (!soak.isLeaving) soak.tally.wrong(kind, error.message);
+      if (!soak.mayBeLeft(begun)) soak.tally.wrong(kind, error.message);
     }
     client.destroy();
   }
 }
 
 function judge(soak, kind, request, outcome, begun) {
-  const { tally, isLeaving } = soak;
+  const { tally } = soak;
   const isUnending = kind.endsWith('never ends');
   if (outcome === 'left') return tally.count(kind, 'left');
   if (outcome === 'closed') {
     // Before the end of a head nobody need be told anything; who waits for an answer must have one.
-    if (isUnending || isLeaving) return tally.count(kind, 'closed');
+    if (isUnending) return tally.count(kind, 'closed');
+    // A head that was not whole yet when the gateway was told to end is no request.
+    if (soak.mayBeLeft(begun) || (soak.isLeaving && kind.endsWith('a head in drops'))) {
+      tally.fate(request.id, 'untouched');
+      return tally.count(kind, 'not taken');
+    }
     // An answer that broke off with its server.
     if (soak.wasRestless(begun)) return tally.count(kind, 'cut short');
     return tally.wrong(kind, 'closed without an answer');
@@ -103,4 +108,3 @@ async function drip(client, text) {
 }
 
 const served = async (client) => (await client.answer()) ?? 'closed';
-const closed = served;

@@ -29,7 +29,9 @@ const HOSTILE_REST_MS = 60;
 const BROKEN_EVERY = 4;
 /** From the end of the soak to the last client's. */
 const END_BOUND_MS = 60_000;
-/** Load that goes on while the gateways leave. */
+/** So long before the end of a connection a request on it may have begun without having been read. */
+const RACE_MS = 200;
+/** Load that goes on when the gateways have left. */
 const LEAVE_MS = 200;
 
 /** Runs it for so long and returns what came of it; see `report.mjs`. */
@@ -49,7 +51,8 @@ export async function soak({ seconds, reloadMs = 10_000, restartMs = 30_000, sam
 class Soak {
   tally = new Tally();
   secret = randomBytes(16).toString('hex');
-  isLeaving = false;
+  /** When the gateways were told to end. */
+  leftAt = Infinity;
   isOver = false;
   doors = [];
 
@@ -65,6 +68,15 @@ class Soak {
       await door.start();
     }
     this.pids = this.doors.map(({ pid }) => pid);
+  }
+
+  get isLeaving() {
+    return this.leftAt !== Infinity;
+  }
+
+  /** Whether a request that began then may have met a connection that was closed beneath it: it counts if nobody read it. */
+  mayBeLeft(since) {
+    return since > this.leftAt - RACE_MS;
   }
 
   /** Whether an upstream was away at some time since then. */
@@ -88,8 +100,9 @@ class Soak {
   /** SIGTERM under load; then the ledgers. */
   async end() {
     await this.#calm();
-    this.isLeaving = true;
-    const endings = await Promise.all(this.doors.map(async (door) => [await door.stop('SIGTERM'), await pause(LEAVE_MS)][0]));
+    this.leftAt = performance.now();
+    const endings = await Promise.all(this.doors.map((door) => door.stop('SIGTERM')));
+    await pause(LEAVE_MS);
     this.isOver = true;
     await within(END_BOUND_MS, 'all clients to end', this.clients);
     endings.forEach(({ code, signal }, at) => {
