@@ -23,6 +23,8 @@ export class Nginx {
     this.folder = folder;
     this.port = port;
     this.bodyPort = bodyPort;
+    /** Further `server` blocks. */
+    this.servers = '';
   }
 
   /** Puts a file where `GET /accounts/files/NAME` finds it. */
@@ -113,6 +115,7 @@ http {
     access_log off;
     return 201;
   }
+${this.servers}
 }
 `;
   }
