@@ -12,6 +12,9 @@ import { until } from '../support/wait.mjs';
 import { HOST, Http1 } from './clients.mjs';
 
 const MIB = 1024 * 1024;
+/** By so much the last fifth may lie above the second: what an allocator keeps is no leak as long as it does not go on. */
+const GROWTH = 1.1;
+const GROWTH_MIB = 4;
 /** What differs between the two: weights, times, and in TLS the certificate. */
 const VARIANTS = {
   a: { weight: 1, responseTimeout: '20s' },
@@ -21,8 +24,7 @@ const VARIANTS = {
 export class Door extends Stage {
   /** Not started. `name` is `plain` or `tls`. */
   static async make(name, upstreamPorts) {
-    const stage = await Stage.before(upstreamPorts[0], { routes: '', log: '/dev/null' });
-    const door = Object.setPrototypeOf(stage, Door.prototype);
+    const door = await Door.before(upstreamPorts[0], { routes: '', log: '/dev/null' });
     Object.assign(door, { name, upstreamPorts, variant: 'a', isBroken: false, samples: [] });
     if (name === 'tls') {
       door.ca = [];
@@ -65,16 +67,17 @@ routes:
 
   /** Brings the other configuration into force, or shows that a bad one does not come into it. */
   async reload({ broken = false } = {}) {
-    const before = this.variant;
-    this.variant = before === 'a' ? 'b' : 'a';
+    const [before, other] = [this.variant, this.variant === 'a' ? 'b' : 'a'];
+    this.variant = other;
     this.isBroken = broken;
     await this.configure(this.configuration());
     this.isBroken = false;
+    const [wanted, unwanted] = broken ? [before, other] : [other, before];
+    this.variant = wanted;
     this.signal('SIGHUP');
-    if (broken) this.variant = before;
     await until(`${this.name} to ${broken ? 'refuse a bad file' : 'reload'}`, async () =>
-      (await this.metric('scopegate_config_last_reload_failed')) === (broken ? 1 : 0) && (await this.isInForce(this.variant)));
-    if (await this.isInForce(before === this.variant ? (before === 'a' ? 'b' : 'a') : before)) throw new Error(`${this.name}: both configurations at once`);
+      (await this.metric('scopegate_config_last_reload_failed')) === (broken ? 1 : 0) && (await this.isInForce(wanted)));
+    if (await this.isInForce(unwanted)) throw new Error(`${this.name}: both configurations at once`);
   }
 
   /** A route that is there wants a token. */
@@ -90,11 +93,11 @@ routes:
     this.samples.push(await this.memory());
   }
 
-  /** `{ start, mean, end, isFlat, told }` in MiB: whether its last fifth is no higher than its second. */
+  /** `{ start, mean, end, second, last, isFlat }` in MiB: whether its last fifth is no higher than its second. */
   get growth() {
     const fifth = Math.max(1, Math.floor(this.samples.length / 5));
     const mean = (of) => of.reduce((sum, one) => sum + one, 0) / of.length / MIB;
     const [second, last] = [mean(this.samples.slice(fifth, 2 * fifth)), mean(this.samples.slice(-fifth))];
-    return { start: this.samples[0] / MIB, mean: mean(this.samples), end: this.samples.at(-1) / MIB, second, last, isFlat: last <= second * 1.1 + 4 };
+    return { start: this.samples[0] / MIB, mean: mean(this.samples), end: this.samples.at(-1) / MIB, second, last, isFlat: last <= second * GROWTH + GROWTH_MIB };
   }
 }

@@ -79,7 +79,10 @@ function cut(soak, kind, request, error, begun) {
     return tally.count(kind, 'not taken');
   }
   // The server was killed in the middle of its answer: what the client has must not look whole, and does not.
-  if (error.hasBegun && soak.wasRestless(begun)) return tally.count(kind, 'cut short');
+  if (error.hasBegun && soak.wasRestless(begun)) {
+    tally.forgiven += 1;
+    return tally.count(kind, 'cut short');
+  }
   tally.wrong(kind, `${error.code ?? ''} ${error.message}, ${error.hasBegun ? 'within' : 'before'} the answer (id ${request.id})`);
 }
 
@@ -91,6 +94,7 @@ function judge(soak, request, answer, isRestless) {
   const given = headers['x-fapi-interaction-id'];
   if (given ? interaction !== given : !soak.tally.isNew(interaction)) return { wrong: `correlation id ${interaction}, not ${given ?? 'a new one'}` };
   if (status >= 502 && status <= 504) {
+    soak.tally.forgiven += 1;
     if (!isRestless) return { wrong: `${status} while both servers were well: ${answer.body}` };
     // A GET may have been sent before, and this is what became of its second time.
     if (method === 'POST' && UNTOUCHED.test(answer.body)) soak.tally.fate(id, 'untouched');

@@ -15,7 +15,7 @@ export function report({ tally, lost, doors, seconds }) {
   }
   const { reloads, restarts } = tally;
   lines.push('', `${total} requests and connections in ${seconds.toFixed(0)} s, ${(total / seconds).toFixed(0)} a second; ${tally.ids} of them marked`);
-  lines.push(`reloads: ${reloads.taken} taken, ${reloads.refused} refused; upstreams: ${restarts.killed} killed, ${restarts.ended} ended in order`);
+  lines.push(`reloads: ${reloads.taken} taken, ${reloads.refused} refused; upstreams: ${restarts.killed} killed, ${restarts.ended} ended in order, which ${tally.forgiven} good requests met`);
   lines.push(`good answers: p50 ${tally.percentile(50)} ms, p99 ${tally.percentile(99)} ms`);
   for (const { name, samples, growth } of doors) {
     if (samples.length === 0) continue;

@@ -4,7 +4,8 @@
 //
 // Around the absence of an upstream (from its signal to a second after it listens again) a request may be answered 502,
 // 503 or 504, and an answer that had begun may break off visibly. Nothing else is forgiven: a payment is never made twice,
-// one that was acknowledged was made, and one that is said not to have reached a server has not.
+// one that was acknowledged was made, and one that is said not to have reached a server has not. And since the other server is
+// there, each of the good clients may meet an end once, with what it had under way.
 
 import { randomBytes } from 'node:crypto';
 import { mkdtemp, rm } from 'node:fs/promises';
@@ -22,6 +23,8 @@ import * as slow from './slow.mjs';
 import { Tally } from './tally.mjs';
 import { Upstreams } from './upstreams.mjs';
 
+/** Good clients: over HTTP/1.1, the same over TLS, and streams on each of two connections of HTTP/2. */
+const [PLAIN, SECURE, SESSIONS, STREAMS] = [5, 4, 2, 4];
 const GOOD_REST_MS = 12;
 const REFUSED_REST_MS = 40;
 const HOSTILE_REST_MS = 60;
@@ -112,6 +115,9 @@ class Soak {
     const { counts, complaints } = await this.upstreams.read(this.tally.ids);
     for (const complaint of complaints) this.tally.wrong('upstream', complaint);
     const lost = this.tally.settle(counts);
+    const { restarts, forgiven } = this.tally;
+    const most = (PLAIN + SECURE + SESSIONS * STREAMS) * (restarts.killed + restarts.ended);
+    if (forgiven > most) this.tally.wrong('restarts', `${forgiven} good requests met them, ${most} at most could`);
     return { tally: this.tally, lost, doors: this.doors, seconds: this.seconds };
   }
 
@@ -125,9 +131,12 @@ class Soak {
     const [plain, secure] = this.doors;
     const running = [];
     const some = (count, one) => running.push(...Array.from({ length: count }, (_, at) => one(at)));
-    some(5, () => good.drive(this, new Http1(plain), GOOD_REST_MS));
-    some(4, () => good.drive(this, new Http1(secure), GOOD_REST_MS));
-    for (const session of [new Http2(secure), new Http2(secure)]) some(4, () => good.drive(this, session, GOOD_REST_MS));
+    some(PLAIN, () => good.drive(this, new Http1(plain), GOOD_REST_MS));
+    some(SECURE, () => good.drive(this, new Http1(secure), GOOD_REST_MS));
+    for (let count = 0; count < SESSIONS; count += 1) {
+      const session = new Http2(secure);
+      some(STREAMS, () => good.drive(this, session, GOOD_REST_MS));
+    }
     for (const client of [new Http1(plain), new Http1(secure), new Http2(secure)]) some(1, () => refused.drive(this, client, REFUSED_REST_MS));
     some(12, (at) => slow.drive(this, plain, at));
     some(4, (at) => hostile.drive(this, plain, at * 100, HOSTILE_REST_MS));

@@ -22,6 +22,8 @@ export class Tally {
     this.outcomes = new Map();
     this.wrongs = [];
     this.wrongCount = 0;
+    /** Good requests that met an upstream's end. */
+    this.forgiven = 0;
     this.reloads = { taken: 0, refused: 0 };
     this.restarts = { killed: 0, ended: 0 };
   }

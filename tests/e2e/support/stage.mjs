@@ -16,7 +16,7 @@ export class Stage extends Gateway {
     const folder = await mkdtemp(path.join(os.tmpdir(), 'scopegate-e2e-'));
     const [port, adminPort] = await freePorts(2);
     await writeFile(path.join(folder, 'jwks.json'), JSON.stringify({ keys: [key.jwk] }));
-    const stage = new Stage(folder, { port, adminPort, issuer: { url: ISSUER }, upstreamPort });
+    const stage = new this(folder, { port, adminPort, issuer: { url: ISSUER }, upstreamPort });
     return Object.assign(stage, { routes, limits, server, upstream, accessLog: path.resolve(folder, log) });
   }
 
