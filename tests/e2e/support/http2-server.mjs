@@ -3,13 +3,17 @@
 import { once } from 'node:events';
 import http2 from 'node:http2';
 
+import { within } from './wait.mjs';
+
 export class Http2Server {
   #server;
   #sessions = new Set();
+  #isLeaving = false;
   /** How many requests each `x-id` came in. */
   counts = new Map();
-  /** Connections that were made to it. */
+  /** Connections that were made to it, and requests that came. */
   connections = 0;
+  requests = 0;
   /** What their first had agreed on: `{ protocol, version }`. */
   agreed;
 
@@ -23,6 +27,8 @@ export class Http2Server {
       this.connections += 1;
       this.#sessions.add(session);
       session.on('error', () => {}).on('close', () => this.#sessions.delete(session));
+      // Its handshake was under way when the others were told.
+      if (this.#isLeaving) session.close();
       this.agreed ??= { protocol: session.alpnProtocol, version: session.socket.getProtocol() };
     });
     this.#server.on('stream', (stream, headers) => this.#answer(stream, headers));
@@ -35,9 +41,11 @@ export class Http2Server {
 
   /** Tells every connection that it leaves (GOAWAY), ends when all their requests are answered. */
   async leave() {
+    this.#isLeaving = true;
     const closed = new Promise((resolve) => this.#server.close(resolve));
     for (const session of this.#sessions) session.close();
-    await closed;
+    await within(10_000, 'all connections to end', closed);
+    this.#isLeaving = false;
   }
 
   async stop() {
@@ -49,6 +57,7 @@ export class Http2Server {
     stream.on('error', () => {});
     const body = Buffer.concat(await stream.toArray().catch(() => []));
     if (stream.destroyed) return;
+    this.requests += 1;
     const id = headers['x-id'];
     if (id) this.counts.set(id, (this.counts.get(id) ?? 0) + 1);
     const { ':method': method, ':path': target, ':scheme': scheme, ':authority': authority } = headers;
