@@ -64,7 +64,7 @@ impl Head {
 
 /// Checks what every later stage relies on. `target_bytes_max` bounds path and query.
 pub fn head(mut parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
-    check_target_length(&parts, target_bytes_max)?;
+    check_target(&parts, target_bytes_max)?;
     check_method(&parts)?;
     check_expectation(&parts)?;
     let host = host(&parts)?;
@@ -73,9 +73,14 @@ pub fn head(mut parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> 
     Ok(Head { parts, host, ends_here })
 }
 
-fn check_target_length(parts: &Parts, target_bytes_max: usize) -> Result<(), Refusal> {
+/// The URI library takes octets beyond ASCII for a part of a query. RFC 3986 §3.4 does not.
+fn check_target(parts: &Parts, target_bytes_max: usize) -> Result<(), Refusal> {
     let length = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    if length > target_bytes_max { Err(Reason::TargetTooLong.into()) } else { Ok(()) }
+    match parts.uri.query() {
+        _ if length > target_bytes_max => Err(Reason::TargetTooLong.into()),
+        Some(query) if !query.is_ascii() => Err(Reason::HeadMalformed.into()),
+        Some(_) | None => Ok(()),
+    }
 }
 
 /// RFC 9110 §9.3.6: a tunnel is for proxies that clients choose. No resource has this method, so `Allow` is empty.

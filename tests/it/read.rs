@@ -95,6 +95,17 @@ fn a_fragment_is_no_part_of_a_target() {
     assert_eq!(world.upstream.hits(), 0);
 }
 
+/// RFC 3986 §3.4: an octet beyond ASCII has no place in a query, and no two servers read it alike.
+#[test]
+fn a_query_is_ascii() {
+    let world = two_doors();
+    for target in ["/public/a?günaydın", "/public/a?x=%\u{5f4}1", "/public/a?\u{80}"] {
+        assert_eq!(world.send(&Request::get(target)).status(), 400, "{target}");
+    }
+    assert_eq!(world.upstream.hits(), 0);
+    assert_eq!(world.send(&Request::get("/public/a?x=%C3%A9&{}|")).status(), 200, "what is encoded passes");
+}
+
 /// oauth2-proxy CVE-2025-54576, CVE-2020-8595: the query decides nothing.
 #[test]
 fn nothing_in_a_query_opens_a_route() {
