@@ -91,6 +91,10 @@ impl Worker {
     /// The state of a connection that begins now.
     pub fn activity(&self) -> Rc<Activity> {
         let activity = Rc::new(Activity::new(self.timeouts, self.home.deadlines.deadline()));
+        if self.is_draining.get() {
+            // It was on its way when the others were told.
+            activity.hurry(LINGER);
+        }
         self.connections.borrow_mut().push(Rc::downgrade(&activity));
         activity
     }

@@ -4,8 +4,10 @@
 use crate::support::assertions::last;
 use crate::support::client::Request;
 use crate::support::gateway::{Setup, World, route};
+use crate::support::http2_server::Http2;
 use crate::support::server::nobody;
 use crate::support::tokens::Token;
+use crate::upstream_http2::PROTOCOL;
 use proptest::prelude::*;
 use scopegate::config;
 use scopegate::gateway::read;
@@ -58,6 +60,16 @@ fn the_beginning_changes_and_nothing_else() {
     let post = Request::new("POST", "/whole").body("pay");
     assert_eq!(world.send(&post).text(), "POST /a/b HTTP/1.1");
     assert_eq!(world.upstream.last().text(), "pay");
+}
+
+/// The same to a server that is spoken to by HTTP/2.
+#[test]
+fn the_beginning_changes_by_http_2_too() {
+    let server = Http2::echo();
+    let setup = Setup::routes(&[rewritten("/public/{*rest}", "access: open", "/public", "/v2")]);
+    let world = Setup { servers: server.servers(), upstream: PROTOCOL.to_owned(), ..setup }.start();
+    assert_eq!(world.send(&Request::get("/public/a?b=/public")).status(), 200);
+    assert_eq!(server.seen().pop().unwrap().head.uri.path_and_query().unwrap(), "/v2/a?b=/public");
 }
 
 /// The rule is that of the path which was asked for, whatever rule the other path would have come under.

@@ -2,7 +2,7 @@
 
 use crate::support::client::Request;
 use crate::support::eventually;
-use crate::support::gateway::Setup;
+use crate::support::gateway::{Setup, World, route};
 use crate::support::server::{After, Server};
 use crate::support::switch::{
     asking, handshake, live, setup, shouting, switched, to_the_end, tunnels, websocket, world,
@@ -16,6 +16,12 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
+fn revoke(world: &World, token_id: &str) {
+    let body = json!({"issuer": ISSUER, "token_id": token_id}).to_string();
+    let request = Request::new("POST", "/revoke").field("content-type: application/json").body(body);
+    assert_eq!(world.ask_admin(&request).status(), 204);
+}
+
 #[test]
 fn a_tunnel_ends_with_what_let_the_client_in() {
     let world = world();
@@ -24,9 +30,7 @@ fn a_tunnel_ends_with_what_let_the_client_in() {
         switched(&world, &handshake("/live").token(&Token::good().claim("jti", "other").mint()).numbered(2));
     // Without a token there is nothing that could end.
     let (mut open, _) = switched(&world, &asking("/feed", "bank-feed/2"));
-    let body = json!({"issuer": ISSUER, "token_id": "token-1"}).to_string();
-    let request = Request::new("POST", "/revoke").field("content-type: application/json").body(body);
-    assert_eq!(world.ask_admin(&request).status(), 204);
+    revoke(&world, "token-1");
     assert_eq!(revoked.rest().as_deref(), Some(b"hello".as_slice()));
     assert_eq!(world.log_line(1)["end"], "token_ended");
     assert_eq!(tunnels(&world), "2");
@@ -34,6 +38,21 @@ fn a_tunnel_ends_with_what_let_the_client_in() {
     assert_eq!(expired.rest().as_deref(), Some(b"hello".as_slice()));
     assert_eq!(world.log_line(2)["end"], "token_ended");
     assert_eq!(to_the_end(&mut open, b"on"), b"ON");
+}
+
+/// Where two tokens let a client in, the end of either is the tunnel's.
+#[test]
+fn a_tunnel_of_two_tokens_ends_with_the_first_that_does() {
+    let terms = "scopes: [accounts]\ncustomer_token: { header: X-Access-Token, client_scopes: [gateway] }\nupgrade: [websocket]";
+    let setup = Setup { routes: route("/live", "GET", terms), ..setup() };
+    let world = setup.before(Server::with(shouting));
+    let clients =
+        Token::good().scope("gateway").claim("jti", "clients").claim("sub", "tpp-1").claim("gty", "client_credentials");
+    let customers = format!("x-access-token: {}", Token::good().mint());
+    let (mut client, _) = switched(&world, &handshake("/live").token(&clients.mint()).field(&customers).numbered(1));
+    revoke(&world, "clients");
+    assert_eq!(client.rest().as_deref(), Some(b"hello".as_slice()));
+    assert_eq!(world.log_line(1)["end"], "token_ended");
 }
 
 /// `limits.tunnel_idle_timeout` and `limits.tunnel_lifetime`: within them it goes on.

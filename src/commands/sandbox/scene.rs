@@ -47,6 +47,18 @@ pub(super) struct Addresses {
 impl Scene {
     /// Starts everything, and returns when the gateway is ready.
     pub(super) async fn set(wish: &Wish) -> anyhow::Result<Self> {
+        for _ in 1..CHOICES_MAX {
+            let addresses = Addresses::choose(wish)?;
+            match Self::at(addresses, wish).await {
+                // Between the choice of a port and its use others may take it.
+                Err(_) if matches!(wish.keep, Keep::Nothing) && addresses.are_taken() => {}
+                outcome => return outcome,
+            }
+        }
+        Self::at(Addresses::choose(wish)?, wish).await
+    }
+
+    async fn at(addresses: Addresses, wish: &Wish) -> anyhow::Result<Self> {
         let (folder, location) = match &wish.keep {
             Keep::Nothing => (Folder::temporary()?, Location::Memory),
             Keep::Folder(path) => {
@@ -57,7 +69,6 @@ impl Scene {
             }
             Keep::Database(url) => (Folder::temporary()?, Location::Server(url.clone())),
         };
-        let addresses = Addresses::choose(wish)?;
         let listeners = [addresses.gateway.ip(), addresses.portal.ip()];
         let made = wish.is_tls.then(|| certificates::make(&folder, &listeners)).transpose()?;
         let (authority, portal_tls) = made.map(|made| (made.authority, made.server)).unzip();
@@ -69,7 +80,13 @@ impl Scene {
         let origins = sandbox.single_page_origins().await.unwrap_or_default();
         let settings = configure(&folder, &addresses.surroundings(&sandbox, &origins))?;
         // On a thread that may wait: this one serves the keys that the gateway asks for.
-        let gateway = tokio::task::spawn_blocking(|| Gateway::start(settings, Clock::System)).await??;
+        let gateway = match tokio::task::spawn_blocking(|| Gateway::start(settings, Clock::System)).await? {
+            Ok(gateway) => gateway,
+            Err(fault) => {
+                sandbox.stop().await;
+                return Err(fault);
+            }
+        };
         let scene = Self { sandbox, gateway, origins, addresses, folder, fetcher };
         scene.until_ready().await?;
         scene.sandbox.brief_gateway().await?;
@@ -155,6 +172,11 @@ impl Addresses {
         })
     }
 
+    /// Whether somebody else listens at one of them.
+    fn are_taken(&self) -> bool {
+        [self.portal, self.gateway, self.admin].iter().any(|address| free(*address).ok() != Some(*address))
+    }
+
     /// The gateway as third parties write it.
     pub(super) fn gateway_origin(&self) -> String {
         format!("{}://{}", self.scheme, self.gateway)
@@ -216,6 +238,8 @@ fn free(wished: SocketAddr) -> io::Result<SocketAddr> {
     bound?.local_addr()
 }
 
+/// Times that ports are chosen.
+const CHOICES_MAX: usize = 4;
 /// How long a page waits at most that was just registered.
 const ORIGINS_INTERVAL: Duration = Duration::from_secs(1);
 /// Five seconds; the gateway asks for the keys at once.

@@ -273,7 +273,11 @@ impl fmt::Debug for Endpoint {
 
 impl fmt::Display for Endpoint {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}:{}", self.server.host, self.server.port)
+        // RFC 3986 §3.2.2: an IPv6 address stands in brackets before a port.
+        match &*self.server.host {
+            host if host.contains(':') => write!(f, "[{host}]:{}", self.server.port),
+            host => write!(f, "{host}:{}", self.server.port),
+        }
     }
 }
 

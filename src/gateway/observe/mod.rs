@@ -1,6 +1,7 @@
 //! OBSERVE: what happened, told once, when the last byte of the answer has gone.
 
 pub mod access_log;
+mod end;
 pub mod line;
 pub mod metrics;
 pub mod record;

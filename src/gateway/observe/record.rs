@@ -11,6 +11,7 @@ use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker, upgrade};
+pub use super::end::End;
 use super::line::{self, Stamp};
 use super::metrics::{Outcome, RouteMetrics};
 use crate::clock::UnixSeconds;
@@ -37,6 +38,8 @@ pub struct Record {
     place: Place,
     pub(super) certificate: Option<Rc<ClientCertificate>>,
     pub(super) token: Option<VerifiedToken>,
+    /// The one before it, where a request carries two.
+    client_token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
     pub(super) upstream_wait: Option<Duration>,
     pub(super) outcome: Outcome,
@@ -62,37 +65,6 @@ enum Place {
     Unknown,
     Route(usize),
     Document(usize),
-}
-
-/// How the answer ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum End {
-    /// Every byte was handed to the connection.
-    Complete,
-    /// The client went away before that.
-    ClientGone,
-    /// The upstream broke off in the middle of its body.
-    UpstreamBroke,
-    /// Of a tunnel: nothing moved in it.
-    Idle,
-    /// Of a tunnel: what let the client in has ended.
-    TokenEnded,
-    /// Of a tunnel: it lasted as long as it may.
-    TooLong,
-}
-
-impl End {
-    /// As the log tells it; a whole answer is nothing to tell.
-    pub(super) fn name(self) -> Option<&'static str> {
-        match self {
-            Self::Complete => None,
-            Self::ClientGone => Some("client_gone"),
-            Self::UpstreamBroke => Some("upstream_broke"),
-            Self::Idle => Some("idle"),
-            Self::TokenEnded => Some("token_ended"),
-            Self::TooLong => Some("too_long"),
-        }
-    }
 }
 
 /// Where a request came from, for its record.
@@ -121,6 +93,7 @@ impl Record {
             place: Place::Unknown,
             certificate: None,
             token: None,
+            client_token: None,
             cache: None,
             upstream_wait: None,
             // Holds until the answer is known: who goes before that has seen nothing.
@@ -197,7 +170,7 @@ impl Record {
 
     /// The token is good.
     pub fn holder(&mut self, token: &VerifiedToken) {
-        self.token = Some(token.clone());
+        self.client_token = self.token.replace(token.clone());
     }
 
     /// It asks for another protocol, and has a place among the tunnels.
@@ -212,11 +185,11 @@ impl Record {
         }
     }
 
-    /// Whether who was let in with a token still would be, as far as the token goes. A status list that is not at hand does
+    /// Whether who was let in with tokens still would be, as far as they go. A status list that is not at hand does
     /// not speak against it.
     pub fn is_let_in(&self) -> bool {
         let holds = |token: &VerifiedToken| token.still_holds(&self.worker.shared.revocations, self.worker.clock.now());
-        self.token.as_ref().is_none_or(holds)
+        self.token.iter().chain(&self.client_token).all(holds)
     }
 
     /// The upstream answered, or failed, after `wait`.

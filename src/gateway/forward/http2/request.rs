@@ -2,7 +2,7 @@
 
 use super::super::headers::{self, Sink};
 use super::super::sending::Outgoing;
-use http::uri::{Authority, Parts, Scheme};
+use http::uri::{Authority, Parts, PathAndQuery, Scheme};
 use http::{HeaderMap, HeaderName, HeaderValue, Request, Uri, Version, header};
 
 /// A field of ours that HTTP/2 does not take; none should be made.
@@ -28,7 +28,7 @@ pub(super) fn head(outgoing: &Outgoing<'_>, scheme: Scheme) -> Result<Request<()
     let mut target = Parts::default();
     target.scheme = Some(scheme);
     target.authority = authority.and_then(|host| Authority::try_from(host.as_bytes()).ok());
-    target.path_and_query = parts.uri.path_and_query().cloned();
+    target.path_and_query = Some(PathAndQuery::try_from(outgoing.about.target.as_str()).map_err(|_| BadField)?);
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_parts(target).map_err(|_| BadField)?;
     *request.method_mut() = parts.method.clone();
