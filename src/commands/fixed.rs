@@ -10,6 +10,8 @@ use std::net::SocketAddr;
 pub(super) struct Fixed {
     listen: Vec<SocketAddr>,
     workers: usize,
+    /// Who is at the other end of the connections that are open was decided by it.
+    proxy_protocol: bool,
     /// Who is asked for a certificate, and whose are good: connections that are open were let in by it.
     tls: Option<ClientCertificates>,
     admin: SocketAddr,
@@ -27,6 +29,7 @@ impl Fixed {
         Self {
             listen: settings.server.listen.clone(),
             workers: settings.server.workers.get(),
+            proxy_protocol: settings.server.proxy_protocol,
             tls: settings.server.tls.as_ref().map(|tls| tls.clients.clone()),
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
@@ -42,6 +45,7 @@ impl Fixed {
         [
             (self.listen != new.listen, "server.listen"),
             (self.workers != new.workers, "server.workers"),
+            (self.proxy_protocol != new.proxy_protocol, "server.proxy_protocol"),
             (self.tls != new.tls, "what server.tls asks of clients"),
             (self.admin != new.admin, "admin.listen"),
             (self.access_log != new.access_log, "access_log"),

@@ -187,8 +187,11 @@ impl Gateway {
         if let Some(proofs) = shared.policy.load().senders.proofs() {
             proofs.go_on();
         }
-        shared.revocations.forget_successor();
-        let outcome = parts::keep(&shared.revocations, &self.revocations, shared.clock.now());
+        let outcome = if shared.revocations.forget_successor() {
+            parts::keep(&shared.revocations, &self.revocations, shared.clock.now())
+        } else {
+            Ok(())
+        };
         self.is_admin_open.send_replace(true);
         outcome
     }

@@ -10,8 +10,10 @@ use crate::net::descriptors;
 use crate::net::inherit::Inherited;
 use crate::net::notify::{self, State};
 use anyhow::Context as _;
+use std::future::poll_fn;
 use std::path::Path;
 use std::process::ExitCode;
+use std::task::Poll;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves what the file at `path` says.
@@ -77,6 +79,11 @@ impl Signals {
         })
     }
 
+    /// Whether somebody has asked for a reload that was not done.
+    async fn has_hung_up(&mut self) -> bool {
+        poll_fn(|cx| Poll::Ready(self.hang_up.poll_recv(cx).is_ready())).await
+    }
+
     /// Until somebody asks us to leave.
     async fn end(&mut self) {
         tokio::select! {
@@ -115,6 +122,10 @@ async fn succeed(gateway: &Gateway, signals: &mut Signals) -> Option<Leave> {
         () = signals.end() => None,
     };
     if let Some(Ok(process)) = outcome {
+        // What we were told meanwhile is for whoever serves now.
+        if signals.has_hung_up().await {
+            takeover::tell_to_reload(process);
+        }
         return Some(Leave::Succeeded(process));
     }
     if let Err(fault) = gateway.take_back() {

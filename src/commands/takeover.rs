@@ -24,6 +24,7 @@ use crate::net::inherit::{self, Inherited};
 use crate::state::exchange::{self, Answer, Peer};
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail, ensure};
+use rustix::process::Signal;
 use std::ffi::OsString;
 use std::io::{self, Read as _, Write as _};
 use std::net::TcpListener;
@@ -91,6 +92,15 @@ fn wait_until_ready(gateway: &Gateway) -> anyhow::Result<()> {
             return Err(CannotServe(missing.concat().trim_end().to_owned()).into());
         }
         std::thread::sleep(PAUSE);
+    }
+}
+
+/// Passes a wish for a reload on to the process that serves now.
+pub(super) fn tell_to_reload(process: u32) {
+    let pid = i32::try_from(process).ok().and_then(rustix::process::Pid::from_raw);
+    let told = pid.ok_or(rustix::io::Errno::SRCH).and_then(|pid| rustix::process::kill_process(pid, Signal::HUP));
+    if let Err(fault) = told {
+        tracing::error!(%fault, process, "the successor could not be told to reload: send it SIGHUP");
     }
 }
 

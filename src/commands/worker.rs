@@ -223,7 +223,7 @@ fn carry(worker: &Rc<Worker>, front: Option<&ArcSwap<Front>>, (stream, peer): (T
 /// Counts a client that a balancer has named for its network, now that it is known. Whether there is room for it.
 fn count(worker: &Worker, arrival: &Arrival, place: &mut Place) -> bool {
     let Client::Known(address) = arrival.client else { return true };
-    if !worker.shared.policy.load().proxy_protocol {
+    if !worker.shared.policy.load().proxy_protocol || worker.is_hop(address) {
         return true;
     }
     let counted = place.count(address);

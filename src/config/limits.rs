@@ -150,7 +150,12 @@ pub const HTTP2_SEND_BYTES_MAX: usize = 64 * 1024;
 /// Requests that a client took back before we came to them; one more ends the connection (CVE-2023-44487).
 pub const HTTP2_PENDING_RESETS_MAX: usize = 20;
 /// Streams that we had to reset because of what the client sent on them; one more ends the connection (CVE-2025-8671).
-pub const HTTP2_LOCAL_RESETS_MAX: usize = 64;
+pub const HTTP2_LOCAL_RESETS_MAX: usize = 1024;
+/// Streams of one client that were reset a moment ago, beside `streams`: what is still on its way for them is no fault of its.
+pub const HTTP2_RESETS_REMEMBERED: usize = 256;
+/// What a client's small pieces of bodies may cost as h2 counts it (256 less their size, each until it is read): the window
+/// of a connection in pieces of 32 bytes, since within our windows no piece is too small.
+pub const HTTP2_SMALL_PIECES_MAX: usize = HTTP2_CONNECTION_WINDOW as usize / 32 * 256;
 /// What a client's frames that carry nothing may cost it at once (`gateway/http2/strain.rs` has the prices): a hundred resets
 /// or two hundred pings, since a page that is left resets all of its streams.
 pub const HTTP2_CREDIT_MAX: i64 = 1000;
@@ -239,6 +244,8 @@ pub const UPSTREAM_PENDING_MOST: usize = 65_536;
 pub const UPSTREAM_STREAMS_MAX: usize = 128;
 /// HTTP/2 connections to one server by one worker, however many `connections` allows it: they carry 4096 exchanges.
 pub const UPSTREAM_SESSIONS_MAX: usize = 32;
+/// Those beside them that take no more requests and wait for their last answers.
+pub const UPSTREAM_SESSIONS_LEAVING_MAX: usize = 64;
 /// What an upstream may send of one HTTP/2 response before we have passed it on. The connection has room for all its
 /// streams, so that clients who take nothing do not hold up the others: 16 MiB.
 pub const UPSTREAM_WINDOW_BYTES: u32 = 128 * 1024;

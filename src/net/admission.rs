@@ -98,6 +98,9 @@ impl Admission {
 impl Place {
     /// Counts it for its client's network too, once that is known.
     pub fn count(&mut self, client: IpAddr) -> Result<(), Turned> {
+        if self.network.is_some() {
+            return Ok(());
+        }
         let network = Network::of(client);
         let Some(mut shard) = self.admission.shard(network) else { return Ok(()) };
         let open = shard.entry(network).or_default();

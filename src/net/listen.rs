@@ -24,7 +24,8 @@ pub fn complete(mut inherited: Vec<StdListener>, address: SocketAddr, workers: u
     let Some(first) = inherited.first() else { return bind(address, workers) };
     let is_shared = SockRef::from(first).reuse_port()?;
     while is_shared && inherited.len() < workers {
-        match socket(address, Sharing::Yes) {
+        // It does not listen yet: the kernel would give it connections that nobody takes until we serve, or never.
+        match bound(address, Sharing::Yes).map(StdListener::from) {
             Ok(more) => inherited.push(more),
             // They are another user's, or the port is one that we could not have opened ourselves.
             Err(fault) => {
@@ -44,6 +45,12 @@ enum Sharing {
 }
 
 fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
+    let socket = bound(address, sharing)?;
+    socket.listen(BACKLOG)?;
+    Ok(socket.into())
+}
+
+fn bound(address: SocketAddr, sharing: Sharing) -> io::Result<Socket> {
     let socket = Socket::new(Domain::for_address(address), Type::STREAM, Some(Protocol::TCP))?;
     socket.set_reuse_address(true)?;
     socket.set_reuse_port(sharing == Sharing::Yes)?;
@@ -51,14 +58,17 @@ fn socket(address: SocketAddr, sharing: Sharing) -> io::Result<StdListener> {
     // Before it listens: connections inherit it, and the first may be there before anybody accepts.
     socket.set_tcp_notsent_lowat(UNSENT_BYTES_MAX)?;
     socket.bind(&address.into())?;
-    socket.listen(BACKLOG)?;
-    Ok(socket.into())
+    Ok(socket)
 }
 
-/// A socket of `bind`, in this thread's reactor. What it accepts sends at once (`TCP_NODELAY`), which Linux hands down from
+/// A socket of `bind` or `complete`, in this thread's reactor. What it accepts sends at once (`TCP_NODELAY`), which Linux hands down from
 /// the listener: a system call less for each connection.
 pub fn register(listener: StdListener) -> io::Result<TcpListener> {
-    SockRef::from(&listener).set_tcp_nodelay(true)?;
+    let socket = SockRef::from(&listener);
+    if !socket.is_listener()? {
+        socket.listen(BACKLOG)?;
+    }
+    socket.set_tcp_nodelay(true)?;
     TcpListener::from_std(listener)
 }
 

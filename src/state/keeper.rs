@@ -88,9 +88,14 @@ impl Revocations {
         Ok(())
     }
 
-    /// There is no file, and no successor any more.
-    pub fn forget_successor(&self) {
-        self.books().keeper = Keeper::Nobody;
+    /// There is no successor any more. Whether there was one: then there is no file either.
+    pub fn forget_successor(&self) -> bool {
+        let mut books = self.books();
+        let had_one = matches!(books.keeper, Keeper::Successor(_));
+        if had_one {
+            books.keeper = Keeper::Nobody;
+        }
+        had_one
     }
 
     /// From now on `peer`, which we took over from, is told what is revoked here.

@@ -1,6 +1,6 @@
 //! The PROXY protocol, versions 1 and 2: whom a balancer names is the client, and nobody else can name anybody.
 
-use crate::support::client::{Client, Request};
+use crate::support::client::Request;
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::tls::Caller;
@@ -191,12 +191,27 @@ fn nobody_but_a_hop_gets_in() {
     // A reload lets it in.
     world.reload(&setup(BALANCED)).unwrap();
     assert_eq!(seen(&world, LINE, request(), 1).0, "192.0.2.1");
-    // And out again; without the protocol the header is no request.
-    world.reload(&setup("  workers: 1\n")).unwrap();
-    let mut client = world.client();
-    client.write([LINE, &get(2).bytes()].concat());
-    assert_eq!(client.answer().status(), 400);
-    assert_eq!(Client::connect(world.address()).send(&get(2)).status(), 200);
+    // The protocol itself stays: whose word the open connections are was decided by it.
+    let refused = world.reload(&setup("  workers: 1\n")).unwrap_err();
+    assert!(refused.to_string().contains("server.proxy_protocol"), "{refused}");
+}
+
+/// Proxies of ours are not counted, whoever names them.
+#[test]
+fn a_hop_that_a_balancer_names_has_no_bound_of_its_network() {
+    let limits = "  connections_per_network: 2\n".to_owned();
+    let hops = "  workers: 1\n  proxy_protocol: true\n  trusted_hops: [127.0.0.1/32, 10.0.0.9/32]\n";
+    let world = Setup { limits, ..setup(hops) }.start();
+    let named = |address: &str| {
+        let mut client = world.client();
+        client.write([format!("PROXY TCP4 {address} 192.0.2.2 1 2\r\n").as_bytes(), &get(3).bytes()].concat());
+        client
+    };
+    let mut hops: Vec<_> = (0..4).map(|_| named("10.0.0.9")).collect();
+    assert!(hops.iter_mut().all(|client| client.answer().status() == 200));
+    let mut others: Vec<_> = (0..3).map(|_| named("192.0.2.1")).collect();
+    let served = others.iter_mut().filter_map(|client| client.next()).count();
+    assert_eq!(served, 2);
 }
 
 /// The balancer relays bytes: what its client writes of others is no hop's word, whoever the client may be.

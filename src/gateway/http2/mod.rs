@@ -14,8 +14,8 @@ pub mod wire;
 use super::Worker;
 use super::connection::Peer;
 use crate::config::limits::{
-    HTTP2_CONNECTION_WINDOW, HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_SEND_BYTES_MAX,
-    HTTP2_STREAM_WINDOW,
+    HTTP2_CONNECTION_WINDOW, HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_RESETS_REMEMBERED,
+    HTTP2_SEND_BYTES_MAX, HTTP2_SMALL_PIECES_MAX, HTTP2_STREAM_WINDOW,
 };
 use crate::net::client::ClientStream;
 use bytes::Bytes;
@@ -114,7 +114,8 @@ impl Worker {
             .initial_connection_window_size(HTTP2_CONNECTION_WINDOW)
             .max_send_buffer_size(HTTP2_SEND_BYTES_MAX)
             // What is still on its way on a stream that was refused is no fault of the client's.
-            .max_concurrent_reset_streams(self.bounds.streams_max as usize)
+            .max_concurrent_reset_streams(HTTP2_RESETS_REMEMBERED.max(self.bounds.streams_max as usize))
+            .data_frame_budget(HTTP2_SMALL_PIECES_MAX)
             .reset_stream_duration(RESETS_KEPT)
             .max_pending_accept_reset_streams(HTTP2_PENDING_RESETS_MAX)
             .max_local_error_reset_streams(Some(HTTP2_LOCAL_RESETS_MAX));

@@ -6,7 +6,9 @@ use super::super::exchange::{Exchange, Timeouts};
 use super::super::pool::Home;
 use super::super::queue::{Queue, Room};
 use super::line::{self, Line};
-use crate::config::limits::{UPSTREAM_IDLE_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX};
+use crate::config::limits::{
+    UPSTREAM_IDLE_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_LEAVING_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX,
+};
 use crate::net::thread;
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -99,7 +101,9 @@ impl Sessions {
     /// Whether there may be one more connection. Every worker has its even part of them, and one at least: what they carry
     /// cannot be handed from one worker to another.
     pub(in super::super) fn may_open(&self) -> bool {
-        self.count.get() < self.queue.part().clamp(1, UPSTREAM_SESSIONS_MAX)
+        let most = self.queue.part().clamp(1, UPSTREAM_SESSIONS_MAX);
+        // Those that take no more requests may last as long as the answers on them do.
+        self.open.borrow().len() < most && self.count.get() < most + UPSTREAM_SESSIONS_LEAVING_MAX
     }
 
     /// Requests under way.
