@@ -2,7 +2,7 @@
 
 use crate::support::client::{Client, Request};
 use crate::support::eventually;
-use crate::support::gateway::{Setup, route};
+use crate::support::gateway::{Setup, issuer, route};
 use crate::support::process::Process;
 use crate::support::proofs::{ORIGIN, Proof, bound, dpop, thumbprint};
 use crate::support::tls::Caller;
@@ -163,6 +163,23 @@ fn a_successor_that_fails_leaves_everything_as_it_was() {
     process.configure(&setup());
     process.take_over();
     assert_eq!(["a", "b", "c"].map(|id| status(&process, id)), [401, 401, 200]);
+}
+
+/// While a successor with more workers prepares, which may never end, its sockets take nobody in.
+#[test]
+fn a_successor_that_prepares_takes_no_connection() {
+    let process = Process::start(&setup());
+    // Connections are taken, and nothing is said on them.
+    let silent = TcpListener::bind("127.0.0.1:0").unwrap();
+    let keys = format!("{{ uri: \"http://{}/jwks\" }}", silent.local_addr().unwrap());
+    let issuers = setup().issuers + &issuer("away", "http://127.0.0.1:1", &keys);
+    process.configure(&Setup { server: "  workers: 8\n".to_owned(), issuers, ..setup() });
+    process.signal("USR2");
+    assert_eq!(process.hear(), "RELOADING=1");
+    drop(silent.accept().unwrap());
+    for _ in 0..60 {
+        assert_eq!(status(&process, "a"), 200);
+    }
 }
 
 /// What a reload cannot change, a takeover can: the sockets that are missing are bound, those that are over are served.
