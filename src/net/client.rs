@@ -2,6 +2,7 @@
 
 use super::deadline::Deadline;
 use super::patience::{Pace, Patience};
+use socket2::SockRef;
 use std::cell::Cell;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -209,6 +210,14 @@ impl ClientStream {
     /// Watches `transport`.
     pub fn new(transport: Transport, activity: Rc<Activity>) -> Self {
         Self { transport, activity }
+    }
+
+    /// In the clear: dropped, it ends by a reset.
+    pub fn break_off(&self) {
+        if let Transport::Plain(tcp) = &self.transport {
+            // Where it cannot be done the connection is gone already.
+            SockRef::from(tcp).set_linger(Some(Duration::ZERO)).ok();
+        }
     }
 
     /// Says that nothing more comes, without waiting for the client to say so: dropping the stream then ends the connection.

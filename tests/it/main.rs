@@ -18,6 +18,7 @@ mod assertion_keys;
 mod attacks;
 mod authorize;
 mod balance;
+mod broken;
 mod cache;
 mod challenges;
 mod checks;

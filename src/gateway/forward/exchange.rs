@@ -17,6 +17,8 @@ pub struct Exchange {
     timeouts: Timeouts,
     /// By when all of it must be over.
     end: Cell<Moment>,
+    /// The head of the answer has come.
+    has_answered: Cell<bool>,
 }
 
 /// The bounds on waiting within an exchange.
@@ -42,11 +44,12 @@ impl Exchange {
     pub(super) fn new(deadline: Deadline, timeouts: Timeouts) -> Self {
         let patience = Patience::new(timeouts.pace);
         let (waiting_for, fault, end) = (Cell::new(Party::Upstream), Cell::new(None), Cell::new(Moment::NEVER));
-        Self { deadline, waiting_for, fault, patience, timeouts, end }
+        Self { deadline, waiting_for, fault, patience, timeouts, end, has_answered: Cell::new(false) }
     }
 
     /// A request goes out: the upstream's time begins. Whatever is waited for, it is over by `end`.
     pub(super) fn begin(&self, end: Moment) {
+        self.has_answered.set(false);
         self.end.set(end);
         self.fault.set(None);
         self.patience.renew();
@@ -56,6 +59,7 @@ impl Exchange {
     /// Nothing is waited for: the answer has begun, or is over. An upstream that answers before it has the whole request may
     /// want one that never ends, at whatever pace.
     pub(super) fn rest(&self) {
+        self.has_answered.set(true);
         self.patience.moved(&self.deadline, 0);
         self.patience.forgive();
         self.waiting_for.set(Party::Nobody);
@@ -114,7 +118,9 @@ impl Exchange {
     /// The client has sent so many bytes, or all of its body: it is for the upstream to go on.
     pub(super) fn client_moved(&self, bytes: usize) {
         self.patience.moved(&self.deadline, bytes);
-        self.wait_for_upstream(self.timeouts.response);
+        // Behind the head of the answer it has the time of a body.
+        let time = if self.has_answered.get() { self.timeouts.idle } else { self.timeouts.response };
+        self.wait_for_upstream(time);
     }
 
     /// The client owes us the next bytes. As above, asking again gives it no more time.

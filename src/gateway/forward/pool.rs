@@ -169,7 +169,9 @@ impl Upstream {
             match self.find(&mut tried, Some(&place), end).await {
                 Ok(found) => return Ok(found),
                 Err(NoLink::Refused(refusal)) => return Err(refusal),
-                Err(NoLink::Busy) => {}
+                Err(NoLink::Busy) if tried.failed.is_empty() => {}
+                // It may have been called for a server that it does not ask again.
+                Err(NoLink::Busy) => place.pass_on(),
             }
         }
     }

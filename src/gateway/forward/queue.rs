@@ -188,6 +188,13 @@ impl State {
         self.call(worker);
     }
 
+    /// Calls the first behind `place`, and the first behind it of its worker.
+    fn call_behind(&mut self, place: &Place) {
+        self.first(|waiter| waiter.number > place.number).into_iter().for_each(Waiter::call);
+        let is_own = |waiter: &Waiter| waiter.number > place.number && waiter.worker == place.worker;
+        self.first(is_own).into_iter().for_each(Waiter::call);
+    }
+
     fn step_aside(&mut self, place: &Place) {
         if let Some(waiter) = self.find(place.number).and_then(|at| self.line.get_mut(at)) {
             waiter.is_away = true;
@@ -211,6 +218,11 @@ impl Place {
     /// Lets others look while this one is busy, until it waits again.
     pub fn step_aside(&self) {
         self.queue.lock().step_aside(self);
+    }
+
+    /// It was called and can make no use of what it was called for: those behind it may.
+    pub fn pass_on(&self) {
+        self.queue.lock().call_behind(self);
     }
 
     /// Waits to be called, which was done already if it was not answered yet.
@@ -307,6 +319,22 @@ mod tests {
         }
         drop(places);
         assert!(queue.enter(0, 0, None).is_some());
+    }
+
+    #[test]
+    fn a_call_that_is_of_no_use_is_passed_on_to_those_behind() {
+        let queue = queue(1, 10);
+        let places: Vec<_> = [0, 0, 1, 0].map(|worker| queue.join(worker).unwrap()).into();
+        places.iter().for_each(|place| drop(is_called(place)));
+        queue.call(0);
+        let called = || places.iter().map(is_called).collect::<Vec<_>>();
+        assert_eq!(called(), [true, false, false, false]);
+        places[0].pass_on();
+        assert_eq!(called(), [false, true, false, false]);
+        places[1].pass_on();
+        assert_eq!(called(), [false, false, true, true], "the first behind it, and of its worker");
+        places[3].pass_on();
+        assert_eq!(called(), [false; 4], "it comes to an end");
     }
 
     #[test]

@@ -135,7 +135,12 @@ impl Sending {
                     },
                     Poll::Ready(None) => self.finish(wire, None),
                     // The client must not take what it has for the whole: the connection ends without the body's end.
-                    Poll::Ready(Some(Err(_broken))) => return Poll::Ready(Err(Gone)),
+                    Poll::Ready(Some(Err(_broken))) => {
+                        if self.coding == Coding::Close {
+                            wire.break_off();
+                        }
+                        return Poll::Ready(Err(Gone));
+                    }
                     Poll::Pending => is_waiting = true,
                 }
             }

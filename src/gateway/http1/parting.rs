@@ -13,6 +13,12 @@ impl Wire {
         let _parted = poll_fn(|cx| self.0.borrow_mut().stream.poll_farewell(cx)).await;
     }
 
+    /// Lets the connection end by a reset: what has been sent on it is not the whole, and nothing else says so to a client of
+    /// HTTP/1.0. Through TLS the end without a farewell says it.
+    pub fn break_off(&self) {
+        self.0.borrow().stream.break_off();
+    }
+
     /// Ends our direction and waits for the client to end its own, taking what it still sends: closing at once would
     /// make the kernel reset the connection, and the answer could be lost with it (RFC 9112 §9.6). Bounded in bytes here
     /// and in time by the connection's deadline.

@@ -1,0 +1,42 @@
+//! Answers whose end is in doubt: the client sees that, and none is broken off that only takes its time.
+
+use crate::support::client::Request;
+use crate::support::gateway::{Setup, World};
+use crate::support::server::{Server, then_close, write};
+use std::io::{ErrorKind, Read as _, Write as _};
+use std::net::{TcpListener, TcpStream};
+use std::time::Duration;
+
+/// HTTP/1.0 knows no end of a body but the connection's: one that must not be taken for it is a reset.
+#[test]
+fn an_answer_that_breaks_off_is_no_whole_one_to_a_client_of_http_1_0() {
+    let begun = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n\r\n2\r\nok\r\n";
+    for (rest, is_whole) in [("0\r\n\r\n", true), ("", false)] {
+        let world = Setup::default().before(Server::with(then_close(format!("{begun}{rest}"))));
+        let mut client = TcpStream::connect(world.address()).unwrap();
+        client.write_all(b"GET /open/x HTTP/1.0\r\nhost: a\r\n\r\n").unwrap();
+        let mut answer = Vec::new();
+        let end = client.read_to_end(&mut answer);
+        match is_whole {
+            true => assert!(end.is_ok() && answer.ends_with(b"ok")),
+            false => assert_eq!(end.unwrap_err().kind(), ErrorKind::ConnectionReset),
+        }
+    }
+}
+
+/// `response_timeout` ends with the head of the answer, whenever the request does.
+#[test]
+fn an_answer_that_began_early_has_the_time_of_a_body() {
+    let early = TcpListener::bind("127.0.0.1:0").unwrap();
+    let upstream = "    response_timeout: 300ms\n    idle_timeout: 10s\n".to_owned();
+    let world: World = Setup { upstream, ..Setup::default() }.at(Server::echo(), early.local_addr().unwrap());
+    let mut client = world.client();
+    client.write(Request::new("POST", "/open/x").field("content-length: 2").bytes());
+    let (mut stream, _) = early.accept().unwrap();
+    write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 2\r\n\r\n");
+    std::thread::sleep(Duration::from_millis(200));
+    client.write("ab");
+    std::thread::sleep(Duration::from_millis(1200));
+    write(&mut stream, "ok");
+    assert_eq!(client.answer().text(), "ok");
+}
