@@ -75,6 +75,16 @@ impl ClientBody {
     }
 }
 
+impl ClientBody {
+    /// A piece that is there already, of a body that may come in small ones.
+    pub fn arrived(&mut self) -> Option<Result<Bytes, BodyFault>> {
+        match self {
+            Self::Http1(wire, None) => wire.arrived(),
+            Self::Nothing | Self::Http1(_, Some(_)) | Self::Http2(_) => None,
+        }
+    }
+}
+
 impl StreamBody {
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
         if let Some(client) = self.owes_continue.take() {

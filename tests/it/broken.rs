@@ -40,3 +40,25 @@ fn an_answer_that_began_early_has_the_time_of_a_body() {
     write(&mut stream, "ok");
     assert_eq!(client.answer().text(), "ok");
 }
+
+/// A chunk for each byte is the choice of its client: they go on together, and none is lost.
+#[test]
+fn chunks_of_a_byte_arrive() {
+    const CHUNKS: usize = 10_000;
+    let upstream = TcpListener::bind("127.0.0.1:0").unwrap();
+    let world = Setup::default().at(Server::echo(), upstream.local_addr().unwrap());
+    let mut client = world.client();
+    let request = Request::new("POST", "/open/x").field("transfer-encoding: chunked").bytes();
+    client.write([request, b"1\r\nx\r\n".repeat(CHUNKS), b"0\r\n\r\n".to_vec()].concat());
+    let (mut stream, _) = upstream.accept().unwrap();
+    let mut seen = Vec::new();
+    let mut block = vec![0; 1 << 20];
+    while !seen.ends_with(b"0\r\n\r\n") {
+        let count = stream.read(&mut block).unwrap();
+        assert!(count > 0);
+        seen.extend_from_slice(&block[..count]);
+    }
+    assert_eq!(seen.windows(6).filter(|chunk| *chunk == b"1\r\nx\r\n").count(), CHUNKS);
+    write(&mut stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n");
+    assert_eq!(client.answer().status(), 200);
+}

@@ -60,11 +60,11 @@ impl RequestBody {
         self.exchange = Some(Rc::clone(exchange));
     }
 
-    fn fail<T>(&self, reason: Reason) -> Poll<Option<Result<T, Broken>>> {
+    fn fail(&self, reason: Reason) -> Broken {
         if let Some(exchange) = &self.exchange {
             exchange.fault.set(Some(reason));
         }
-        Poll::Ready(Some(Err(Broken)))
+        Broken
     }
 
     fn moved(&self, bytes: usize) {
@@ -95,20 +95,30 @@ impl RequestBody {
                 }
                 Poll::Pending
             }
-            Poll::Ready(Ok(Some(data))) => {
-                self.moved(data.len());
-                match self.bytes_left.checked_sub(data.len() as u64) {
-                    Some(left) => self.bytes_left = left,
-                    None => return self.fail(Reason::BodyTooLarge),
-                }
-                Poll::Ready(Some(Ok(data)))
-            }
+            Poll::Ready(Ok(Some(data))) => Poll::Ready(Some(self.take(data))),
             Poll::Ready(Ok(None)) => {
                 self.moved(0);
                 Poll::Ready(None)
             }
-            Poll::Ready(Err(BodyFault::Malformed | BodyFault::Gone)) => self.fail(Reason::HeadMalformed),
+            Poll::Ready(Err(BodyFault::Malformed | BodyFault::Gone)) => {
+                Poll::Ready(Some(Err(self.fail(Reason::HeadMalformed))))
+            }
         }
+    }
+
+    /// A piece that is there already: small ones can go on together.
+    pub(super) fn arrived(&mut self) -> Option<Result<Bytes, Broken>> {
+        Some(match self.client.arrived()? {
+            Ok(data) => self.take(data),
+            Err(BodyFault::Malformed | BodyFault::Gone) => Err(self.fail(Reason::HeadMalformed)),
+        })
+    }
+
+    fn take(&mut self, data: Bytes) -> Result<Bytes, Broken> {
+        self.moved(data.len());
+        self.bytes_left =
+            self.bytes_left.checked_sub(data.len() as u64).ok_or_else(|| self.fail(Reason::BodyTooLarge))?;
+        Ok(data)
     }
 }
 

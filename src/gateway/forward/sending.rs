@@ -81,7 +81,15 @@ impl Sending {
                 return Poll::Ready(Ok(()));
             };
             match ready!(body.poll_piece(cx)) {
-                Some(Ok(data)) => codec::write_data(&mut self.out, &data, *coding),
+                Some(Ok(data)) => {
+                    codec::write_data(&mut self.out, &data, *coding);
+                    // Chunks as small as a byte must not become as many packets.
+                    while self.out.len() < GATHERED_BYTES_MAX
+                        && let Some(more) = body.arrived()
+                    {
+                        codec::write_data(&mut self.out, &more.map_err(io::Error::other)?, *coding);
+                    }
+                }
                 Some(Err(broken)) => return Poll::Ready(Err(io::Error::other(broken))),
                 None => {
                     codec::write_end(&mut self.out, *coding);
@@ -95,3 +103,6 @@ impl Sending {
         !self.has_failed && self.body.is_none() && self.is_flushed && self.written >= self.out.len()
     }
 }
+
+/// Small pieces of a body are written together up to this size.
+const GATHERED_BYTES_MAX: usize = 16 * 1024;

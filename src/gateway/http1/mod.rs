@@ -6,6 +6,7 @@
 //! a header map for every response that only passes through. The tokenizer is the same as hyper's: httparse.
 
 pub mod answer;
+mod arrived;
 pub mod buffers;
 pub mod fields;
 pub mod framing;

@@ -28,7 +28,7 @@ pub(super) struct State {
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
     progress: Progress,
-    body: Framing,
+    pub(super) body: Framing,
     /// The client waits for `100 Continue` before it sends the body.
     owes_continue: bool,
     out: Vec<u8>,
@@ -109,11 +109,6 @@ impl Wire {
         body.is_over()
     }
 
-    /// Whether all of the body at hand was taken.
-    pub fn is_taken(&self) -> bool {
-        self.0.borrow().body.is_over()
-    }
-
     /// The next piece of the body at hand: `None` at its end. Asking for the first lets a client go on that waits for
     /// `100 Continue`.
     pub fn poll_body(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, BodyFault>> {
@@ -177,12 +172,6 @@ impl Wire {
     /// Ready once everything that waited was handed to the kernel.
     pub fn poll_flush(&self, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         self.0.borrow_mut().poll_send(cx).map_err(|_| Gone)
-    }
-
-    /// Whether nothing has arrived that is not part of a request that was read.
-    pub fn is_quiet(&self) -> bool {
-        let state = self.0.borrow();
-        state.received.is_empty() && state.body.is_over()
     }
 }
 
@@ -334,6 +323,15 @@ mod tests {
             pieces.extend_from_slice(&piece);
         }
         assert_eq!(pieces, b"ab");
+        assert!(wire.is_body_over());
+    }
+
+    #[tokio::test]
+    async fn what_is_there_is_taken_without_asking_and_the_end_is_left() {
+        let (wire, mut body, _client) = with_request().await;
+        let taken: Vec<_> = std::iter::from_fn(|| body.arrived()).map(|piece| piece.unwrap()).collect();
+        assert_eq!(taken, ["a", "b"]);
+        assert!(poll_fn(|cx| body.poll_piece(cx)).await.unwrap().is_none());
         assert!(wire.is_body_over());
     }
 
