@@ -1,6 +1,6 @@
 //! The PROXY protocol, versions 1 and 2: whom a balancer names is the client, and nobody else can name anybody.
 
-use crate::support::client::Request;
+use crate::support::client::{Client, Request};
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::tls::Caller;
@@ -210,7 +210,7 @@ fn a_hop_that_a_balancer_names_has_no_bound_of_its_network() {
     let mut hops: Vec<_> = (0..4).map(|_| named("10.0.0.9")).collect();
     assert!(hops.iter_mut().all(|client| client.answer().status() == 200));
     let mut others: Vec<_> = (0..3).map(|_| named("192.0.2.1")).collect();
-    let served = others.iter_mut().filter_map(|client| client.next()).count();
+    let served = others.iter_mut().filter_map(Client::next).count();
     assert_eq!(served, 2);
 }
 

@@ -325,9 +325,9 @@ mod tests {
     fn a_call_that_is_of_no_use_is_passed_on_to_those_behind() {
         let queue = queue(1, 10);
         let places: Vec<_> = [0, 0, 1, 0].map(|worker| queue.join(worker).unwrap()).into();
-        places.iter().for_each(|place| drop(is_called(place)));
-        queue.call(0);
         let called = || places.iter().map(is_called).collect::<Vec<_>>();
+        assert_eq!(called(), [true, false, true, false], "each looks once more");
+        queue.call(0);
         assert_eq!(called(), [true, false, false, false]);
         places[0].pass_on();
         assert_eq!(called(), [false, true, false, false]);
