@@ -15,6 +15,8 @@ const MIB = 1024 * 1024;
 /** By so much the last fifth may lie above the second: what an allocator keeps is no leak as long as it does not go on. */
 const GROWTH = 1.1;
 const GROWTH_MIB = 4;
+/** Many of the tokens are new ones: what is remembered of them is at its bound after the first minutes. */
+const VERDICTS = 5000;
 /** What differs between the two: weights, times, and in TLS the certificate. */
 const VARIANTS = {
   a: { weight: 1, responseTimeout: '20s' },
@@ -46,7 +48,7 @@ export class Door extends Stage {
 server: { listen: "127.0.0.1:${this.port}", workers: 2${tls} }
 admin: { listen: "127.0.0.1:${this.adminPort}" }
 access_log: { path: "${this.accessLog}" }
-limits: { head_timeout: 5s, stall_timeout: 5s }
+limits: { head_timeout: 5s, stall_timeout: 5s, verdicts: ${VERDICTS} }
 issuers:
   - { name: op, issuer: "${ISSUER}", audiences: ["${AUDIENCE}"], algorithms: [EdDSA], jwks: { file: jwks.json } }
 upstreams:
