@@ -187,19 +187,21 @@ impl Gateway {
         if let Some(proofs) = shared.policy.load().senders.proofs() {
             proofs.go_on();
         }
-        let outcome = if shared.revocations.forget_successor() {
-            parts::keep(&shared.revocations, &self.revocations, shared.clock.now())
-        } else {
-            Ok(())
-        };
+        let outcome = if shared.revocations.forget_successor() { self.open_revocations() } else { Ok(()) };
         self.is_admin_open.send_replace(true);
         outcome
+    }
+
+    /// Opens the file of revocations, if there is one.
+    pub fn open_revocations(&self) -> anyhow::Result<()> {
+        let shared = self.shared();
+        parts::keep(&shared.revocations, &self.revocations, shared.clock.now())
     }
 
     /// Goes on where a predecessor ends that let go of the file of revocations and of this.
     pub fn inherit(&self, legacy: &Legacy) -> anyhow::Result<()> {
         let (shared, now) = (self.shared(), self.shared().clock.now());
-        parts::keep(&shared.revocations, &self.revocations, now)?;
+        self.open_revocations()?;
         let policy = shared.policy.load();
         if let Some(proofs) = policy.senders.proofs() {
             proofs.begin(legacy.proofs_from);

@@ -14,6 +14,7 @@ use std::future::poll_fn;
 use std::path::Path;
 use std::process::ExitCode;
 use std::task::Poll;
+use std::time::Duration;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
 /// Serves what the file at `path` says.
@@ -109,6 +110,11 @@ async fn wait(gateway: &Gateway, path: &Path, mut signals: Signals) -> Leave {
                     return reason;
                 }
             }
+            () = tokio::time::sleep(OPEN_AGAIN), if gateway.shared().revocations.waits_for_file() => {
+                if gateway.open_revocations().is_ok() {
+                    tracing::info!("the file of revocations is open again");
+                }
+            }
         }
     }
 }
@@ -129,7 +135,7 @@ async fn succeed(gateway: &Gateway, signals: &mut Signals) -> Option<Leave> {
         return Some(Leave::Succeeded(process));
     }
     if let Err(fault) = gateway.take_back() {
-        tracing::error!("what is revoked from now on is forgotten with this process: {fault:#}");
+        tracing::error!("nothing can be revoked until this is mended, which is tried every second: {fault:#}");
     }
     let Some(Err(fault)) = outcome else { return Some(Leave::Alone) };
     gateway.takeover_failed();
@@ -152,3 +158,6 @@ fn reload(gateway: &Gateway, path: &Path) {
         }
     }
 }
+
+/// Between two tries to open the file of revocations, after a takeover that failed.
+const OPEN_AGAIN: Duration = Duration::from_secs(1);

@@ -98,6 +98,11 @@ impl Revocations {
         had_one
     }
 
+    /// Whether there is a file that is not open. Then nothing can be revoked by operators.
+    pub fn waits_for_file(&self) -> bool {
+        matches!(self.books().keeper, Keeper::Later)
+    }
+
     /// From now on `peer`, which we took over from, is told what is revoked here.
     pub fn follow(&self, peer: Peer) {
         self.books().predecessor = Some(peer);

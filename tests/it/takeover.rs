@@ -158,6 +158,12 @@ fn a_successor_that_fails_leaves_everything_as_it_was() {
     assert_eq!(process.said().matches("not taken over").count(), 2, "{}", process.said());
     assert_eq!(revoke(process.admin, "b"), Some(204));
     assert_eq!(["a", "b", "c"].map(|id| status(&process, id)), [401, 401, 200]);
+    // And now it cannot be opened again either, until somebody mends that: nothing is taken that would be forgotten.
+    std::fs::create_dir(process.path("revocations.compact")).unwrap();
+    bad(&folder, "nothing can be revoked", 3.0);
+    assert_eq!(revoke(process.admin, "d"), Some(507));
+    std::fs::remove_dir(process.path("revocations.compact")).unwrap();
+    eventually("the file", || (revoke(process.admin, "d") == Some(204)).then_some(()));
 
     let mut process = process;
     process.configure(&setup());
