@@ -31,6 +31,7 @@ mod tunnel;
 pub mod upgrade;
 pub mod verify;
 pub mod via;
+mod witness;
 
 use crate::clock::Clock;
 use crate::net::admission::Admission;

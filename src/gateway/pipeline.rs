@@ -16,10 +16,11 @@ use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::respond::{self, AnswerBody, Content};
-use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::Memo;
 use super::verify::token::VerifiedToken;
+use super::verify::{Verification, Verifier};
+use super::witness::Witness;
 use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, upgrade, via};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
@@ -71,8 +72,7 @@ impl Worker {
         respond::follow(refuse(&refusal, &plan, &mut record), record)
     }
 
-    /// Read, route, credentials, verify, authorize, assert, forward. The order is that of the error table: a token in the
-    /// query is refused even where there is no route, and an unknown path is 404 with or without a token.
+    /// Read, decide, assert, forward.
     async fn carry(
         &self,
         plan: &Plan,
@@ -81,24 +81,10 @@ impl Worker {
         (peer, source, record): (&Peer, &Source, &mut Record),
     ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
-        let head = read::head(parts, policy.target_bytes_max)?;
-        via::refuse_loop(&head, &policy.texts.pseudonym)?;
-        peer.expects(head.host())?;
-        let certificate = peer.certificate(&policy.certificates, head.headers())?;
-        record.shown(certificate.clone());
-        credentials::refuse_query_token(&head).inspect_err(|_| {
-            if policy.on_query_token == OnQueryToken::RejectAndRevoke {
-                credentials::leaked(&head).for_each(|token| policy.verifier.revoke_leaked(&token, record.now()));
-            }
-        })?;
-        if let Some(answer) = own(policy, &head, record)? {
-            return Ok(Carried::Answered(answer));
-        }
-        let route = route::find(&policy.router, &head)?;
-        record.routed(route, head.headers());
-        let permit = match permit::open(route) {
-            Some(permit) => permit,
-            None => admit(policy, route, (&head, peer, certificate.as_deref()), record).await?,
+        let head = head(policy, parts)?;
+        let (permit, certificate) = match decide(&Rules::of(policy), &head, peer, record).await? {
+            Decided::Permitted(permit, certificate) => (permit, certificate),
+            Decided::Answered(answer) => return Ok(Carried::Answered(answer)),
         };
         let upgrade = upgrade::wanted(permit.route(), &head, (&body, &interim))?;
         if upgrade.is_some() {
@@ -140,11 +126,41 @@ impl Worker {
     }
 }
 
+/// The first stage, which makes what all others look at.
+pub(super) fn head(policy: &Policy, parts: Parts) -> Result<Head, Refusal> {
+    read::head(parts, policy.target_bytes_max)
+}
+
+/// Route, credentials, verify, authorize: whether a request may go on. The order is that of the error table: a token in
+/// the query is refused even where there is no route, and an unknown path is 404 with or without a token.
+pub(super) async fn decide<'p, W: Witness>(
+    rules: &Rules<'p>,
+    head: &Head,
+    peer: &Peer,
+    witness: &mut W,
+) -> Result<Decided<'p>, Refusal> {
+    let policy = rules.policy;
+    via::refuse_loop(head, &policy.texts.pseudonym)?;
+    peer.expects(head.host())?;
+    let certificate = peer.certificate(&policy.certificates, head.headers())?;
+    witness.shown(certificate.clone());
+    credentials::refuse_query_token(head).inspect_err(|_| {
+        if policy.on_query_token == OnQueryToken::RejectAndRevoke {
+            credentials::leaked(head).for_each(|token| witness.leaked(&token));
+        }
+    })?;
+    if let Some(answer) = own(policy, head, witness)? {
+        return Ok(Decided::Answered(answer));
+    }
+    let permit = admit(rules, (head, peer, certificate.as_deref()), witness).await?;
+    Ok(Decided::Permitted(permit, certificate))
+}
+
 /// What the gateway itself answers: documents about resources, preflights, `OPTIONS`. It ends the path before there is a
 /// route, and so before there can be a permit.
-fn own(policy: &Policy, head: &Head, record: &mut Record) -> Result<Option<Response<Bytes>>, Refusal> {
+fn own(policy: &Policy, head: &Head, witness: &mut impl Witness) -> Result<Option<Response<Bytes>>, Refusal> {
     if let Some(document) = resource::document(&policy.resources, head)? {
-        record.documented(document);
+        witness.documented(document);
         return Ok(Some(respond::tell(document)));
     }
     match cors::preflight(&policy.router, head) {
@@ -153,13 +169,18 @@ fn own(policy: &Policy, head: &Head, record: &mut Record) -> Result<Option<Respo
     }
 }
 
-/// Credentials, verify, authorize: the part of the path that an open route has not.
-async fn admit<'p>(
-    policy: &'p Policy,
-    route: &'p Route,
+/// Route, then credentials, verify, authorize: the part of the path that an open route has not.
+async fn admit<'p, W: Witness>(
+    rules: &Rules<'p>,
     (head, peer, certificate): (&Head, &Peer, Option<&ClientCertificate>),
-    record: &mut Record,
+    witness: &mut W,
 ) -> Result<Permit<'p>, Refusal> {
+    let policy = rules.policy;
+    let route = route::find(&policy.router, head)?;
+    witness.routed(route, head.headers());
+    if let Some(permit) = permit::open(route) {
+        return Ok(permit);
+    }
     let presented = credentials::find(head, &peer.memo, policy.senders.dpop())?;
     let in_its_scheme = |refusal: Refusal| refusal.presented(presented.scheme());
     // Where a route asks for two tokens, the one in `Authorization` is the client's own.
@@ -168,23 +189,23 @@ async fn admit<'p>(
         None => None,
     };
     let client = match &customers {
-        Some(_) => Some(verify(policy, route, (&presented, &peer.client_memo), record).await.map_err(in_its_scheme)?),
+        Some(_) => Some(verify(rules, route, (&presented, &peer.client_memo), witness).await.map_err(in_its_scheme)?),
         None => None,
     };
     let bearer = customers.as_ref().unwrap_or(&presented);
-    let token = verify(policy, route, (bearer, &peer.memo), record).await.map_err(in_its_scheme)?;
+    let token = verify(rules, route, (bearer, &peer.memo), witness).await.map_err(in_its_scheme)?;
     let client = client.as_ref().map(|token| (token, &presented));
     let asker = Asker { head, bearer, client, certificate };
-    permit::grant(route, token, (&asker, &policy.senders), record.now()).map_err(in_its_scheme)
+    permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)
 }
 
-async fn verify(
-    policy: &Policy,
+async fn verify<W: Witness>(
+    rules: &Rules<'_>,
     route: &Route,
     (bearer, memo): (&Bearer<'_>, &Memo),
-    record: &mut Record,
+    witness: &mut W,
 ) -> Result<VerifiedToken, Refusal> {
-    let (verdict, cache) = match policy.verifier.verify(bearer, memo, &route.asks, record.now()) {
+    let (verdict, cache) = match rules.verifier.verify(bearer, memo, &route.asks, witness.now()) {
         Verification::Decided(verdict, cache) => (verdict, cache),
         // Boxed, so that the many requests that need not wait carry no room for it.
         Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
@@ -193,10 +214,30 @@ async fn verify(
             (Box::pin(pending.answer()).await, cache)
         }
     };
-    record.verified(cache);
-    let token = verdict?;
-    record.holder(&token);
-    Ok(token)
+    witness.verified(&verdict, cache);
+    verdict
+}
+
+/// What a request is decided by.
+#[derive(Clone, Copy)]
+pub(super) struct Rules<'p> {
+    pub(super) policy: &'p Policy,
+    pub(super) verifier: &'p Verifier,
+}
+
+impl<'p> Rules<'p> {
+    /// Those in force.
+    fn of(policy: &'p Policy) -> Self {
+        Self { policy, verifier: &policy.verifier }
+    }
+}
+
+/// What was decided on a request that was not refused.
+pub(super) enum Decided<'p> {
+    /// It may go on; its client showed this certificate.
+    Permitted(Permit<'p>, Option<Rc<ClientCertificate>>),
+    /// The gateway answers it, without a token: nothing of it goes any further.
+    Answered(Response<Bytes>),
 }
 
 /// What became of a request that was not refused.

@@ -146,6 +146,11 @@ impl Record {
         self.certificate = certificate;
     }
 
+    /// This token stood in the URL.
+    pub fn leaked(&self, token: &[u8]) {
+        self.plan.policy.verifier.revoke_leaked(token, self.now());
+    }
+
     /// The route was found.
     pub fn routed(&mut self, route: &Route, fields: &HeaderMap) {
         self.place = Place::Route(route.place);

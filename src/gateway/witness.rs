@@ -1,0 +1,63 @@
+//! Who is told how far a request comes: its record, or whoever wants to know what would become of it. So the path itself
+//! is one, and leaves no traces of its own.
+
+use super::certificate::ClientCertificate;
+use super::observe::record::Record;
+use super::policy::Route;
+use super::refusal::Refusal;
+use super::resource::Document;
+use super::verify::cache::CacheUse;
+use super::verify::token::VerifiedToken;
+use crate::clock::UnixSeconds;
+use http::HeaderMap;
+use std::rc::Rc;
+
+/// What the path tells on its way, and what it must know of the occasion.
+pub(super) trait Witness {
+    /// When the request's head was complete.
+    fn now(&self) -> UnixSeconds;
+
+    /// The client showed this certificate.
+    fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>);
+
+    /// This token stood in the URL, and is to be revoked if it is a good one.
+    fn leaked(&mut self, token: &[u8]);
+
+    /// The request is for a document about a resource.
+    fn documented(&mut self, document: &Document);
+
+    /// The route was found.
+    fn routed(&mut self, route: &Route, fields: &HeaderMap);
+
+    /// A token was looked at.
+    fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse);
+}
+
+impl Witness for Record {
+    fn now(&self) -> UnixSeconds {
+        Record::now(self)
+    }
+
+    fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {
+        Record::shown(self, certificate);
+    }
+
+    fn leaked(&mut self, token: &[u8]) {
+        Record::leaked(self, token);
+    }
+
+    fn documented(&mut self, document: &Document) {
+        Record::documented(self, document);
+    }
+
+    fn routed(&mut self, route: &Route, fields: &HeaderMap) {
+        Record::routed(self, route, fields);
+    }
+
+    fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {
+        Record::verified(self, cache);
+        if let Ok(token) = verdict {
+            Record::holder(self, token);
+        }
+    }
+}
