@@ -4,6 +4,7 @@ mod entries;
 pub mod exchange;
 mod journal;
 mod keeper;
+pub mod limits;
 pub mod lock;
 pub mod replay;
 pub mod revocations;
