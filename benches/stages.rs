@@ -335,7 +335,7 @@ impl Bank {
         let policy = Policy::compile(
             &settings,
             1,
-            Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new() },
+            Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new(), quotas: Vec::new() },
             &Metrics::new(1),
         );
         Self { issuer, settings, policy, now: Clock::System.now() }

@@ -53,6 +53,14 @@ impl Clock {
         }
     }
 
+    /// Wall time in microseconds, for what is counted within a time.
+    pub fn now_us(&self) -> u64 {
+        match self {
+            Self::System => u64::try_from(since_epoch().as_micros()).unwrap_or(u64::MAX),
+            Self::Manual(_) => self.now_ms().saturating_mul(1000),
+        }
+    }
+
     /// Time that never runs backwards, for measuring spans.
     pub fn instant(&self) -> Instant {
         #[expect(clippy::disallowed_methods, reason = "this is the one reader")]

@@ -1,7 +1,7 @@
 //! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
 //! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
-use super::{State, arrivals, events, introspection, servers, status_list};
+use super::{State, arrivals, events, introspection, quotas, servers, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
@@ -28,6 +28,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
+    families.extend(quotas::families(shared));
     families.extend(process(shared, state));
     families.extend(ProcessCollector::for_self().collect());
     // The encoder takes a family without a line for a fault; ours are empty until there is traffic, or keys.

@@ -5,6 +5,7 @@ mod arrivals;
 mod events;
 pub mod exposition;
 mod introspection;
+mod quotas;
 mod revoke;
 mod servers;
 mod status_list;

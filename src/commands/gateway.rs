@@ -260,7 +260,8 @@ impl Gateway {
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         let endpoints = parts::endpoints(settings, Some(&old), shared.clock.instant())?;
         let keys = keys.map(|keys| keys.take(now));
-        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints };
+        let quotas = parts::quotas(settings, Some(&old));
+        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints, quotas };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         if let (Some(current), Some(front)) = (&self.front, front) {
             current.store(Arc::new(front));

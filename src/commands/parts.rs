@@ -14,6 +14,7 @@ use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::forward::queue::Queue;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Endpoints, Parts, Policy};
+use crate::gateway::quotas::Quota;
 use crate::gateway::upgrade::Tunnels;
 use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
@@ -40,6 +41,7 @@ pub(super) fn share(
         senders: senders(settings, clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
         endpoints: endpoints(settings, None, clock.instant())?,
+        quotas: quotas(settings, None),
     };
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
@@ -83,6 +85,15 @@ fn upstream_tls(terms: &UpstreamTls, protocol: Protocol) -> Result<Arc<ClientCon
         Protocol::Http2 => b"h2",
     };
     tls::upstream(terms.authorities.as_deref(), identity, protocol)
+}
+
+/// Quotas keep what they counted where they count the same.
+pub(super) fn quotas(settings: &Settings, old: Option<&Policy>) -> Vec<Arc<Quota>> {
+    let quota = |wanted: &config::quotas::Quota| {
+        let old = old.and_then(|old| old.quotas.iter().find(|known| known.settings.name == wanted.name));
+        Arc::new(Quota::new(wanted.clone(), old.map(|old| &**old)))
+    };
+    settings.quotas.iter().map(quota).collect()
 }
 
 /// What a token's sender is proven by.

@@ -61,6 +61,8 @@ pub struct ClaimNames {
     pub consent: Option<Box<str>>,
     /// The claim that holds the scopes in place of `scope` (`scp`).
     pub scopes: Option<Box<str>>,
+    /// The claim that holds how often the consent may be used unattended (Berlin Group's `frequencyPerDay`).
+    pub frequency: Option<Box<str>>,
 }
 
 /// `issuers:`; an absent or empty list is for the routes to judge.
@@ -192,10 +194,10 @@ fn token_type(text: &str) -> Result<TokenType, Problem> {
 }
 
 fn claim_names(value: &Value<'_>) -> Option<ClaimNames> {
-    let section = value.section(&["grant", "consent", "scopes"])?;
+    let section = value.section(&["grant", "consent", "scopes", "frequency"])?;
     let name = |key| section.read_or(key, None, |value| Some(Some(Box::from(value.text()?.value))));
-    let (grant, consent, scopes) = (name("grant"), name("consent"), name("scopes"));
-    Some(ClaimNames { grant: grant?, consent: consent?, scopes: scopes? })
+    let (grant, consent, scopes, frequency) = (name("grant"), name("consent"), name("scopes"), name("frequency"));
+    Some(ClaimNames { grant: grant?, consent: consent?, scopes: scopes?, frequency: frequency? })
 }
 
 const KEYS: [&str; 12] = [

@@ -139,6 +139,21 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
 pub const HEADERS_MAX: usize = 100;
 /// What an operator may raise `headers` to: while a head is read, 32 bytes of the stack are kept for each.
 pub const HEADERS_MOST: usize = 256;
+/// Keys that one quota counts at a time, unless told otherwise: 50,000 clients with two addresses each, in 4 MB for a rate and 12
+/// MB for four calls a day.
+pub const QUOTA_KEYS_MAX: usize = 100_000;
+/// What an operator may raise `quotas[].keys` to.
+pub const QUOTA_KEYS_MOST: usize = 1_000_000;
+/// The largest number of a quota: beyond it a counter of 53 bits would not do for a month.
+pub const QUOTA_CALLS_MOST: usize = 1_000_000;
+/// The highest rate, in calls a second: what lies between two is whole microseconds.
+pub const QUOTA_RATE_MOST: u64 = 100_000;
+/// The shortest window: shorter ones are rates.
+pub const QUOTA_WINDOW_MIN: Duration = Duration::from_secs(1);
+/// The longest: a month.
+pub const QUOTA_WINDOW_MAX: Duration = Duration::from_hours(31 * 24);
+/// How long after a call its further pages are none themselves.
+pub const QUOTA_PAGES_WITHIN: Duration = Duration::from_mins(10);
 /// An access token; RFC 9068 tokens with rich claims stay below a third of it.
 pub const TOKEN_BYTES_MAX: usize = 8 * 1024;
 /// What a client may send of one request's body before we have taken it: it holds that much of our memory.

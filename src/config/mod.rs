@@ -20,6 +20,8 @@ mod names;
 pub mod network;
 pub mod profile;
 mod quantity;
+pub mod quota_number;
+pub mod quotas;
 mod reader;
 pub mod required;
 pub mod resources;
@@ -48,6 +50,7 @@ use issuers::Issuer;
 use limits::Limits;
 use network::Network;
 use profile::Profile;
+use quotas::Quota;
 use reader::{Context, Value};
 use resources::Resource;
 use revocations::Revocations;
@@ -125,6 +128,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     if let (Some(server), Some(issuers), Some(dpop), Some(revocations)) = (&server, &issuers, &dpop, &revocations) {
         profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
     }
+    let (quota_names, quotas) = quotas::read(&section, issuers.as_deref());
     let fallback = Limits::default();
     let audiences = issuers.as_deref().map(issuers::all_audiences);
     let known = routes::Known {
@@ -132,6 +136,8 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         audiences: audiences.as_deref(),
         asked: issuers.as_deref(),
         upstreams: &upstream_names,
+        quota_names: &quota_names,
+        quotas: quotas.as_deref(),
         servers: upstreams.as_deref(),
         vouches: server.as_ref().is_none_or(Server::vouches),
         limits: limits.as_ref().unwrap_or(&fallback),
@@ -139,6 +145,9 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         has_metadata: server.as_ref().is_some_and(|server| server.public_origin.is_some()),
     };
     let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
+    if let (Some(quotas), Some(routes)) = (&quotas, &routes) {
+        quotas::check_used(&section, quotas, routes);
+    }
     let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
         server: server?,
@@ -146,6 +155,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         access_log: access_log?,
         issuers: issuers?,
         upstreams: upstreams?,
+        quotas: quotas?,
         routes: routes?,
         resources: resources?,
         limits: limits?,
@@ -169,6 +179,8 @@ pub struct Settings {
     pub issuers: Vec<Issuer>,
     /// Where permitted requests go.
     pub upstreams: Vec<Upstream>,
+    /// How much of it.
+    pub quotas: Vec<Quota>,
     /// What is let through, and on which terms.
     pub routes: Vec<Route>,
     /// What third parties are told of it; none where no public origin is known.
@@ -242,7 +254,7 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 12] = [
+const SECTIONS: [&str; 13] = [
     "server",
     "admin",
     "access_log",
@@ -253,6 +265,7 @@ const SECTIONS: [&str; 12] = [
     "issuers",
     "events",
     "upstreams",
+    "quotas",
     "routes",
     "resources",
 ];

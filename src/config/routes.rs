@@ -7,6 +7,7 @@ use super::fault::Problem;
 use super::issuers::Issuer;
 use super::limits::{self, Limits};
 use super::names::Names;
+use super::quotas::{self, Quota};
 use super::reader::{Section, Value, distinct};
 use super::rewrite::{self, Rewrite};
 use super::template::{self, Template};
@@ -41,6 +42,8 @@ pub struct Route {
     pub errors: Envelope,
     /// Who may call it from a browser; `None`: nobody.
     pub cors: Option<Cors>,
+    /// Indexes into `Settings::quotas`; those that hold everywhere need not be among them.
+    pub quotas: Vec<usize>,
 }
 
 /// Who may pass a route.
@@ -60,6 +63,9 @@ pub(super) struct Known<'n> {
     /// `None` where they could not be read.
     pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
+    pub(super) quota_names: &'n Names,
+    /// `None` where they could not be read.
+    pub(super) quotas: Option<&'n [Quota]>,
     /// `None` where they could not be read.
     pub(super) servers: Option<&'n [Upstream]>,
     /// Whether somebody stands behind what client certificates say.
@@ -131,6 +137,7 @@ struct Terms {
     total_timeout: Option<Total>,
     errors: Envelope,
     cors: Option<Cors>,
+    quotas: Vec<usize>,
 }
 
 fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
@@ -146,6 +153,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         total_timeout: terms.total_timeout,
         errors: terms.errors,
         cors: terms.cors,
+        quotas: terms.quotas,
     }
 }
 
@@ -180,6 +188,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
     };
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
     let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
+    let quotas = quotas::of_route(section, known.quota_names, known.quotas);
     Some(Terms {
         access: access?,
         upstream: upstream?,
@@ -189,6 +198,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         total_timeout: total_timeout?,
         errors: errors?,
         cors: cors?,
+        quotas: quotas?,
     })
 }
 
@@ -248,7 +258,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 23] = [
+const KEYS: [&str; 24] = [
     "path",
     "methods",
     "hosts",
@@ -272,4 +282,5 @@ const KEYS: [&str; 23] = [
     "total_timeout",
     "errors",
     "cors",
+    "quotas",
 ];

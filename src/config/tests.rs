@@ -180,6 +180,7 @@ routes:
         total_timeout: None,
         errors: Envelope::Problem,
         cors: None,
+        quotas: Vec::new(),
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
     };

@@ -48,6 +48,8 @@ pub enum Protocol {
 pub struct Source {
     /// Its address, as a field of the log.
     pub line: Rc<[u8]>,
+    /// The same: whom quotas count.
+    pub address: IpAddr,
     /// What the upstream is told of it (RFC 7239 §4).
     pub forwarded: HeaderValue,
 }
@@ -73,7 +75,7 @@ impl Source {
     /// A client at the other end.
     pub fn new(client: Client, protocol: Protocol) -> Self {
         let address = client.address();
-        Self { line: client_line(address), forwarded: element(address, protocol) }
+        Self { line: client_line(address), address, forwarded: element(address, protocol) }
     }
 
     /// Whom a hop names in these fields; `None` where it names nobody. The second part says that not all of it is believed.
@@ -85,6 +87,7 @@ impl Source {
             chain.extend_from_slice(self.forwarded.as_bytes());
             Self {
                 line: told.client.map_or_else(|| Rc::clone(&self.line), client_line),
+                address: told.client.unwrap_or(self.address),
                 forwarded: HeaderValue::from_bytes(&chain).unwrap_or_else(|_| self.forwarded.clone()),
             }
         });

@@ -75,7 +75,7 @@ impl Peer {
 
     /// Where a request with these fields came from, for its record.
     pub(super) fn origin<'a>(&'a self, source: &'a Source) -> Origin<'a> {
-        Origin { client: &source.line, activity: &self.activity }
+        Origin { client: &source.line, address: source.address, activity: &self.activity }
     }
 
     /// Whether we were shown to be `host` (RFC 9110 §7.4, §15.5.20): a client that shares its connection between hosts must

@@ -93,7 +93,8 @@ fn is_list(names: &HeaderValue) -> bool {
 const VARY: HeaderValue = HeaderValue::from_static("Origin");
 const PREFLIGHT_VARY: HeaderValue =
     HeaderValue::from_static("Origin, Access-Control-Request-Method, Access-Control-Request-Headers");
-const EXPOSED: HeaderValue =
-    HeaderValue::from_static("WWW-Authenticate, DPoP-Nonce, Retry-After, x-fapi-interaction-id");
+const EXPOSED: HeaderValue = HeaderValue::from_static(
+    "WWW-Authenticate, DPoP-Nonce, Retry-After, RateLimit, RateLimit-Policy, x-fapi-interaction-id",
+);
 /// A page that sets thirty fields of its own has as many.
 const NAMES_BYTES_MAX: usize = 1024;

@@ -20,6 +20,7 @@ pub mod options;
 mod percent;
 pub mod pipeline;
 pub mod policy;
+pub mod quotas;
 pub mod read;
 pub mod reason;
 pub mod refusal;
@@ -106,6 +107,7 @@ pub struct Worker {
     ids: InteractionIds,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
+    sweeps: Cell<usize>,
 }
 
 /// The policy as one worker uses it: with its own connections to the upstreams, and assertions that it remembers.
@@ -142,6 +144,7 @@ impl Worker {
             ids: InteractionIds::new(),
             connections: RefCell::default(),
             is_draining: Cell::new(false),
+            sweeps: Cell::default(),
             shared,
         })
     }
@@ -185,8 +188,14 @@ impl Worker {
     pub fn second(&self) {
         let outcome = self.log.borrow_mut().flush();
         self.count_log(outcome);
-        for upstream in &self.plan().upstreams {
+        let plan = self.plan();
+        for upstream in &plan.upstreams {
             upstream.sweep();
+        }
+        // One worker is enough: the counts are everybody's.
+        if self.index == 0 {
+            let turn = self.sweeps.replace(self.sweeps.get().wrapping_add(1));
+            plan.policy.quotas.iter().for_each(|quota| quota.counts.sweep(turn, self.clock.now_us()));
         }
         self.connections.borrow_mut().retain(|connection| connection.strong_count() > 0);
     }

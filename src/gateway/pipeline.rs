@@ -12,6 +12,7 @@ use super::http1::head::BadHead;
 use super::interim::Interim;
 use super::observe::record::Record;
 use super::policy::{Policy, Route};
+use super::quotas::{self, Caller, Rule};
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -51,6 +52,7 @@ impl Worker {
             }
             Err(refusal) => refuse(&refusal, &plan, &mut record),
         };
+        record.tell_quotas(response.status(), response.headers_mut());
         if let Some(reader) = record.take_reader() {
             cors::share(response.headers_mut(), reader);
         }
@@ -91,6 +93,8 @@ impl Worker {
             record.asks_for_tunnel(self.shared.tunnels.enter()?);
         }
         let target = rewrite::target(permit.route(), &head)?;
+        // Last of all that may refuse it, so that nothing is counted that goes nowhere.
+        count(&permit.route().quotas.permitted, (&head, permit.token()), record)?;
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
             Some(asserter) => {
@@ -178,6 +182,7 @@ async fn admit<'p, W: Witness>(
     let policy = rules.policy;
     let route = route::find(&policy.router, head)?;
     witness.routed(route, head.headers());
+    witness.counts(route, head)?;
     if let Some(permit) = permit::open(route) {
         return Ok(permit);
     }
@@ -197,6 +202,21 @@ async fn admit<'p, W: Witness>(
     let client = client.as_ref().map(|token| (token, &presented));
     let asker = Asker { head, bearer, client, certificate };
     permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)
+}
+
+/// What quotas there are have room for it, and have counted it.
+pub(super) fn count(
+    rules: &[Rule],
+    (head, token): (&Head, Option<&VerifiedToken>),
+    record: &mut Record,
+) -> Result<(), Refusal> {
+    if rules.is_empty() {
+        return Ok(());
+    }
+    let certificate = record.certificate();
+    let caller =
+        Caller { head, address: record.address(), token, certificate: certificate.as_deref(), now: record.now() };
+    quotas::take(rules, &caller, record.counted_us(), record.limited())
 }
 
 async fn verify<W: Witness>(

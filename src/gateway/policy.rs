@@ -12,6 +12,7 @@ use super::forward::connect::Endpoint;
 use super::forward::queue::Queue;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
+use super::quotas::{Quota, Quotas};
 use super::resource::Resources;
 use super::route::Router;
 use super::verify::Verifier;
@@ -49,6 +50,8 @@ pub struct Policy {
     pub senders: Arc<Senders>,
     /// How requests are vouched for; `None`: they are not.
     pub assertions: Option<Arc<Assertions>>,
+    /// How much may be asked for, in the configuration's order.
+    pub quotas: Vec<Arc<Quota>>,
     /// Which client certificates count, and who may speak for others.
     pub certificates: Terms,
     /// Whether connections begin with a balancer's word on their client.
@@ -87,6 +90,8 @@ pub struct Parts {
     pub keys: Option<Arc<Keys>>,
     /// How the servers of each upstream are reached.
     pub endpoints: Vec<Endpoints>,
+    /// What was counted so far.
+    pub quotas: Vec<Arc<Quota>>,
 }
 
 /// How one upstream is reached.
@@ -131,6 +136,8 @@ pub struct Route {
     pub errors: Envelope,
     /// Who may call it from a browser.
     pub cors: Option<Cors>,
+    /// How much may be asked for.
+    pub quotas: Quotas,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
 }
@@ -174,9 +181,9 @@ pub struct Texts {
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
     pub fn compile(settings: &Settings, generation: u64, parts: Parts, metrics: &Metrics) -> Self {
-        let Parts { verifier, senders, keys, endpoints } = parts;
+        let Parts { verifier, senders, keys, endpoints, quotas } = parts;
         let resources = Resources::compile(settings, metrics);
-        let known = (&*verifier, &resources, metrics);
+        let known = (&*verifier, &resources, quotas.as_slice(), metrics);
         let compile = |(place, route)| (Route::compile(place, route, settings, known), route);
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
@@ -187,6 +194,7 @@ impl Policy {
             verifier,
             senders,
             assertions: settings.assertion.clone().zip(keys).map(|(how, keys)| Arc::new(Assertions::new(how, keys))),
+            quotas,
             certificates: Terms {
                 hops: settings.server.trusted_hops.clone(),
                 handshake: if settings.server.knows_authorities() { Vouched::Yes } else { Vouched::No },
@@ -232,7 +240,7 @@ impl Route {
         place: usize,
         route: &config::routes::Route,
         settings: &Settings,
-        (verifier, resources, metrics): (&Verifier, &Resources, &Metrics),
+        (verifier, resources, quotas, metrics): (&Verifier, &Resources, &[Arc<Quota>], &Metrics),
     ) -> Self {
         let (entry, asks) = match &route.access {
             Access::Open => (Entry::Open, Asks::Nobody),
@@ -264,6 +272,7 @@ impl Route {
             total_timeout,
             errors: route.errors,
             cors: route.cors.as_ref().map(|cors| Cors::compile(cors, &route.methods)),
+            quotas: Quotas::compile(route, quotas),
             metrics: metrics.route(&route.path),
         }
     }

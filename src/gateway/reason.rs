@@ -130,6 +130,10 @@ pub enum Reason {
     ClientMismatch,
     /// The customer's authentication is too weak or too long ago.
     StepUp,
+    /// As many requests were made as a quota allows.
+    QuotaSpent,
+    /// As many requests are under way as a quota allows.
+    TooManyAtOnce,
 
     // --- the upstream
     /// The upstream refused the connection.
@@ -158,6 +162,8 @@ pub enum Reason {
     StatusForeign,
     /// No more proofs can be remembered.
     ProofsFull,
+    /// No more callers can be counted.
+    QuotasFull,
     /// As many connections have switched protocols as may.
     TunnelsFull,
     /// Too many requests wait for the issuer's answers.
@@ -177,7 +183,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 72] = [
+    pub const ALL: [Self; 75] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -235,6 +241,8 @@ impl Reason {
         Self::ConsentMismatch,
         Self::ClientMismatch,
         Self::StepUp,
+        Self::QuotaSpent,
+        Self::TooManyAtOnce,
         Self::UpstreamRefused,
         Self::UpstreamUntrusted,
         Self::UpstreamHandshake,
@@ -247,6 +255,7 @@ impl Reason {
         Self::StatusUnavailable,
         Self::StatusForeign,
         Self::ProofsFull,
+        Self::QuotasFull,
         Self::TunnelsFull,
         Self::IssuerBusy,
         Self::Internal,
@@ -346,6 +355,8 @@ impl Reason {
             Self::ConsentMismatch => refuse(StatusCode::FORBIDDEN, "consent_mismatch", "The access token belongs to another consent than the request"),
             Self::ClientMismatch => refuse(StatusCode::FORBIDDEN, "client_mismatch", "The customer's access token was issued to another client"),
             Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
+            Self::QuotaSpent => refuse(StatusCode::TOO_MANY_REQUESTS, "quota_spent", "As many requests were made as may be; Retry-After says when there may be more"),
+            Self::TooManyAtOnce => refuse(StatusCode::TOO_MANY_REQUESTS, "too_many_at_once", "As many requests are under way as may be at a time"),
             Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
             Self::UpstreamUntrusted => refuse(StatusCode::BAD_GATEWAY, "upstream_untrusted", "The service behind the gateway could not be verified"),
             Self::UpstreamHandshake => refuse(StatusCode::BAD_GATEWAY, "upstream_handshake", "No connection to the service behind the gateway could be agreed on"),
@@ -358,6 +369,7 @@ impl Reason {
             Self::StatusUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_unavailable", "The access token cannot be checked at the moment"),
             Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment"),
             Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
+            Self::QuotasFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "quotas_full", "Requests cannot be counted at the moment"),
             Self::TunnelsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "tunnels_full", "The gateway carries as many such connections as it may; try again later"),
             Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),

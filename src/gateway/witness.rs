@@ -3,7 +3,9 @@
 
 use super::certificate::ClientCertificate;
 use super::observe::record::Record;
+use super::pipeline;
 use super::policy::Route;
+use super::read::Head;
 use super::refusal::Refusal;
 use super::resource::Document;
 use super::verify::cache::CacheUse;
@@ -29,6 +31,11 @@ pub(super) trait Witness {
     /// The route was found.
     fn routed(&mut self, route: &Route, fields: &HeaderMap);
 
+    /// Its network asks once more for what the route has. Who only looks on takes nothing.
+    fn counts(&mut self, _: &Route, _: &Head) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// A token was looked at.
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse);
 }
@@ -52,6 +59,10 @@ impl Witness for Record {
 
     fn routed(&mut self, route: &Route, fields: &HeaderMap) {
         Record::routed(self, route, fields);
+    }
+
+    fn counts(&mut self, route: &Route, head: &Head) -> Result<(), Refusal> {
+        pipeline::count(&route.quotas.strangers, (head, None), self)
     }
 
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {

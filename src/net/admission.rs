@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 use std::hash::{BuildHasher as _, RandomState};
-use std::net::IpAddr;
+use std::net::{IpAddr, Ipv6Addr};
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
@@ -38,7 +38,7 @@ pub enum Turned {
 
 /// The addresses that count as one client's: those that begin alike.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-struct Network(IpAddr);
+struct Network(Ipv6Addr);
 
 impl Admission {
     /// Nobody is here yet.
@@ -133,10 +133,15 @@ impl Drop for Place {
 
 impl Network {
     fn of(client: IpAddr) -> Self {
-        Self(match client.to_canonical() {
-            IpAddr::V4(address) => address.into(),
-            IpAddr::V6(address) => IpAddr::V6((address.to_bits() & (u128::MAX << (128 - V6_PREFIX))).into()),
-        })
+        Self(network(client))
+    }
+}
+
+/// The first address of the network that counts as one client's.
+pub fn network(client: IpAddr) -> Ipv6Addr {
+    match client.to_canonical() {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => (address.to_bits() & (u128::MAX << (128 - V6_PREFIX))).into(),
     }
 }
 

@@ -37,6 +37,8 @@ pub struct Claims {
     pub grant: Option<String>,
     /// The issuer's claim for the consent.
     pub consent: Option<String>,
+    /// The issuer's claim for how often its consent may be used.
+    pub frequency: Option<u32>,
     /// `acr`: how strongly the customer authenticated (RFC 9068 §2.2.1).
     pub acr: Option<String>,
     /// `auth_time`: when.
@@ -59,6 +61,8 @@ pub struct Names<'n> {
     pub grant: Option<&'n str>,
     /// The claim that holds the consent's id.
     pub consent: Option<&'n str>,
+    /// The claim that holds how often the consent may be used.
+    pub frequency: Option<&'n str>,
     /// The claim that holds the scopes in place of `scope`, as text or as a list.
     pub scopes: Option<&'n str>,
     /// Whether `status` is read; where it is not, it may be anything.
@@ -152,6 +156,7 @@ impl Names<'_> {
             "status" if self.has_status => claims.status = Some(members.next_value()?),
             own if self.grant == Some(own) => claims.grant = Some(members.next_value()?),
             own if self.consent == Some(own) => claims.consent = Some(members.next_value()?),
+            own if self.frequency == Some(own) => claims.frequency = Some(members.next_value()?),
             _ => {
                 members.next_value::<IgnoredAny>()?;
             }
@@ -247,7 +252,14 @@ mod tests {
     use super::*;
 
     fn read(json: &str) -> Result<Claims, serde_json::Error> {
-        parse(json, Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true })
+        let names = Names {
+            grant: Some("gty"),
+            consent: Some("consent_id"),
+            frequency: Some("frequencyPerDay"),
+            scopes: Some("scp"),
+            has_status: true,
+        };
+        parse(json, names)
     }
 
     /// SCOPE-3.

@@ -21,20 +21,9 @@ impl Consent {
 
     /// Refuses another consent, and a request or a token that names none.
     pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        match self.given(facts.head) {
+        match given(&self.0, facts.head) {
             Some(given) if !given.is_empty() && self.is_held(facts.token, given) => Ok(()),
             Some(_) | None => Err(Reason::ConsentMismatch.into()),
-        }
-    }
-
-    /// Exactly one field, or one segment as it was sent: an id that needs percent-encoding equals no claim.
-    fn given<'h>(&self, head: &'h Head) -> Option<&'h [u8]> {
-        match &self.0.given {
-            ConsentGiven::Header(name) => {
-                let mut values = head.headers().get_all(name).iter();
-                values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-            }
-            ConsentGiven::Segment(place) => head.path().split('/').nth(place + 1).map(str::as_bytes),
         }
     }
 
@@ -45,5 +34,16 @@ impl Consent {
                 token.scope().iter().any(|scope| scope.strip_prefix(&**prefix).is_some_and(|id| id.as_bytes() == given))
             }
         }
+    }
+}
+
+/// What the request names: exactly one field, or one segment as it was sent. An id that needs percent-encoding equals no claim.
+pub fn given<'h>(rule: &ConsentRule, head: &'h Head) -> Option<&'h [u8]> {
+    match &rule.given {
+        ConsentGiven::Header(name) => {
+            let mut values = head.headers().get_all(name).iter();
+            values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
+        }
+        ConsentGiven::Segment(place) => head.path().split('/').nth(place + 1).map(str::as_bytes),
     }
 }

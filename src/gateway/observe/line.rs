@@ -27,6 +27,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
         block.extend_from_slice(name);
     }
     outcome(block, record.outcome);
+    if let Some(quota) = record.quota() {
+        text(block, "quota", quota.as_bytes());
+    }
     if let Some(certificate) = &record.certificate {
         block.extend_from_slice(certificate.line());
     }

@@ -2,6 +2,7 @@
 
 pub mod access_log;
 mod end;
+pub mod limited;
 pub mod line;
 pub mod metrics;
 pub mod record;

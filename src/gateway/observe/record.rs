@@ -5,6 +5,7 @@ use super::super::certificate::ClientCertificate;
 use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
 use super::super::policy::Route;
+use super::super::quotas::Limited;
 use super::super::read;
 use super::super::reason::Reason;
 use super::super::resource::Document;
@@ -20,17 +21,19 @@ use crate::config::limits::ECHOED_BYTES_MAX;
 use crate::net::client::Activity;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use std::net::IpAddr;
 use std::rc::Rc;
 use std::time::{Duration, Instant};
 
 /// What is known about one request.
 pub struct Record {
-    worker: Rc<Worker>,
-    plan: Rc<Plan>,
+    pub(super) worker: Rc<Worker>,
+    pub(super) plan: Rc<Plan>,
     activity: Rc<Activity>,
     started: Instant,
     now_ms: u64,
     pub(super) client: Rc<[u8]>,
+    pub(super) address: IpAddr,
     pub(super) id: HeaderValue,
     pub(super) method: Option<Method>,
     pub(super) version: Option<Version>,
@@ -50,6 +53,8 @@ pub struct Record {
     /// Which page may read the answer, where the route says so.
     reader: Option<Reader>,
     tunnel: Option<Box<Tunnel>>,
+    /// What it took of quotas; nothing where none holds. What counts requests at a time has it back when this is dropped.
+    pub(super) limited: Option<Box<Limited>>,
 }
 
 /// What is known of a request that asked for another protocol.
@@ -71,6 +76,8 @@ enum Place {
 pub struct Origin<'a> {
     /// The client's address, as a field of the log.
     pub client: &'a Rc<[u8]>,
+    /// The same.
+    pub address: IpAddr,
     /// Its connection.
     pub activity: &'a Rc<Activity>,
 }
@@ -86,6 +93,7 @@ impl Record {
             started: worker.clock.instant(),
             now_ms: worker.clock.now_ms(),
             client: Rc::clone(origin.client),
+            address: origin.address,
             id: worker.interaction_id(parts.map(|parts| &parts.headers)),
             method: parts.map(|parts| parts.method.clone()),
             version: parts.map(|parts| parts.version),
@@ -102,6 +110,7 @@ impl Record {
             end: End::ClientGone,
             reader: None,
             tunnel: None,
+            limited: None,
             echoed: parts.map(|parts| echoed(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
         }
     }

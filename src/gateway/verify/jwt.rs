@@ -64,6 +64,7 @@ pub(super) fn names(issuer: &Issuer) -> Names<'_> {
     Names {
         grant: own.grant.as_deref(),
         consent: own.consent.as_deref(),
+        frequency: own.frequency.as_deref(),
         scopes: own.scopes.as_deref(),
         has_status: false,
     }

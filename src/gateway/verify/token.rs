@@ -48,6 +48,7 @@ struct Rare {
     /// A client's own `sub`, where it is not its `client_id`: no upstream is told, and the deny-list may hold it.
     own_subject: Option<String>,
     consent: Option<String>,
+    frequency: Option<u32>,
     acr: Option<String>,
     authenticated: Option<UnixSeconds>,
     details: Vec<Detail>,
@@ -121,6 +122,16 @@ impl VerifiedToken {
     /// The consent that it was made under, where the issuer says so.
     pub fn consent(&self) -> Option<&str> {
         self.0.rare.as_ref()?.consent.as_deref()
+    }
+
+    /// How often that consent may be used, where the issuer says so.
+    pub fn frequency(&self) -> Option<u32> {
+        self.0.rare.as_ref()?.frequency
+    }
+
+    /// The token's own `sub`.
+    pub fn subject(&self) -> Option<&str> {
+        self.0.subject()
     }
 
     /// How strongly the customer authenticated.
@@ -352,6 +363,7 @@ impl Rare {
         let rare = Self {
             own_subject,
             consent: claims.consent.take(),
+            frequency: claims.frequency,
             acr: claims.acr.take(),
             authenticated: claims.authenticated,
             details: std::mem::take(&mut claims.details),

@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 72] = [
+const REASONS: [(&str, &str, &str); 75] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -216,6 +216,16 @@ const REASONS: [(&str, &str, &str); 72] = [
         "The customer must have proved more surely who they are: by a one-time code.",
         "Ask the customer again with acr_values=urn:scopegate:acr:otp; WWW-Authenticate names it.",
     ),
+    (
+        "quota_spent",
+        "As many requests were made as the bank allows in that time.",
+        "Wait for the seconds in Retry-After; RateLimit says before how many are left.",
+    ),
+    (
+        "too_many_at_once",
+        "As many requests are under way as the bank allows at a time.",
+        "Wait for the answers of some before the next is sent.",
+    ),
     ("upstream_refused", "The API behind the gateway cannot be reached.", ASK_LATER),
     ("upstream_untrusted", "The API behind the gateway could not prove who it is.", ASK_LATER),
     ("upstream_handshake", "The gateway and the API behind it could not agree on a connection.", ASK_LATER),
@@ -228,6 +238,7 @@ const REASONS: [(&str, &str, &str); 72] = [
     ("status_unavailable", "The gateway could not learn whether the token was revoked.", ASK_LATER),
     ("status_foreign", "The token names a status list elsewhere.", ASK_LATER),
     ("proofs_full", "The gateway cannot remember more proofs at the moment.", ASK_LATER),
+    ("quotas_full", "The gateway cannot count more callers at the moment.", ASK_LATER),
     ("tunnels_full", "The gateway carries as many connections of another protocol as it may.", ASK_LATER),
     ("issuer_busy", "The gateway is asking about too many tokens at once.", ASK_LATER),
     ("internal", "The gateway failed.", ASK_LATER),

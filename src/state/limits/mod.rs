@@ -210,7 +210,7 @@ impl Quota {
         }
     }
 
-    /// Lets go of the keys of one part in 64 whose counts have run out. Called once a second, it keeps what is remembered
+    /// Lets go of the keys of an eighth whose counts have run out. Called once a second, it keeps what is remembered
     /// near what is needed, and never holds a request up for long.
     pub fn sweep(&self, turn: usize, now_us: u64) {
         match &self.counts {
@@ -366,10 +366,11 @@ mod tests {
             let one = (0..1000).find(|name| take(*name, 0).is_err_and(|refused| refused.why == Why::Full)).unwrap();
             assert_eq!(take(one, over * SECOND - 1).unwrap_err().why, Why::Full);
             let allowed = WhenFull::Allow;
-            let uncounted = super::take([Demand { when_full: allowed, ..demand(&quota, limit, one) }].into_iter(), START);
+            let uncounted =
+                super::take([Demand { when_full: allowed, ..demand(&quota, limit, one) }].into_iter(), START);
             assert_eq!(uncounted.unwrap().standings.to_vec(), [None]);
             assert!(take(one, (over + 1) * SECOND).is_ok());
-            (0..64).for_each(|turn| quota.sweep(turn, START + 2 * over * SECOND + SECOND));
+            (0..8).for_each(|turn| quota.sweep(turn, START + 2 * over * SECOND + SECOND));
             assert_eq!(quota.totals().keys, 0);
         }
     }
@@ -389,7 +390,8 @@ mod tests {
                 threads.into_iter().flat_map(|thread| thread.join().unwrap()).collect()
             });
             assert_eq!(taken.len(), 10, "{limit:?}");
-            let left: HashSet<_> = taken.iter().flat_map(|taken| &taken.standings).flatten().map(|it| it.left).collect();
+            let left: HashSet<_> =
+                taken.iter().flat_map(|taken| &taken.standings).flatten().map(|it| it.left).collect();
             assert_eq!(left.len(), 10, "each knows of the others");
         }
     }

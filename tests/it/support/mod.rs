@@ -13,6 +13,7 @@ pub mod issuer;
 pub mod keys;
 pub mod process;
 pub mod proofs;
+pub mod quotas;
 pub mod reasons;
 pub mod secure;
 pub mod server;

@@ -1,0 +1,299 @@
+//! `quotas`: how often, how many within a time, how many at once; counted by whom, and where. `limits` are other bounds.
+
+use super::bounded::count;
+use super::demands;
+use super::fault::{self, Problem};
+use super::issuers::Issuer;
+use super::limits;
+use super::names::Names;
+use super::quota_number::{self, Number, Override};
+use super::reader::{Section, Value, distinct};
+use super::routes::Route;
+use http::HeaderName;
+use std::sync::Arc;
+
+/// A bound on calls, with a name: in headers, logs and metrics.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Quota {
+    /// Of no other quota.
+    pub name: Arc<str>,
+    /// Calls that have all of these in common are counted together; at least one.
+    pub per: Vec<Dimension>,
+    /// How much there may be.
+    pub number: Number,
+    /// How much there may be for some clients; the same kind of number.
+    pub overrides: Vec<Override>,
+    /// Where it holds.
+    pub reach: Reach,
+    /// Whether calls that a customer waits for are left out.
+    pub customer: Customer,
+    /// Parameters of a query by which a further page of an earlier one is known.
+    pub pages: Vec<Box<str>>,
+    /// What the consent's own number counts.
+    pub frequency: Frequency,
+    /// How many are counted at a time.
+    pub keys_max: usize,
+    /// What becomes of one more.
+    pub when_full: WhenFull,
+}
+
+/// What calls may have in common.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Dimension {
+    /// The client that the token was issued to.
+    Client,
+    /// The token's customer.
+    Subject,
+    /// The consent that the token was made under.
+    Consent,
+    /// The organisation in the client's certificate.
+    Organisation,
+    /// The route.
+    Route,
+    /// The path.
+    Path,
+    /// The network that the request came from.
+    Network,
+}
+
+/// Where a quota holds.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reach {
+    /// On the routes that name it.
+    Named,
+    /// On every route that has what it counts by.
+    All,
+}
+
+/// Whether calls that a customer waits for are left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Customer {
+    /// They count like all others.
+    Counted,
+    /// They do not, and are known as the form of the route's errors says: `x-fapi-customer-ip-address`, `PSU-IP-Address`, or
+    /// `PSU-Initiated`.
+    NotCounted,
+    /// They do not, and are known by this field.
+    NotCountedWith(HeaderName),
+}
+
+/// What the consent's own number counts, where its issuer names the claim.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Frequency {
+    /// Nothing.
+    Ignored,
+    /// It may lower the number.
+    Lowers,
+    /// It stands in place of the number.
+    Replaces,
+}
+
+/// What becomes of a call that cannot be counted beside all the others.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum WhenFull {
+    /// It is refused.
+    Refuse,
+    /// It is let through uncounted.
+    Allow,
+}
+
+impl Dimension {
+    /// Whether it is known of a request with a token only.
+    fn is_of_token(self) -> bool {
+        match self {
+            Self::Client | Self::Subject | Self::Consent => true,
+            Self::Organisation | Self::Route | Self::Path | Self::Network => false,
+        }
+    }
+}
+
+impl Quota {
+    /// Whether it can be counted for requests without a token only.
+    pub fn needs_token(&self) -> bool {
+        self.per.iter().any(|dimension| dimension.is_of_token())
+    }
+
+    /// Whether it holds before a token is looked at: a bound on floods. Without the network such a bound would let
+    /// strangers use up what others may.
+    pub fn is_for_everybody(&self) -> bool {
+        self.per.contains(&Dimension::Network) && !self.needs_token() && !self.per.contains(&Dimension::Organisation)
+    }
+}
+
+/// What references to quotas call them.
+pub(super) const NOUN: &str = "quota";
+
+/// `quotas:`, with their names. `issuers` are those that could be read.
+pub(super) fn read(root: &Section<'_>, issuers: Option<&[Issuer]>) -> (Names, Option<Vec<Quota>>) {
+    let mut names = Names::new(NOUN);
+    let Some(value) = root.find("quotas") else { return (names, Some(Vec::new())) };
+    let Some(items) = value.list() else { return (Names::unreadable(NOUN), None) };
+    let is_told = issuers.is_none_or(|issuers| issuers.iter().any(|issuer| issuer.claims.frequency.is_some()));
+    let quotas: Vec<_> = items.iter().map(|item| quota(item, &mut names, is_told)).collect();
+    (names, quotas.into_iter().collect())
+}
+
+/// `routes[].quotas`: places in the list of quotas.
+pub(super) fn of_route(section: &Section<'_>, names: &Names, quotas: Option<&[Quota]>) -> Option<Vec<usize>> {
+    let is_open = section.find("access").is_some();
+    section.read_or("quotas", Vec::new(), |value| {
+        distinct(value.one_or_list()?, |item| {
+            let place = names.find(item)?;
+            if is_open && quotas.and_then(|quotas| quotas.get(place)).is_some_and(Quota::needs_token) {
+                let problem =
+                    Problem::new("counts by what is in a token, and `access` lets everybody pass without one");
+                item.refuse(problem.hint("name one that is `per: network`, or remove it"));
+                return None;
+            }
+            Some(place)
+        })
+    })
+}
+
+/// A quota that bounds nothing is not what its author meant.
+pub(super) fn check_used(root: &Section<'_>, quotas: &[Quota], routes: &[Route]) {
+    let items = root.find("quotas").and_then(|value| value.list()).unwrap_or_default();
+    for (place, (quota, item)) in quotas.iter().zip(items).enumerate() {
+        if quota.reach == Reach::Named && !routes.iter().any(|route| route.quotas.contains(&place)) {
+            let problem = Problem::new(format!("no route names the quota {}", fault::quoted(&quota.name)));
+            item.refuse(problem.hint("put it under `quotas` of a route, or write `routes: all`"));
+        }
+    }
+}
+
+fn quota(value: &Value<'_>, names: &mut Names, is_told: bool) -> Option<Quota> {
+    let section = value.section(&KEYS);
+    let name = names.add(section.as_ref().and_then(|section| section.need("name")));
+    let section = section?;
+    let per = section.need("per").and_then(|value| distinct(value.one_or_list()?, |item| item.parse(dimension)));
+    let number = quota_number::read(&section);
+    let overrides = section.read_or("overrides", Vec::new(), |value| {
+        let items = value.list()?;
+        items.iter().map(|item| quota_number::read_override(item, number?)).collect::<Vec<_>>().into_iter().collect()
+    });
+    let reach = section.read_or("routes", Reach::Named, |value| {
+        value.parse(|text| match text {
+            "all" => Ok(Reach::All),
+            _ => Err(Problem::new("is not `all`").hint("to hold on some, a quota is named under `quotas` of each")),
+        })
+    });
+    let pages =
+        section.read_or("pages", Vec::new(), |value| distinct(value.one_or_list()?, |item| item.parse(parameter)));
+    let frequency = section.read_or("frequency", Frequency::Ignored, |value| value.parse(frequency));
+    if let Some(value) = section.find("frequency").filter(|_| !is_told) {
+        let problem = Problem::new("no issuer says in which claim a consent has a number");
+        value.refuse(problem.hint("name it under `claims.frequency` of the issuer"));
+    }
+    let customer = customer(&section);
+    let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
+    let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
+    let quota = Quota {
+        name: name?,
+        per: per?,
+        number: number?,
+        overrides: overrides?,
+        reach: reach?,
+        customer: customer?,
+        pages: pages?,
+        frequency: frequency?,
+        keys_max: keys_max?,
+        when_full: when_full?,
+    };
+    check(&section, &quota);
+    Some(quota)
+}
+
+/// What goes together.
+fn check(section: &Section<'_>, quota: &Quota) {
+    let refuse = |key: &str, problem: Problem| {
+        if let Some(value) = section.find(key) {
+            value.refuse(problem);
+        }
+    };
+    if !matches!(quota.number, Number::Window { .. }) {
+        for key in ["pages", "frequency"] {
+            refuse(key, Problem::new("is for `calls` within a time only").hint("remove it"));
+        }
+    }
+    if quota.is_for_everybody() {
+        for key in ["unattended", "overrides", "frequency"] {
+            let problem = Problem::new("a quota `per: network` holds before anybody knows who calls");
+            refuse(key, problem.hint("add `client` to `per`, or remove the key"));
+        }
+    } else if !quota.needs_token() && !quota.per.contains(&Dimension::Organisation) {
+        let problem = Problem::new("several clients count together here, so none can have a number of its own");
+        refuse("overrides", problem.hint("add `client` to `per`, or remove it"));
+    }
+}
+
+/// `unattended` and `attended_by`.
+fn customer(section: &Section<'_>) -> Option<Customer> {
+    let unattended = section.read_or("unattended", false, |value| value.truth());
+    let field = section.read_or("attended_by", None, |value| value.parse(demands::header_name).map(Some));
+    if let (Some(false), Some(value)) = (unattended, section.find("attended_by")) {
+        value.refuse(Problem::new("is never asked").hint("write `unattended: true` beside it, or remove it"));
+        return None;
+    }
+    Some(match (unattended?, field?) {
+        (false, _) => Customer::Counted,
+        (true, None) => Customer::NotCounted,
+        (true, Some(field)) => Customer::NotCountedWith(field),
+    })
+}
+
+fn dimension(text: &str) -> Result<Dimension, Problem> {
+    let found = DIMENSIONS.iter().find(|(name, _)| *name == text);
+    found.map(|(_, dimension)| *dimension).ok_or_else(|| {
+        Problem::new("is nothing to count by").did_you_mean(text, DIMENSIONS.iter().map(|(name, _)| *name))
+    })
+}
+
+fn frequency(text: &str) -> Result<Frequency, Problem> {
+    match text {
+        "lowers" => Ok(Frequency::Lowers),
+        "replaces" => Ok(Frequency::Replaces),
+        _ => Err(Problem::new("is neither `lowers` nor `replaces`")
+            .hint("what the consent's own number does to `calls`; leave the key out and it does nothing")),
+    }
+}
+
+fn when_full(text: &str) -> Result<WhenFull, Problem> {
+    match text {
+        "refuse" => Ok(WhenFull::Refuse),
+        "allow" => Ok(WhenFull::Allow),
+        _ => Err(Problem::new("is neither `refuse` nor `allow`")),
+    }
+}
+
+/// It is compared with the query octet by octet, so one that would have to be encoded never stands there.
+fn parameter(text: &str) -> Result<Box<str>, Problem> {
+    let is_plain = text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_' | b'~'));
+    if is_plain { Ok(text.into()) } else { Err(Problem::new("is not the name of a parameter that needs no encoding")) }
+}
+
+const KEYS: [&str; 15] = [
+    "name",
+    "per",
+    "rate",
+    "burst",
+    "calls",
+    "within",
+    "at_once",
+    "overrides",
+    "routes",
+    "unattended",
+    "attended_by",
+    "pages",
+    "frequency",
+    "keys",
+    "when_full",
+];
+const DIMENSIONS: [(&str, Dimension); 7] = [
+    ("client", Dimension::Client),
+    ("subject", Dimension::Subject),
+    ("consent", Dimension::Consent),
+    ("organisation", Dimension::Organisation),
+    ("route", Dimension::Route),
+    ("path", Dimension::Path),
+    ("network", Dimension::Network),
+];

@@ -1,0 +1,50 @@
+//! What a record knows of quotas: whom the request is counted for, what it took, and what its answer says of it.
+
+use super::super::certificate::ClientCertificate;
+use super::super::quotas::{self, Limited};
+use super::super::reason::Reason;
+use super::metrics::Outcome;
+use super::record::Record;
+use http::{HeaderMap, StatusCode};
+use std::net::IpAddr;
+use std::rc::Rc;
+
+impl Record {
+    /// Where the request came from.
+    pub fn address(&self) -> IpAddr {
+        self.address
+    }
+
+    /// The certificate that its client showed.
+    pub fn certificate(&self) -> Option<Rc<ClientCertificate>> {
+        self.certificate.clone()
+    }
+
+    /// When it is counted: not when it came, if it had to wait since.
+    pub fn counted_us(&self) -> u64 {
+        self.worker.clock.now_us()
+    }
+
+    /// What it takes of quotas.
+    pub fn limited(&mut self) -> &mut Limited {
+        self.limited.get_or_insert_default()
+    }
+
+    /// Says in its answer how the quotas stand. What we or the upstream failed to do was no call.
+    pub fn tell_quotas(&mut self, status: StatusCode, answer: &mut HeaderMap) {
+        let form = self.envelope();
+        if let Some(limited) = &mut self.limited {
+            if status.is_server_error() {
+                limited.came_to_nothing();
+            }
+            quotas::fields::tell(answer, limited, &self.plan.policy.quotas, form);
+        }
+    }
+
+    /// The quota that it was refused by.
+    pub(super) fn quota(&self) -> Option<&str> {
+        let is_refused = matches!(self.outcome, Outcome::Refused(Reason::QuotaSpent | Reason::TooManyAtOnce));
+        let place = self.limited.as_ref().filter(|_| is_refused)?.refused_by()?;
+        self.plan.policy.quotas.get(place).map(|quota| &*quota.settings.name)
+    }
+}
