@@ -16,10 +16,13 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use scopegate::clock::{Clock, UnixSeconds};
 use scopegate::config::Settings;
 use scopegate::config::assertion::{Assertion, Audience, KeySource};
+use scopegate::config::envelope::Envelope;
+use scopegate::config::quota_number::Number;
+use scopegate::config::quotas::{self, Customer, Dimension, Frequency, Reach, WhenFull};
 use scopegate::config::routes::Access;
 use scopegate::gateway::assertion::keys::Keys;
 use scopegate::gateway::assertion::{Asserter, Assertions};
@@ -31,6 +34,7 @@ use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::observe::metrics::{Metrics, Outcome};
 use scopegate::gateway::policy::{Parts, Policy};
+use scopegate::gateway::quotas::{Caller, Limited, Quota, Quotas, fields, take};
 use scopegate::gateway::read::{self, Head};
 use scopegate::gateway::verify::cache::CacheUse;
 use scopegate::gateway::verify::keys::KeyStore;
@@ -58,7 +62,7 @@ criterion_group! {
     name = stages;
     config = Criterion::default().warm_up_time(Duration::from_millis(300)).measurement_time(Duration::from_secs(1));
     targets = reading, routing, finding_credentials, verifying, looking_up_status, authorizing, asserting,
-        knowing_certificates, counting,
+        knowing_certificates, counting, limiting,
         speaking_to_upstreams
 }
 criterion_main!(stages);
@@ -260,6 +264,48 @@ fn counting(c: &mut Criterion) {
     c.bench_function("observe: count", |b| {
         b.iter(|| route.count(0, black_box(Outcome::Passed(StatusCode::OK)), black_box(Duration::from_micros(700))));
     });
+}
+
+/// What a quota costs a request: the decision, and what the answer says of it.
+fn limiting(c: &mut Criterion) {
+    let bank = Bank::open(0, 16);
+    let head = bank.heads("ES256", 1).remove(0);
+    let token = bank.verify(&head, &Memo::default()).0;
+    let address = "192.0.2.1".parse().unwrap();
+    let caller = Caller { head: &head, address, token: Some(&token), certificate: None, now: bank.now };
+    let rate = Number::Rate { calls: 100_000, period: Duration::from_secs(1), burst: 1_000_000 };
+    let day = Number::Window { calls: 4, within: Duration::from_micros(2) };
+    for (name, number, per) in [
+        ("quotas: take, one rate", rate, vec![Dimension::Client]),
+        ("quotas: take, a window of four by consent and route", day, vec![Dimension::Consent, Dimension::Route]),
+        ("quotas: take, at once", Number::AtOnce(1), vec![Dimension::Client]),
+    ] {
+        let settings = quotas::Quota {
+            name: "calls".into(),
+            per,
+            number,
+            overrides: Vec::new(),
+            reach: Reach::All,
+            customer: Customer::Counted,
+            pages: Vec::new(),
+            frequency: Frequency::Ignored,
+            keys_max: 1000,
+            when_full: WhenFull::Refuse,
+        };
+        let all = [Arc::new(Quota::new(settings, None))];
+        let rules = Quotas::compile(&bank.settings.routes[0], &all).permitted;
+        c.bench_function(name, |b| {
+            b.iter(|| {
+                let mut limited = Limited::default();
+                take(&rules, black_box(&caller), Clock::System.now_us(), &mut limited).is_ok()
+            });
+        });
+        let (mut limited, mut answer) = (Limited::default(), HeaderMap::new());
+        assert!(take(&rules, &caller, Clock::System.now_us() + 1_000_000_000, &mut limited).is_ok());
+        c.bench_function(&format!("{name}: the answer's fields"), |b| {
+            b.iter(|| fields::tell(&mut answer, black_box(&limited), &all, Envelope::Problem));
+        });
+    }
 }
 
 fn speaking_to_upstreams(c: &mut Criterion) {

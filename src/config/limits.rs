@@ -139,8 +139,8 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
 pub const HEADERS_MAX: usize = 100;
 /// What an operator may raise `headers` to: while a head is read, 32 bytes of the stack are kept for each.
 pub const HEADERS_MOST: usize = 256;
-/// Keys that one quota counts at a time, unless told otherwise: 50,000 clients with two addresses each, in 4 MB for a rate and 12
-/// MB for four calls a day.
+/// Keys that one quota counts at a time, unless told otherwise: the consents of a bank that are used in a day, or an attacker's
+/// networks in a second. 6 MB at most for a rate, 22 MB for four calls a day.
 pub const QUOTA_KEYS_MAX: usize = 100_000;
 /// What an operator may raise `quotas[].keys` to.
 pub const QUOTA_KEYS_MOST: usize = 1_000_000;

@@ -136,8 +136,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         audiences: audiences.as_deref(),
         asked: issuers.as_deref(),
         upstreams: &upstream_names,
-        quota_names: &quota_names,
-        quotas: quotas.as_deref(),
+        quotas: (&quota_names, quotas.as_deref()),
         servers: upstreams.as_deref(),
         vouches: server.as_ref().is_none_or(Server::vouches),
         limits: limits.as_ref().unwrap_or(&fallback),
@@ -145,9 +144,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         has_metadata: server.as_ref().is_some_and(|server| server.public_origin.is_some()),
     };
     let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
-    if let (Some(quotas), Some(routes)) = (&quotas, &routes) {
-        quotas::check_used(&section, quotas, routes);
-    }
+    quotas::check_used(&section, quotas.as_deref(), routes.as_deref());
     let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
         server: server?,

@@ -134,7 +134,7 @@ pub(super) fn read(root: &Section<'_>, issuers: Option<&[Issuer]>) -> (Names, Op
 }
 
 /// `routes[].quotas`: places in the list of quotas.
-pub(super) fn of_route(section: &Section<'_>, names: &Names, quotas: Option<&[Quota]>) -> Option<Vec<usize>> {
+pub(super) fn of_route(section: &Section<'_>, (names, quotas): (&Names, Option<&[Quota]>)) -> Option<Vec<usize>> {
     let is_open = section.find("access").is_some();
     section.read_or("quotas", Vec::new(), |value| {
         distinct(value.one_or_list()?, |item| {
@@ -151,7 +151,8 @@ pub(super) fn of_route(section: &Section<'_>, names: &Names, quotas: Option<&[Qu
 }
 
 /// A quota that bounds nothing is not what its author meant.
-pub(super) fn check_used(root: &Section<'_>, quotas: &[Quota], routes: &[Route]) {
+pub(super) fn check_used(root: &Section<'_>, quotas: Option<&[Quota]>, routes: Option<&[Route]>) {
+    let (Some(quotas), Some(routes)) = (quotas, routes) else { return };
     let items = root.find("quotas").and_then(|value| value.list()).unwrap_or_default();
     for (place, (quota, item)) in quotas.iter().zip(items).enumerate() {
         if quota.reach == Reach::Named && !routes.iter().any(|route| route.quotas.contains(&place)) {
@@ -221,6 +222,10 @@ fn check(section: &Section<'_>, quota: &Quota) {
             refuse(key, problem.hint("add `client` to `per`, or remove the key"));
         }
     } else if !quota.needs_token() && !quota.per.contains(&Dimension::Organisation) {
+        if quota.per.contains(&Dimension::Path) {
+            let problem = Problem::new("anybody can think of more paths than can be counted");
+            refuse("per", problem.hint("add `client` or `network` to `path`"));
+        }
         let problem = Problem::new("several clients count together here, so none can have a number of its own");
         refuse("overrides", problem.hint("add `client` to `per`, or remove it"));
     }

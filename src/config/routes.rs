@@ -63,9 +63,8 @@ pub(super) struct Known<'n> {
     /// `None` where they could not be read.
     pub(super) asked: Option<&'n [Issuer]>,
     pub(super) upstreams: &'n Names,
-    pub(super) quota_names: &'n Names,
     /// `None` where they could not be read.
-    pub(super) quotas: Option<&'n [Quota]>,
+    pub(super) quotas: (&'n Names, Option<&'n [Quota]>),
     /// `None` where they could not be read.
     pub(super) servers: Option<&'n [Upstream]>,
     /// Whether somebody stands behind what client certificates say.
@@ -188,7 +187,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
     };
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
     let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
-    let quotas = quotas::of_route(section, known.quota_names, known.quotas);
+    let quotas = quotas::of_route(section, known.quotas);
     Some(Terms {
         access: access?,
         upstream: upstream?,

@@ -4,6 +4,7 @@
 use super::{Limited, Quota, Told};
 use crate::config::envelope::Envelope;
 use crate::state::limits::Limit;
+use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -12,7 +13,7 @@ pub fn tell(answer: &mut HeaderMap, limited: &Limited, quotas: &[Arc<Quota>], fo
     if limited.told.is_empty() {
         return;
     }
-    let list = |write: fn(&mut Vec<u8>, &Told)| {
+    let mut list = |field: HeaderName, write: fn(&mut Vec<u8>, &Told)| {
         let mut text = Vec::with_capacity(64);
         for told in &limited.told {
             let Some(quota) = quotas.get(told.place) else { continue };
@@ -24,10 +25,13 @@ pub fn tell(answer: &mut HeaderMap, limited: &Limited, quotas: &[Arc<Quota>], fo
             text.push(b'"');
             write(&mut text, told);
         }
-        HeaderValue::from_maybe_shared(bytes::Bytes::from(text)).expect("names and numbers are visible ASCII")
+        // Names and numbers are visible ASCII.
+        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+            answer.insert(field, value);
+        }
     };
-    answer.insert(RATELIMIT_POLICY, list(policy));
-    answer.insert(RATELIMIT, list(standing));
+    list(RATELIMIT_POLICY, policy);
+    list(RATELIMIT, standing);
     // Three fields have room for one: that of which the least is left, and among equals that which takes longest.
     let tightest = limited.told.iter().min_by_key(|told| (told.left, std::cmp::Reverse(told.wait_us)));
     if let (Envelope::Ohvps, Some(told)) = (form, tightest) {

@@ -3,7 +3,7 @@
 
 use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
 
-/// 128 bits of a keyed hash (SipHash, twice, with keys of this process): by chance no two names share one.
+/// 128 bits of a keyed hash (`SipHash`, twice, with keys of this process): by chance no two names share one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Key([u64; 2]);
 
@@ -82,7 +82,9 @@ mod tests {
         let maker = KeyMaker::default();
         let key = |names: &[(u8, &str)]| {
             let mut key = maker.begin();
-            names.iter().for_each(|(kind, name)| key.add(*kind, name.as_bytes()));
+            for (kind, name) in names {
+                key.add(*kind, name.as_bytes());
+            }
             key.end()
         };
         let all = [

@@ -10,7 +10,7 @@ pub fn world(quotas: &[&str], routes: &[(&str, &str)]) -> World {
 
 /// The same, before it is started.
 pub fn setup(quotas: &[&str], routes: &[(&str, &str)]) -> Setup {
-    let quotas: String = quotas.iter().map(|line| format!("  - {{ {line} }}\n")).collect();
+    let quotas: String = quotas.iter().flat_map(|line| ["  - { ", line, " }\n"]).collect();
     let routes: Vec<_> =
         routes.iter().map(|(path, terms)| route(path, "GET", &format!("scopes: [accounts]\n{terms}"))).collect();
     let claims = "claims: { grant: gty, consent: consent_id, frequency: frequencyPerDay }";
