@@ -20,6 +20,7 @@ mod names;
 pub mod network;
 pub mod profile;
 mod quantity;
+pub mod quota_dimension;
 pub mod quota_number;
 pub mod quotas;
 mod reader;

@@ -6,6 +6,7 @@ use super::fault::{self, Problem};
 use super::issuers::Issuer;
 use super::limits;
 use super::names::Names;
+use super::quota_dimension::{self, Dimension};
 use super::quota_number::{self, Number, Override};
 use super::reader::{Section, Value, distinct};
 use super::routes::Route;
@@ -35,25 +36,6 @@ pub struct Quota {
     pub keys_max: usize,
     /// What becomes of one more.
     pub when_full: WhenFull,
-}
-
-/// What calls may have in common.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Dimension {
-    /// The client that the token was issued to.
-    Client,
-    /// The token's customer.
-    Subject,
-    /// The consent that the token was made under.
-    Consent,
-    /// The organisation in the client's certificate.
-    Organisation,
-    /// The route.
-    Route,
-    /// The path.
-    Path,
-    /// The network that the request came from.
-    Network,
 }
 
 /// Where a quota holds.
@@ -95,16 +77,6 @@ pub enum WhenFull {
     Refuse,
     /// It is let through uncounted.
     Allow,
-}
-
-impl Dimension {
-    /// Whether it is known of a request with a token only.
-    fn is_of_token(self) -> bool {
-        match self {
-            Self::Client | Self::Subject | Self::Consent => true,
-            Self::Organisation | Self::Route | Self::Path | Self::Network => false,
-        }
-    }
 }
 
 impl Quota {
@@ -166,7 +138,8 @@ fn quota(value: &Value<'_>, names: &mut Names, is_told: bool) -> Option<Quota> {
     let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
-    let per = section.need("per").and_then(|value| distinct(value.one_or_list()?, |item| item.parse(dimension)));
+    let per =
+        section.need("per").and_then(|value| distinct(value.one_or_list()?, |item| item.parse(quota_dimension::parse)));
     let number = quota_number::read(&section);
     let overrides = section.read_or("overrides", Vec::new(), |value| {
         let items = value.list()?;
@@ -246,13 +219,6 @@ fn customer(section: &Section<'_>) -> Option<Customer> {
     })
 }
 
-fn dimension(text: &str) -> Result<Dimension, Problem> {
-    let found = DIMENSIONS.iter().find(|(name, _)| *name == text);
-    found.map(|(_, dimension)| *dimension).ok_or_else(|| {
-        Problem::new("is nothing to count by").did_you_mean(text, DIMENSIONS.iter().map(|(name, _)| *name))
-    })
-}
-
 fn frequency(text: &str) -> Result<Frequency, Problem> {
     match text {
         "lowers" => Ok(Frequency::Lowers),
@@ -292,13 +258,4 @@ const KEYS: [&str; 15] = [
     "frequency",
     "keys",
     "when_full",
-];
-const DIMENSIONS: [(&str, Dimension); 7] = [
-    ("client", Dimension::Client),
-    ("subject", Dimension::Subject),
-    ("consent", Dimension::Consent),
-    ("organisation", Dimension::Organisation),
-    ("route", Dimension::Route),
-    ("path", Dimension::Path),
-    ("network", Dimension::Network),
 ];
