@@ -4,7 +4,9 @@
 use super::super::forward::connect::ConnectFault;
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
+use super::clients::RefusedClients;
 use super::statuses;
+use super::totals::Totals;
 use crate::net::admission::Turned;
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -15,10 +17,12 @@ use std::time::Duration;
 /// All counters of the gateway.
 #[derive(Debug)]
 pub struct Metrics {
-    workers: Box<[WorkerMetrics]>,
+    pub(super) workers: Box<[WorkerMetrics]>,
     /// Access-log lines that could not be written: the writer's own.
     pub log_lines_unwritten: Cell,
     routes: Mutex<BTreeMap<Box<str>, Arc<RouteMetrics>>>,
+    /// What was counted under labels that are forgotten.
+    pub(super) gone: Mutex<Totals>,
 }
 
 /// Counters of one worker that belong to no route. Field comments are the help texts.
@@ -78,27 +82,31 @@ pub struct WorkerMetrics {
     pub upstream_pending_late: Cell,
     /// Access-log blocks dropped because the writer could not keep up.
     pub log_blocks_dropped: Cell,
+    /// Grows about once a second, unless the worker hangs.
+    pub beats: Cell,
+    /// Whom it refuses.
+    pub refused_clients: RefusedClients,
 }
 
 /// Counters of one route, one set of cells per worker, made when the worker first counts there.
 #[derive(Debug)]
 pub struct RouteMetrics {
-    cells: Box<[OnceLock<Box<RouteCells>>]>,
+    pub(super) cells: Box<[OnceLock<Box<RouteCells>>]>,
 }
 
 #[derive(Debug)]
-struct RouteCells {
-    passed: [Cell; statuses::COUNT],
-    refused: [Cell; Reason::ALL.len()],
-    seconds: Histogram,
+pub(super) struct RouteCells {
+    pub(super) passed: [Cell; statuses::COUNT],
+    pub(super) refused: [Cell; Reason::ALL.len()],
+    pub(super) seconds: Histogram,
 }
 
 /// Answers by duration.
 #[derive(Debug, Default)]
 pub struct Histogram {
-    buckets: [Cell; BUCKETS_US.len()],
-    count: Cell,
-    sum_us: Cell,
+    pub(super) buckets: [Cell; BUCKETS_US.len()],
+    pub(super) count: Cell,
+    pub(super) sum_us: Cell,
 }
 
 /// A counter with one writer.
@@ -139,7 +147,7 @@ impl Metrics {
     /// Zeroes for `workers` workers.
     pub fn new(workers: usize) -> Self {
         let workers = (0..workers).map(|_| WorkerMetrics::default()).collect();
-        Self { workers, log_lines_unwritten: Cell::default(), routes: Mutex::default() }
+        Self { workers, log_lines_unwritten: Cell::default(), routes: Mutex::default(), gone: Mutex::default() }
     }
 
     /// The cells of one worker.
@@ -164,7 +172,14 @@ impl Metrics {
 
     /// Forgets the counters under labels that `is_used` does not know: routes come and go with reloads.
     pub fn forget(&self, is_used: impl Fn(&str) -> bool) {
-        self.routes.lock().unwrap_or_else(PoisonError::into_inner).retain(|label, _| is_used(label));
+        let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
+        self.routes.lock().unwrap_or_else(PoisonError::into_inner).retain(|label, route| {
+            let stays = is_used(label);
+            if !stays {
+                gone.add(route);
+            }
+            stays
+        });
     }
 
     /// Every route's counters, by label.
@@ -274,7 +289,7 @@ impl Histogram {
 }
 
 /// Upper bounds in microseconds: an API call takes a millisecond to some seconds.
-const BUCKETS_US: [u64; 14] = [
+pub(super) const BUCKETS_US: [u64; 14] = [
     500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
     30_000_000,
 ];

@@ -280,6 +280,11 @@ impl Drop for Record {
         let took = self.worker.clock.instant().duration_since(self.started);
         let answered = self.tunnel.as_ref().and_then(|tunnel| tunnel.answered).unwrap_or(took);
         self.metrics().count(self.worker.index, self.outcome, answered);
+        if let Outcome::Refused(reason) = self.outcome
+            && reason.status().is_client_error()
+        {
+            self.worker.metrics().refused_clients.count(self.token.as_ref().and_then(VerifiedToken::client_id));
+        }
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();
