@@ -10,7 +10,9 @@ use std::path::{Path, PathBuf};
 pub(super) fn read(value: &Value<'_>, bytes_max: usize) -> Option<(PathBuf, Vec<u8>)> {
     let text = value.text()?;
     let path = value.resolve(&text.value);
-    match bytes(&path, bytes_max) {
+    let found = bytes(&path, bytes_max);
+    value.has_read(&path, found.as_deref().ok());
+    match found {
         Ok(bytes) => Some((path, bytes)),
         Err(error) => {
             let problem = Problem::new(format!("cannot read {}: {error}", fault::quoted(text.shown)));

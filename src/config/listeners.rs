@@ -1,16 +1,17 @@
-//! `server`, `admin` and `access_log`: where requests arrive, and where the line about each goes.
+//! `server` and `access_log`: where requests arrive, and where the line about each goes.
 
 use super::envelope::{self, Envelope};
 use super::fault::Problem;
+use super::files::Reload;
 use super::network::{self, Network};
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
 use super::tls::{ClientCertificates, ClientTrust, server_tls};
-use super::{AccessLog, Admin, OnQueryToken, Server};
+use super::{AccessLog, OnQueryToken, Server};
 use super::{address, limits};
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::{self, Origin};
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::thread;
 
@@ -29,6 +30,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         "profile",
         "errors",
         "tls",
+        "reload",
     ])?;
     let listen = section.need("listen").and_then(|value| public_addresses(&value, &section));
     let workers = section.find("workers").map_or_else(usable_cpus, |value| workers(&value));
@@ -43,6 +45,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         section.read_or("trusted_hops", Vec::new(), |value| distinct(value.list()?, |item| item.parse(network::parse)));
     let proxy_protocol = section.read_or("proxy_protocol", false, |value| value.truth());
     let forward_client_certificate = section.read_or("forward_client_certificate", false, |value| value.truth());
+    let reload = section.read_or("reload", Reload::OnRequest, |value| value.parse(reload));
     let server = Server {
         listen: listen?,
         workers: workers?,
@@ -56,6 +59,7 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         profile: profile?,
         errors: errors?,
         tls: tls?,
+        reload: reload?,
     };
     if let Some(value) = section.find("forward_client_certificate")
         && server.forward_client_certificate
@@ -66,6 +70,11 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
             problem.hint("name `client_ca` in `tls`, or the proxies that check certificates in `trusted_hops`"),
         );
     }
+    check_balancers(&section, &server);
+    Some(server)
+}
+
+fn check_balancers(section: &Section<'_>, server: &Server) {
     if let Some(value) = section.find("proxy_protocol")
         && server.proxy_protocol
         && server.trusted_hops.is_empty()
@@ -73,7 +82,6 @@ pub(super) fn server(value: &Value<'_>) -> Option<Server> {
         let problem = Problem::new("would take the word of anybody for who its client is");
         value.refuse(problem.hint("name the balancers that send the header in `trusted_hops`"));
     }
-    Some(server)
 }
 
 impl Server {
@@ -91,38 +99,6 @@ impl Server {
     pub fn vouches(&self) -> bool {
         self.knows_authorities() || !self.trusted_hops.is_empty()
     }
-}
-
-/// `admin:`; no requests may arrive where the public listener already is.
-pub(super) fn admin(root: &Section<'_>, public: &[SocketAddr]) -> Option<Admin> {
-    let listen = match root.find("admin") {
-        None => None,
-        Some(value) => {
-            let section = value.section(&["listen"])?;
-            section.find("listen")
-        }
-    };
-    let Some(value) = listen else {
-        if public.iter().any(|taken| collide(*taken, ADMIN_DEFAULT)) {
-            let problem =
-                Problem::new(format!("`server.listen` takes {ADMIN_DEFAULT}, where the admin listener is by default"));
-            root.whole().refuse(problem.hint("give `admin.listen` another address"));
-        }
-        return Some(Admin { listen: ADMIN_DEFAULT });
-    };
-    let listen = value.parse(|text| {
-        let listen = address::socket(text)?;
-        if !listen.ip().is_loopback() {
-            return Err(Problem::new("is not a loopback address").hint(
-                "the admin listener knows no authentication: listen on 127.0.0.1 or [::1] and put a tunnel in front",
-            ));
-        }
-        if public.iter().any(|taken| collide(*taken, listen)) {
-            return Err(Problem::new("is taken by `server.listen`").hint("give the admin listener a port of its own"));
-        }
-        Ok(listen)
-    })?;
-    Some(Admin { listen })
 }
 
 /// `access_log:`
@@ -151,7 +127,7 @@ fn public_addresses(value: &Value<'_>, server: &Section<'_>) -> Option<Vec<Socke
 }
 
 /// Whether the kernel would refuse the second of the two. Port 0 is another port each time.
-fn collide(one: SocketAddr, other: SocketAddr) -> bool {
+pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
     let same_address = one.ip() == other.ip() || one.ip().is_unspecified() || other.ip().is_unspecified();
     one.port() != 0 && one.port() == other.port() && same_address
 }
@@ -181,6 +157,15 @@ fn on_query_token(text: &str) -> Result<OnQueryToken, Problem> {
     }
 }
 
+fn reload(text: &str) -> Result<Reload, Problem> {
+    match text {
+        "on_request" => Ok(Reload::OnRequest),
+        "on_change" => Ok(Reload::OnChange),
+        _ => Err(Problem::new("is not when the configuration is read again")
+            .did_you_mean(text, ["on_request", "on_change"].into_iter())),
+    }
+}
+
 fn origin(text: &str) -> Result<Origin, Problem> {
     let is_tls = |origin: &Origin| origin.as_str().starts_with("https://");
     match Origin::parse(text) {
@@ -202,5 +187,3 @@ fn pseudonym(text: &str) -> Result<Box<str>, Problem> {
 
 /// Our realm and our pseudonym, where the operator has no other.
 const OUR_NAME: &str = "scopegate";
-/// Where the admin listener is if nobody says otherwise.
-const ADMIN_DEFAULT: SocketAddr = SocketAddr::new(std::net::IpAddr::V4(Ipv4Addr::LOCALHOST), 9090);

@@ -1,6 +1,7 @@
 //! Turns the configuration's text into `Settings`, or into every fault it has. Nothing here runs.
 
 mod address;
+pub mod admin;
 pub mod assertion;
 pub mod balance;
 mod bounded;
@@ -11,6 +12,7 @@ pub mod envelope;
 pub mod events;
 pub mod fault;
 mod file;
+pub mod files;
 pub mod introspection;
 pub mod issuers;
 pub mod key_source;
@@ -42,11 +44,13 @@ pub mod upstreams;
 
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
+use admin::Admin;
 use assertion::Assertion;
 use dpop::Dpop;
 use envelope::Envelope;
 use events::Events;
 use fault::{Faults, Problem};
+use files::{Files, Reload};
 use issuers::Issuer;
 use limits::Limits;
 use network::Network;
@@ -64,13 +68,23 @@ use upstreams::Upstream;
 
 /// Reads and checks the file at `path`. Relative paths in it begin at its folder.
 pub fn load(path: &Path) -> Result<Settings, Faults> {
-    let text = file::bytes(path, limits::CONFIG_BYTES_MAX)
+    load_with_files(path).0
+}
+
+/// The same, and which files were read for it: also where they have faults, so that it can be tried again once one of them
+/// is another.
+pub fn load_with_files(path: &Path) -> (Result<Settings, Faults>, Files) {
+    let bytes = file::bytes(path, limits::CONFIG_BYTES_MAX);
+    let mut files = Files::default();
+    files.note(path, bytes.as_deref().ok());
+    let text = bytes
         .map_err(|error| Problem::new(format!("cannot read the configuration: {error}")))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::new("the configuration is not UTF-8 text")));
-    match text {
-        Ok(text) => parse(&text, path),
+    let outcome = match text {
+        Ok(text) => read(&text, path, &variable, &mut files),
         Err(problem) => Err(Faults::one(&path.display().to_string(), problem)),
-    }
+    };
+    (outcome, files)
 }
 
 /// Checks the text of a configuration. `file` stands in messages, and relative paths begin at its folder.
@@ -85,13 +99,24 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
+    read(text, file, environment, &mut Files::default())
+}
+
+fn read(
+    text: &str,
+    file: &Path,
+    environment: &dyn Fn(&str) -> Option<String>,
+    files: &mut Files,
+) -> Result<Settings, Faults> {
     let context = Context::new(file, environment);
     let (tree, flaws) = tree::parse(text);
     for flaw in flaws {
         context.note(flaw.mark, String::new(), flaw.problem);
     }
     let settings = tree.as_ref().and_then(|node| settings(&context.root(node)));
-    match (settings, Faults::collect(context.into_faults())) {
+    let (faults, named) = context.end();
+    files.extend(named);
+    match (settings, Faults::collect(faults)) {
         (Some(settings), None) => Ok(settings),
         (_, Some(faults)) => Err(faults),
         // Every reader that gives nothing has noted why. Were one to forget, a reload must refuse and not panic.
@@ -106,7 +131,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let section = root.section(&SECTIONS)?;
     let server = section.need("server").and_then(|value| listeners::server(&value));
     let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
-    let admin = listeners::admin(&section, public);
+    let admin = Admin::read(&section, public);
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
@@ -222,6 +247,8 @@ pub struct Server {
     pub errors: Envelope,
     /// `None` is allowed on loopback, and for `trusted_hops` only.
     pub tls: Option<ServerTls>,
+    /// When the configuration is read again.
+    pub reload: Reload,
 }
 
 /// What becomes of a token that stands in a URL, and so in logs and histories.
@@ -231,13 +258,6 @@ pub enum OnQueryToken {
     Reject,
     /// If it is a good one, it is revoked: whoever reads the log could use it.
     RejectAndRevoke,
-}
-
-/// The admin listener.
-#[derive(Debug)]
-pub struct Admin {
-    /// Loopback by default: metrics and status are not for third parties.
-    pub listen: SocketAddr,
 }
 
 /// Where the access log goes.

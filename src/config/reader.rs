@@ -2,6 +2,7 @@
 //! one run reports all of them; a `None` from here always has its fault noted already.
 
 use super::fault::{self, Fault, Mark, Place, Problem};
+use super::files::Files;
 use super::tree::{Key, Kind, Node};
 use std::borrow::Cow;
 use std::cell::RefCell;
@@ -15,6 +16,7 @@ pub(super) struct Context<'c> {
     folder: PathBuf,
     environment: &'c dyn Fn(&str) -> Option<String>,
     faults: RefCell<Vec<Fault>>,
+    files: RefCell<Files>,
 }
 
 /// One value, with the way to it.
@@ -47,6 +49,7 @@ impl<'c> Context<'c> {
             folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
             environment,
             faults: RefCell::new(Vec::new()),
+            files: RefCell::default(),
         }
     }
 
@@ -60,8 +63,9 @@ impl<'c> Context<'c> {
         self.faults.borrow_mut().push(fault);
     }
 
-    pub(super) fn into_faults(self) -> Vec<Fault> {
-        self.faults.into_inner()
+    /// Everything that is wrong, and every file that was looked at.
+    pub(super) fn end(self) -> (Vec<Fault>, Files) {
+        (self.faults.into_inner(), self.files.into_inner())
     }
 }
 
@@ -84,6 +88,11 @@ impl<'c> Value<'c> {
     /// `path` seen from the folder of the configuration file.
     pub(super) fn resolve(&self, path: &str) -> PathBuf {
         self.context.folder.join(path)
+    }
+
+    /// The file at `path` was read for this value, or could not be.
+    pub(super) fn has_read(&self, path: &Path, bytes: Option<&[u8]>) {
+        self.context.files.borrow_mut().note(path, bytes);
     }
 
     /// A mapping; keys that are not in `known` are noted.
