@@ -1,6 +1,7 @@
 //! The metrics page: the workers' cells added up and written in the Prometheus text format. Label values come from
 //! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
+use super::door::Turned;
 use super::{State, arrivals, events, introspection, quotas, servers, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
@@ -203,7 +204,6 @@ fn discoveries(shared: &Shared) -> MetricFamily {
 
 fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
-    let flag = |flag: &std::sync::atomic::AtomicBool| float(u64::from(flag.load(Ordering::Relaxed)));
     let gauges = [
         ("connections", "Open client connections.", float(shared.admission.total() as u64)),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
@@ -211,16 +211,22 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
         ("proofs", "Used DPoP proofs remembered.", float(policy.senders.proofs().map_or(0, Proofs::remembered) as u64)),
         ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),
         (
-            "config_last_reload_failed",
-            "1 where the last reload was refused and the old policy kept.",
-            flag(&state.last_reload_failed),
+            "draining",
+            "1 once the process has been told to leave.",
+            float(u64::from(state.is_draining.load(Ordering::Relaxed))),
         ),
-        ("draining", "1 once the process has been told to leave.", flag(&state.is_draining)),
     ];
     let mut families: Vec<_> = gauges
         .into_iter()
         .map(|(name, help, value)| family(name, help, MetricType::GAUGE, vec![gauge(value, Vec::new())]))
         .collect();
+    families.extend(state.reloads.families(state.started));
+    families.push(family(
+        "admin_refused_total",
+        "Requests and connections that the admin listener turned away, by what they lacked.",
+        MetricType::COUNTER,
+        Turned::ALL.map(|cause| counter(state.turned.of(cause), vec![label("cause", cause.name())])).into(),
+    ));
     let version = vec![label("version", env!("CARGO_PKG_VERSION"))];
     let failed = counter(state.takeovers_failed.load(Ordering::Relaxed), Vec::new());
     let help = "Successors that did not come to serve, so that this process went on.";

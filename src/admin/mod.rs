@@ -1,66 +1,92 @@
-//! The operators' listener: is it alive, is it ready, what does it count, which keys verify what it signs, whose tokens are
-//! revoked. It asks nobody who they are, so `config` lets it listen on loopback only.
+//! The operators' listener: is it alive, is it ready, what does it count, how does it stand, which keys verify what it signs;
+//! whose tokens are revoked, and is the configuration read again. `door` says who is let in.
 
 mod arrivals;
+pub mod door;
 mod events;
 pub mod exposition;
+pub mod history;
 mod introspection;
 mod quotas;
+pub mod reloads;
 mod revoke;
+mod serve;
 mod servers;
+pub mod status;
 mod status_list;
 
+use crate::clock::UnixSeconds;
 use crate::gateway::Shared;
 use crate::gateway::assertion::keys::Keys;
+use crate::gateway::verify::events::Reception;
+use arc_swap::ArcSwap;
 use bytes::Bytes;
-use http::{HeaderValue, Method, Request, Response, StatusCode, header};
+use door::{Access, TurnedCounts};
+use history::History;
+use http::request::Parts;
+use http::{HeaderValue, Method, Response, StatusCode, header};
 use http_body_util::{BodyExt as _, Full, Limited};
 use hyper::body::Incoming;
-use hyper::server::conn::http1;
-use hyper::service::service_fn;
-use hyper_util::rt::{TokioIo, TokioTimer};
-use std::convert::Infallible;
-use std::sync::Arc;
+use reloads::Reloads;
+use status::series::Series;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
-use tokio::net::TcpStream;
+use tokio::sync::Semaphore;
 
 /// What the admin listener tells.
 #[derive(Clone)]
 pub struct Admin {
     /// What the workers share.
     pub shared: Arc<Shared>,
-    /// Reloads and drain, as they went.
+    /// The process, as it went.
     pub state: Arc<State>,
+    /// Who is let in; replaced by a reload.
+    pub access: Arc<ArcSwap<Access>>,
 }
 
 /// The life of the process as operators ask about it.
-#[derive(Debug, Default)]
+#[derive(Debug)]
 pub struct State {
+    /// When it began.
+    pub started: UnixSeconds,
     /// Set when the process has begun to leave.
     pub is_draining: AtomicBool,
-    /// Whether the last reload was refused.
-    pub last_reload_failed: AtomicBool,
+    /// Set when there was nothing more that it needed to answer requests.
+    was_ready: AtomicBool,
     /// Successors that did not come to serve.
     pub takeovers_failed: AtomicU64,
+    /// Reloads, as they went.
+    pub reloads: Reloads,
+    /// What changed.
+    pub history: History,
+    turned: TurnedCounts,
+    places: Semaphore,
+    series: Mutex<Series>,
+}
+
+/// What is answered.
+type Answer = Response<Full<Bytes>>;
+
+impl State {
+    /// Of a process that begins now.
+    pub fn new(started: UnixSeconds) -> Self {
+        Self {
+            started,
+            is_draining: AtomicBool::new(false),
+            was_ready: AtomicBool::new(false),
+            takeovers_failed: AtomicU64::new(0),
+            reloads: Reloads::default(),
+            history: History::default(),
+            turned: TurnedCounts::default(),
+            places: Semaphore::new(ADMIN_CONNECTIONS_MAX),
+            series: Mutex::default(),
+        }
+    }
 }
 
 impl Admin {
-    /// Answers the requests of one connection.
-    pub async fn serve(self, stream: TcpStream) {
-        let service = service_fn(|request| async { Ok::<_, Infallible>(self.answer(request).await) });
-        let served = http1::Builder::new()
-            .timer(TokioTimer::new())
-            .header_read_timeout(HEAD_TIMEOUT)
-            .serve_connection(TokioIo::new(stream), service)
-            .await;
-        if let Err(fault) = served {
-            tracing::debug!(%fault, "an admin connection broke off");
-        }
-    }
-
-    async fn answer(&self, request: Request<Incoming>) -> Response<Full<Bytes>> {
-        let (head, body) = request.into_parts();
+    async fn answer(&self, head: Parts, body: Incoming) -> Answer {
         match (head.uri.path(), &head.method) {
             ("/revoke", &Method::POST) => match whole(body).await {
                 Ok(body) => revoke::answer(&self.shared, &head.headers, &body),
@@ -73,16 +99,15 @@ impl Admin {
                     Err((status, why)) => events::unreadable(&self.shared, status, why),
                 },
             },
-            ("/revoke" | "/events", _) => other_method("POST"),
-            ("/livez" | "/readyz" | "/metrics" | "/jwks.json", &Method::GET | &Method::HEAD) => {
-                self.page(head.uri.path())
-            }
-            ("/livez" | "/readyz" | "/metrics" | "/jwks.json", _) => other_method("GET, HEAD"),
+            ("/reload", &Method::POST) => self.state.reloads.answer().await,
+            ("/revoke" | "/events" | "/reload", _) => other_method("POST"),
+            (path, &Method::GET | &Method::HEAD) if PAGES.contains(&path) => self.page(path),
+            (path, _) if PAGES.contains(&path) => other_method("GET, HEAD"),
             _ => text(StatusCode::NOT_FOUND, NOTHING_ELSE.to_owned()),
         }
     }
 
-    fn page(&self, path: &str) -> Response<Full<Bytes>> {
+    fn page(&self, path: &str) -> Answer {
         match path {
             "/readyz" => self.ready(),
             "/metrics" => match exposition::render(&self.shared, &self.state) {
@@ -90,12 +115,14 @@ impl Admin {
                 Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot render the metrics: {fault}\n")),
             },
             "/jwks.json" => self.keys(),
+            "/status" => status::page(self),
+            "/status.json" => status::json(self),
             _ => text(StatusCode::OK, "alive\n".to_owned()),
         }
     }
 
     /// What assertions are verified with: public halves alone.
-    fn keys(&self) -> Response<Full<Bytes>> {
+    fn keys(&self) -> Answer {
         let policy = self.shared.policy.load();
         let Some(assertions) = &policy.assertions else {
             return text(
@@ -111,22 +138,42 @@ impl Admin {
         answer
     }
 
-    /// Ready when every issuer has keys and nobody has told us to leave. The listeners are bound before this
+    /// Ready once every issuer has had keys, until somebody tells us to leave. The listeners are bound before this
     /// listener is.
-    fn ready(&self) -> Response<Full<Bytes>> {
+    ///
+    /// A gateway that serves is not taken out again by one issuer, new or old, that cannot be reached: the others' tokens
+    /// would find nobody, and that issuer's get no better answer elsewhere.
+    fn ready(&self) -> Answer {
         if self.state.is_draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
         let missing = self.missing();
-        if missing.is_empty() {
-            text(StatusCode::OK, "ready\n".to_owned())
+        if self.note_ready() {
+            text(StatusCode::OK, format!("ready\n{}", missing.concat()))
         } else {
             text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
         }
     }
-}
 
-impl Admin {
+    /// Whether it is ready, or has been.
+    pub fn note_ready(&self) -> bool {
+        if self.missing().is_empty() {
+            self.state.was_ready.store(true, Ordering::Relaxed);
+        }
+        self.state.was_ready.load(Ordering::Relaxed)
+    }
+
+    /// Takes down how things stand. Called every `SAMPLE_INTERVAL`.
+    pub fn sample(&self) {
+        self.note_ready();
+        let mut series = self.state.series.lock().unwrap_or_else(PoisonError::into_inner);
+        series.sample(&self.shared, &self.state.history);
+    }
+
+    fn takes_events_by_token(&self) -> bool {
+        self.shared.policy.load().events.as_ref().is_some_and(Reception::has_token)
+    }
+
     /// What requests cannot be answered without and is not there, a line each.
     pub fn missing(&self) -> Vec<String> {
         let policy = self.shared.policy.load();
@@ -144,17 +191,17 @@ async fn whole(body: Incoming) -> Result<Bytes, (StatusCode, &'static str)> {
     }
 }
 
-fn other_method(allowed: &'static str) -> Response<Full<Bytes>> {
+fn other_method(allowed: &'static str) -> Answer {
     let mut refusal = text(StatusCode::METHOD_NOT_ALLOWED, format!("only {allowed}\n"));
     refusal.headers_mut().insert(header::ALLOW, HeaderValue::from_static(allowed));
     refusal
 }
 
-fn text(status: StatusCode, body: String) -> Response<Full<Bytes>> {
+fn text(status: StatusCode, body: String) -> Answer {
     typed(status, "text/plain; charset=utf-8", body)
 }
 
-fn typed(status: StatusCode, content_type: &'static str, body: String) -> Response<Full<Bytes>> {
+fn typed(status: StatusCode, content_type: &'static str, body: String) -> Answer {
     let mut response = Response::new(Full::new(Bytes::from(body)));
     *response.status_mut() = status;
     response.headers_mut().insert(header::CONTENT_TYPE, HeaderValue::from_static(content_type));
@@ -162,11 +209,14 @@ fn typed(status: StatusCode, content_type: &'static str, body: String) -> Respon
     response
 }
 
+/// What can be read.
+const PAGES: [&str; 6] = ["/livez", "/readyz", "/metrics", "/jwks.json", "/status", "/status.json"];
+/// Connections open at once; one more is closed. Dashboards, probes and some people have two or three each.
+const ADMIN_CONNECTIONS_MAX: usize = 128;
 /// A revocation, or a security event with reasons in every language.
 const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 /// From a request's head to the end of its body.
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
-/// A scraper sends its head at once.
-const HEAD_TIMEOUT: Duration = Duration::from_secs(5);
 /// To whoever looks for something else.
-const NOTHING_ELSE: &str = "there is /livez, /readyz, /metrics, /jwks.json, /revoke and /events\n";
+const NOTHING_ELSE: &str =
+    "there is /status, /status.json, /livez, /readyz, /metrics, /jwks.json, /reload, /revoke and /events\n";

@@ -4,6 +4,7 @@ use super::gateway::Stage;
 use super::health;
 use super::names::Lookups;
 use crate::admin::Admin;
+use crate::admin::status::series::SAMPLE_INTERVAL;
 use crate::config::key_source::KeySource;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::introspect::call::Client;
@@ -20,7 +21,7 @@ use std::time::Duration;
 use tokio::net::TcpListener;
 use tokio::sync::{Notify, Semaphore, watch};
 use tokio::task::JoinHandle;
-use tokio::time::MissedTickBehavior;
+use tokio::time::{Instant, MissedTickBehavior};
 
 /// What the control thread works on.
 pub struct Control {
@@ -56,6 +57,7 @@ pub async fn run(
         () = keep_keys(&control) => {}
         () = keep_written(&control) => {}
         () = tend_keys(&control) => {}
+        () = keep_series(&control) => {}
         () = until_end(stages) => {}
     }
     // The workers have ended: nothing more comes.
@@ -152,6 +154,17 @@ async fn tend_keys(control: &Control) {
         {
             tracing::error!(%fault, "no new key for assertions could be made; the one before goes on");
         }
+    }
+}
+
+/// Takes down how things stand, for whoever looks at the last minutes.
+async fn keep_series(control: &Control) {
+    // The first look was at the start.
+    let mut ticks = tokio::time::interval_at(Instant::now() + SAMPLE_INTERVAL, SAMPLE_INTERVAL);
+    ticks.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    loop {
+        ticks.tick().await;
+        control.admin.sample();
     }
 }
 

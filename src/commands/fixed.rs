@@ -1,6 +1,6 @@
 //! What a reload cannot change: it takes a process with other threads and sockets.
 
-use crate::config::tls::ClientCertificates;
+use crate::config::tls::{ClientCertificates, ClientTrust};
 use crate::config::{self, Settings};
 use crate::oauth::origin::Origin;
 use std::net::SocketAddr;
@@ -12,8 +12,8 @@ pub(super) struct Fixed {
     workers: usize,
     /// Who is at the other end of the connections that are open was decided by it.
     proxy_protocol: bool,
-    /// Who is asked for a certificate, and whose are good: connections that are open were let in by it.
-    tls: Option<ClientCertificates>,
+    /// Whether clients are asked for a certificate, and whether authorities vouch for it. Which authorities can change.
+    tls: Option<Asked>,
     admin: SocketAddr,
     access_log: config::AccessLog,
     limits: config::limits::Limits,
@@ -23,6 +23,18 @@ pub(super) struct Fixed {
     public_origin: Option<Origin>,
 }
 
+/// Whether a certificate is needed, and whether authorities vouch for it; `None`: nobody is asked.
+type Asked = Option<(bool, bool)>;
+
+fn asked(clients: &ClientCertificates) -> Asked {
+    let (trust, is_required) = match clients {
+        ClientCertificates::None => return None,
+        ClientCertificates::Optional(trust) => (trust, false),
+        ClientCertificates::Required(trust) => (trust, true),
+    };
+    Some((is_required, *trust != ClientTrust::Thumbprint))
+}
+
 impl Fixed {
     /// What they say of it.
     pub(super) fn of(settings: &Settings) -> Self {
@@ -30,7 +42,7 @@ impl Fixed {
             listen: settings.server.listen.clone(),
             workers: settings.server.workers.get(),
             proxy_protocol: settings.server.proxy_protocol,
-            tls: settings.server.tls.as_ref().map(|tls| tls.clients.clone()),
+            tls: settings.server.tls.as_ref().map(|tls| asked(&tls.clients)),
             admin: settings.admin.listen,
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),

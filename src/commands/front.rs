@@ -19,13 +19,15 @@ pub struct Front {
     sessions: Option<Sessions>,
     /// What clients' certificates were held against when the sessions began.
     revoked: Vec<CertificateRevocationListDer<'static>>,
+    clients: ClientCertificates,
 }
 
 impl Front {
     /// Sessions that were begun with `old` can be resumed as long as clients are asked for the same as then; who is asked
     /// at all does not change without a restart.
     pub fn new(settings: &ServerTls, old: Option<&Self>) -> Result<Self, TlsFault> {
-        let kept = old.filter(|old| old.revoked == settings.revoked).and_then(|old| old.sessions.clone());
+        let is_alike = |old: &&Self| old.revoked == settings.revoked && old.clients == settings.clients;
+        let kept = old.filter(is_alike).and_then(|old| old.sessions.clone());
         let sessions = match kept {
             _ if !settings.resumption => None,
             Some(kept) => Some(kept),
@@ -41,7 +43,13 @@ impl Front {
             names: settings.certificates.iter().map(|one| Arc::new(one.read.names.clone())).collect(),
             sessions,
             revoked: settings.revoked.clone(),
+            clients: settings.clients.clone(),
         })
+    }
+
+    /// Whether other authorities' certificates are good than with `old`.
+    pub fn trusts_others_than(&self, old: &Self) -> bool {
+        self.clients != old.clients
     }
 
     /// What a client that asked for `name` may have been shown; `None` where there is no choice.

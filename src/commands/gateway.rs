@@ -2,12 +2,15 @@
 
 use super::CannotServe;
 use super::control::{self, Control};
+use super::door;
 use super::fixed::Fixed;
 use super::front::{self, Front};
 use super::parts;
 use super::sockets::{self, Sockets};
 use super::worker;
-use crate::admin::Admin;
+use crate::admin::history::Kind;
+use crate::admin::reloads::{Reload, Wish};
+use crate::admin::{Admin, State};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::{self, Settings};
 use crate::gateway::Shared;
@@ -15,25 +18,23 @@ use crate::gateway::observe::access_log::{self, LogControl};
 use crate::gateway::policy::{Parts, Policy};
 use crate::net::inherit::Inherited;
 use crate::net::{thread, tls};
-use crate::state::exchange::Peer;
 use crate::state::revocations::Revocations;
 use anyhow::{Context as _, bail};
 use arc_swap::ArcSwap;
-use std::io;
 use std::net::{SocketAddr, TcpListener};
 use std::sync::atomic::Ordering;
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread::JoinHandle;
 use std::time::Duration;
-use tokio::sync::watch;
+use tokio::sync::{mpsc, watch};
 
 /// A gateway that serves until it is drained.
 pub struct Gateway {
-    control: Arc<Control>,
+    pub(super) control: Arc<Control>,
     sockets: Sockets,
-    revocations: config::revocations::Revocations,
+    pub(super) revocations: config::revocations::Revocations,
     stage: watch::Sender<Stage>,
-    is_admin_open: watch::Sender<bool>,
+    pub(super) is_admin_open: watch::Sender<bool>,
     log: LogControl,
     front: Option<Arc<ArcSwap<Front>>>,
     reloading: Mutex<Fixed>,
@@ -52,15 +53,6 @@ pub enum Stage {
     Drain,
     /// It is gone.
     End,
-}
-
-/// What a successor must know of its predecessor.
-#[derive(Debug, PartialEq, Eq)]
-pub struct Legacy {
-    /// Earlier proofs are its predecessor's.
-    pub proofs_from: UnixSeconds,
-    /// The public keys of its assertions, a JWK set; empty where it has none.
-    pub keys: String,
 }
 
 /// Everything that `Gateway::start` does with the configuration before it takes a socket.
@@ -110,7 +102,10 @@ impl Gateway {
         let (buffers, log, writer) = access_log::open(settings.access_log, workers);
         let (stage, stages) = watch::channel(Stage::Prepare);
         let (is_admin_open, door) = watch::channel(false);
-        let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: Arc::default() }));
+        let access = Arc::new(ArcSwap::from_pointee(door::open(&settings.admin, None)?));
+        let life = Arc::new(State::new(shared.clock.now()));
+        let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: life, access }));
+        control.admin.sample();
 
         let mut others = Vec::new();
         if let Some(writer) = writer {
@@ -141,6 +136,8 @@ impl Gateway {
 
     /// Lets third parties and operators in.
     pub fn open(&self) {
+        let state = &self.control.admin.state;
+        state.history.note(self.shared().clock.now(), Kind::Started, concat!("version ", env!("CARGO_PKG_VERSION")));
         self.stage.send_replace(Stage::Serve);
         self.is_admin_open.send_replace(true);
     }
@@ -170,73 +167,37 @@ impl Gateway {
         &self.control.admin.shared
     }
 
-    /// Lets go of what one process only can have, for `peer`: operators are not let in any more, and the file of
-    /// revocations is closed. Requests are answered as before.
-    pub fn let_go(&self, peer: Peer) -> io::Result<Legacy> {
-        let (shared, now) = (self.shared(), self.shared().clock.now());
-        self.is_admin_open.send_replace(false);
-        shared.revocations.hand_over(peer, now)?;
-        let policy = shared.policy.load();
-        let keys = policy.assertions.as_ref().map(|assertions| assertions.keys().set()).unwrap_or_default();
-        Ok(Legacy { proofs_from: policy.senders.proofs().map_or(now, |proofs| proofs.end(now)), keys })
-    }
-
-    /// Takes that back, if it was done. The successor must be gone.
-    pub fn take_back(&self) -> anyhow::Result<()> {
-        let shared = self.shared();
-        if let Some(proofs) = shared.policy.load().senders.proofs() {
-            proofs.go_on();
-        }
-        let outcome = if shared.revocations.forget_successor() { self.open_revocations() } else { Ok(()) };
-        self.is_admin_open.send_replace(true);
-        outcome
-    }
-
-    /// Opens the file of revocations, if there is one.
-    pub fn open_revocations(&self) -> anyhow::Result<()> {
-        let shared = self.shared();
-        parts::keep(&shared.revocations, &self.revocations, shared.clock.now())
-    }
-
-    /// Goes on where a predecessor ends that let go of the file of revocations and of this.
-    pub fn inherit(&self, legacy: &Legacy) -> anyhow::Result<()> {
-        let (shared, now) = (self.shared(), self.shared().clock.now());
-        self.open_revocations()?;
-        let policy = shared.policy.load();
-        if let Some(proofs) = policy.senders.proofs() {
-            proofs.begin(legacy.proofs_from);
-        }
-        if let Some(assertions) = &policy.assertions {
-            assertions.keys().publish(&legacy.keys, now);
-        }
-        Ok(())
-    }
-
-    /// A successor did not come to serve.
-    pub fn takeover_failed(&self) {
-        self.control.admin.state.takeovers_failed.fetch_add(1, Ordering::Relaxed);
-    }
-
     /// Applies a new configuration whole, or not at all: then it says why, and the old one goes on.
     pub fn reload(&self, settings: &Settings) -> anyhow::Result<()> {
         let fixed = self.reloading.lock().unwrap_or_else(PoisonError::into_inner);
         self.log.reopen();
         let outcome = self.apply(settings, &fixed);
-        self.reload_ended(outcome.is_ok());
+        let at = self.shared().clock.now();
+        self.reload_ended(match &outcome {
+            Ok(()) => Reload { at, outcome: Ok(self.shared().policy.load().generation) },
+            Err(fault) => Reload::refused(at, &format!("{fault:#}")),
+        });
         outcome
     }
 
-    /// A reload was refused before it came here: the file has faults.
-    pub fn reload_refused(&self) {
+    /// A reload was refused before it came here: the file has these faults.
+    pub fn reload_refused(&self, why: &str) {
         self.log.reopen();
-        self.reload_ended(false);
+        self.reload_ended(Reload::refused(self.shared().clock.now(), why));
+    }
+
+    /// Those who want a reload by `POST /reload`, for whoever can read the file again. Asked once.
+    pub fn take_wishes(&self) -> mpsc::Receiver<Wish> {
+        self.control.admin.state.reloads.take_wishes()
     }
 
     /// Lets requests in flight end, takes no new ones, and returns when all is gone or the drain timeout is over.
     pub fn drain(mut self) {
         // Else the kernel would greet clients in our name whom nobody answers.
         self.sockets.all.clear();
-        self.control.admin.state.is_draining.store(true, Ordering::Relaxed);
+        let state = &self.control.admin.state;
+        state.is_draining.store(true, Ordering::Relaxed);
+        state.history.note(self.shared().clock.now(), Kind::Draining, "requests in flight end, new ones are not taken");
         self.stage.send_replace(Stage::Drain);
         join(self.workers);
         self.stage.send_replace(Stage::End);
@@ -259,13 +220,19 @@ impl Gateway {
         let keys = parts::assertion_keys(settings, old_keys, now)?;
         let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         let endpoints = parts::endpoints(settings, Some(&old), shared.clock.instant())?;
+        let access = door::open(&settings.admin, Some(&self.control.admin.access.load()))?;
+        // What was ready stays so, whatever issuers come now.
+        self.control.admin.note_ready();
         let keys = keys.map(|keys| keys.take(now));
         let quotas = parts::quotas(settings, Some(&old));
         let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints, quotas };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         if let (Some(current), Some(front)) = (&self.front, front) {
+            let turned = front.trusts_others_than(&current.load());
             current.store(Arc::new(front));
+            shared.doors.fetch_add(u64::from(turned), Ordering::Relaxed);
         }
+        self.control.admin.access.store(Arc::new(access));
         warn(settings, now);
         let policy = shared.policy.load();
         shared.metrics.forget(|label| policy.has_label(label));
@@ -273,8 +240,9 @@ impl Gateway {
         Ok(())
     }
 
-    fn reload_ended(&self, good: bool) {
-        self.control.admin.state.last_reload_failed.store(!good, Ordering::Relaxed);
+    fn reload_ended(&self, reload: Reload) {
+        let state = &self.control.admin.state;
+        state.reloads.ended(reload, &state.history);
     }
 }
 

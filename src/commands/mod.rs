@@ -3,12 +3,15 @@
 pub mod arrival;
 pub mod check;
 pub mod control;
+mod door;
 mod fixed;
 pub mod front;
 pub mod gateway;
 mod health;
+mod legacy;
 mod names;
 mod parts;
+mod reload;
 pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;

@@ -26,6 +26,7 @@ use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use std::io::ErrorKind;
 use std::sync::Arc;
+use std::sync::atomic::AtomicU64;
 use std::time::Instant;
 
 pub(super) fn share(
@@ -50,6 +51,7 @@ pub(super) fn share(
         metrics,
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
         tunnels: Arc::new(Tunnels::new(limits.tunnels_max)),
+        doors: AtomicU64::new(0),
         clock,
     }))
 }

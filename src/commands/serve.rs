@@ -1,8 +1,10 @@
-//! `scopegate serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP applies the file anew; SIGUSR2 lets a successor take
+//! `scopegate serve`: runs the gateway until SIGTERM or SIGINT; SIGHUP applies the file anew, and so does whoever may
+//! ask for it otherwise; SIGUSR2 lets a successor take
 //! over.
 
 use super::CannotServe;
 use super::gateway::Gateway;
+use super::reload::Reloader;
 use super::takeover::{self, Predecessor};
 use crate::clock::Clock;
 use crate::config;
@@ -22,11 +24,13 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
     let passed = Inherited::from_supervisor()
         .map_err(|fault| CannotServe(format!("a socket that the supervisor passed cannot be used: {fault}")))?;
     let (predecessor, mut inherited) = Predecessor::find()?.map_or((None, passed), |(it, sockets)| (Some(it), sockets));
-    let settings = config::load(path)?;
+    let (settings, files) = config::load_with_files(path);
+    let settings = settings?;
     let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
     let signals = runtime.block_on(async { Signals::listen() })?;
     descriptors::provide(settings.limits.connections_max);
     let is_successor = predecessor.is_some();
+    let mode = settings.server.reload;
     let gateway = match predecessor {
         Some(predecessor) => predecessor.succeed(settings, &mut inherited)?,
         None => Gateway::start_on(settings, Clock::System, &mut inherited)?,
@@ -38,12 +42,16 @@ pub fn run(path: &Path) -> anyhow::Result<ExitCode> {
     for address in gateway.addresses() {
         tracing::info!(%address, "listening");
     }
-    tracing::info!(address = %gateway.admin(), "admin listening: /livez, /readyz, /metrics");
+    tracing::info!(address = %gateway.admin(), "admin listening: /status, /livez, /readyz, /metrics");
     if !is_successor {
         // Of a successor the supervisor is told by the one that it knows.
         notify::tell(State::Ready);
     }
-    match runtime.block_on(wait(&gateway, path, signals)) {
+    let told = runtime.block_on(async {
+        let reloader = Reloader::new(path, (mode, files), &gateway);
+        wait(&gateway, reloader, signals).await
+    });
+    match told {
         Leave::Alone => notify::tell(State::Stopping),
         Leave::Succeeded(process) => notify::tell(State::Succeeded(process)),
     }
@@ -95,16 +103,14 @@ impl Signals {
 }
 
 /// Until there is a reason to leave.
-async fn wait(gateway: &Gateway, path: &Path, mut signals: Signals) -> Leave {
+async fn wait(gateway: &Gateway, mut reloader: Reloader, mut signals: Signals) -> Leave {
     loop {
         tokio::select! {
             _ = signals.terminate.recv() => return Leave::Alone,
             _ = signals.interrupt.recv() => return Leave::Alone,
-            _ = signals.hang_up.recv() => {
-                notify::tell(State::Reloading);
-                reload(gateway, path);
-                notify::tell(State::Ready);
-            }
+            // What became of it stands in the log.
+            _ = signals.hang_up.recv() => drop(reloader.reload(gateway)),
+            why = reloader.next() => reloader.answer(why, gateway),
             _ = signals.succeed.recv() => {
                 if let Some(reason) = succeed(gateway, &mut signals).await {
                     return reason;
@@ -142,21 +148,6 @@ async fn succeed(gateway: &Gateway, signals: &mut Signals) -> Option<Leave> {
     tracing::error!("not taken over, this process goes on serving: {fault:#}");
     notify::tell(State::Ready);
     None
-}
-
-fn reload(gateway: &Gateway, path: &Path) {
-    match config::load(path) {
-        Ok(settings) => match gateway.reload(&settings) {
-            Ok(()) => tracing::info!(config = %path.display(), "reloaded"),
-            Err(fault) => {
-                tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on: {fault:#}");
-            }
-        },
-        Err(faults) => {
-            gateway.reload_refused();
-            tracing::error!(config = %path.display(), "not reloaded, the old configuration goes on:\n{faults}");
-        }
-    }
 }
 
 /// Between two tries to open the file of revocations, after a takeover that failed.

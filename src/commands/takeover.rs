@@ -15,7 +15,8 @@
 //! The successor's standard input is the line to its predecessor. A signal starts it all, as operators know it from other
 //! servers: it needs no listener, and who may send one is the system's to say.
 
-use super::gateway::{Gateway, Legacy};
+use super::gateway::Gateway;
+use super::legacy::Legacy;
 use super::{CannotServe, parts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::Settings;

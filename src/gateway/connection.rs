@@ -16,7 +16,7 @@ use crate::net::client::{Activity, ClientStream, Transport};
 use http::{HeaderMap, StatusCode};
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
-use std::rc::Rc;
+use std::rc::{Rc, Weak};
 use std::task::Poll;
 use std::time::Duration;
 
@@ -97,6 +97,11 @@ impl Worker {
         }
         self.connections.borrow_mut().push(Rc::downgrade(&activity));
         activity
+    }
+
+    /// Lets every connection that there is end after the answers under way.
+    pub(super) fn dismiss(&self) {
+        self.connections.borrow().iter().filter_map(Weak::upgrade).for_each(|connection| connection.dismiss(LINGER));
     }
 
     /// Whom a request of `peer` with these fields is from.

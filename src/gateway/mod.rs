@@ -54,6 +54,7 @@ use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use upgrade::Tunnels;
 
@@ -71,6 +72,8 @@ pub struct Shared {
     pub admission: Arc<Admission>,
     /// Those among them that speak something else than HTTP.
     pub tunnels: Arc<Tunnels>,
+    /// Grows when other authorities' client certificates are good: whoever was let in before has to come anew.
+    pub doors: AtomicU64,
     /// Time.
     pub clock: Clock,
 }
@@ -108,6 +111,7 @@ pub struct Worker {
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
     sweeps: Cell<usize>,
+    doors: Cell<u64>,
 }
 
 /// The policy as one worker uses it: with its own connections to the upstreams, and assertions that it remembers.
@@ -145,6 +149,7 @@ impl Worker {
             connections: RefCell::default(),
             is_draining: Cell::new(false),
             sweeps: Cell::default(),
+            doors: Cell::new(shared.doors.load(Ordering::Relaxed)),
             shared,
         })
     }
@@ -188,6 +193,11 @@ impl Worker {
     pub fn second(&self) {
         let outcome = self.log.borrow_mut().flush();
         self.count_log(outcome);
+        self.metrics().beats.add(1);
+        let doors = self.shared.doors.load(Ordering::Relaxed);
+        if self.doors.replace(doors) != doors {
+            self.dismiss();
+        }
         let plan = self.plan();
         for upstream in &plan.upstreams {
             upstream.sweep();

@@ -56,7 +56,8 @@ impl Worker {
         if let Some(reader) = record.take_reader() {
             cors::share(response.headers_mut(), reader);
         }
-        if self.is_draining.get() && response.status() != StatusCode::SWITCHING_PROTOCOLS {
+        let is_last = self.is_draining.get() || peer.activity.is_hurried();
+        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
             response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
         }
         respond::follow(response, record)

@@ -13,6 +13,7 @@
 
 mod support;
 
+mod admin_access;
 mod assertion;
 mod assertion_keys;
 mod attacks;
@@ -59,6 +60,7 @@ mod quotas_at_once;
 mod quotas_whom;
 mod read;
 mod reload;
+mod reload_trusted;
 mod revocation;
 mod rewrite;
 mod roles;
@@ -66,6 +68,7 @@ mod route;
 mod semantics;
 mod sessions;
 mod standards;
+mod status;
 mod status_list;
 mod status_list_age;
 mod takeover;

@@ -6,14 +6,17 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 50] = [
+const METRICS: [&str; 53] = [
     "scopegate_accept_failures_total counter",
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_access_log_lines_unwritten_total counter",
+    "scopegate_admin_refused_total counter",
     "scopegate_assertions_signed_total counter",
     "scopegate_build_info gauge",
     "scopegate_config_generation gauge",
     "scopegate_config_last_reload_failed gauge",
+    "scopegate_config_last_reload_timestamp_seconds gauge",
+    "scopegate_config_reloads_total counter",
     "scopegate_connections gauge",
     "scopegate_connections_accepted_total counter",
     "scopegate_connections_closed_total counter",
@@ -219,7 +222,7 @@ fn nothing_secret_is_told_to_anybody() {
 fn the_admin_listener_says_little_and_only_to_readers() {
     let world = World::start();
     assert_eq!((world.admin("/livez").status(), world.admin("/readyz").status()), (200, 200));
-    for (path, status) in [("/", 404), ("/metrics/", 404), ("/status", 404), ("/accounts", 404), ("/../livez", 404)] {
+    for (path, status) in [("/", 404), ("/metrics/", 404), ("/status/", 404), ("/accounts", 404), ("/../livez", 404)] {
         assert_eq!(world.admin(path).status(), status, "{path}");
     }
     for method in ["POST", "DELETE", "TRACE", "OPTIONS"] {

@@ -74,7 +74,7 @@ fn what_takes_a_restart_is_refused_and_nothing_of_it_applied() {
     ] {
         assert!(config::parse(bad, &world.path("scopegate.yaml")).is_err(), "{bad}");
     }
-    world.gateway().reload_refused();
+    world.gateway().reload_refused("no");
     assert_eq!(world.get("/accounts", &Token::good()).status(), 200);
     world.reload(&routes_with("/new")).unwrap();
     assert_eq!(world.get("/new", &Token::good()).status(), 200);

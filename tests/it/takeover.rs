@@ -33,7 +33,8 @@ fn get(id: &str) -> Request {
 
 fn revoke(admin: SocketAddr, id: &str) -> Option<u16> {
     let body = json!({"issuer": ISSUER, "token_id": id}).to_string();
-    let request = Request::new("POST", "/revoke").field("content-type: application/json").body(body);
+    let request =
+        Request::new("POST", "/revoke").host(Some("localhost")).field("content-type: application/json").body(body);
     let mut client = Client::over(TcpStream::connect(admin).ok()?);
     client.write(request.bytes());
     client.next().map(|answer| answer.status())

@@ -21,6 +21,8 @@ pub struct Setup {
     pub listen: &'static str,
     /// Further lines below `server:`.
     pub server: String,
+    /// Further lines below `admin:`.
+    pub admin: String,
     /// Lines below `limits:`.
     pub limits: String,
     /// The issuers' entries.
@@ -56,6 +58,7 @@ impl Default for Setup {
         Self {
             listen: "127.0.0.1:0",
             server: "  workers: 1\n".to_owned(),
+            admin: String::new(),
             limits: "  drain_timeout: 5s\n".to_owned(),
             issuers: issuer("bank", ISSUER, "{ file: jwks.json }"),
             servers: String::new(),
@@ -92,7 +95,7 @@ impl Setup {
     /// The text of the configuration; the upstream is at `upstream`.
     pub fn yaml(&self, upstream: SocketAddr) -> String {
         let mut text = format!("server:\n  listen: {}\n  realm: bank\n{}", self.listen, self.server);
-        text.push_str("admin:\n  listen: 127.0.0.1:0\naccess_log:\n  path: access.log\n");
+        write!(text, "admin:\n  listen: 127.0.0.1:0\n{}access_log:\n  path: access.log\n", self.admin).unwrap();
         if !self.limits.is_empty() {
             write!(text, "limits:\n{}", self.limits).unwrap();
         }
@@ -184,7 +187,7 @@ impl World {
 
     /// A request to the operators' listener.
     pub fn ask_admin(&self, request: &Request) -> Message {
-        Client::connect(self.gateway().admin()).send(request)
+        Client::connect(self.gateway().admin()).send(&request.clone().host(Some("localhost")))
     }
 
     /// Ends it, and starts it anew in the same folder.

@@ -69,6 +69,11 @@ impl Reception {
         &self.issuers
     }
 
+    /// Whether senders must show a token.
+    pub fn has_token(&self) -> bool {
+        self.token.is_some()
+    }
+
     /// Whether the sender has shown what it must.
     pub fn check_sender(&self, headers: &HeaderMap, record: &Record) -> Result<(), NotTaken> {
         let Some(wanted) = &self.token else { return Ok(()) };
