@@ -8,6 +8,7 @@ pub mod certificates;
 pub mod client;
 pub mod deadline;
 pub mod descriptors;
+pub mod dial;
 pub mod fetch;
 pub mod inherit;
 pub mod listen;
