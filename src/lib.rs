@@ -20,7 +20,7 @@
 //! | [`gateway`] | the data path; what follows serves it |
 //! | [`oauth`] | the words of the RFCs as types: scopes, bearer credentials, claims, keys, challenges |
 //! | [`config`] | text to [`Settings`](config::Settings), or to every fault with its line; the bounds |
-//! | [`state`] | what outlives a policy and all workers share: revocations |
+//! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
 //! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events` on a listener of their own |
@@ -49,7 +49,7 @@
 //! # Who may import whom
 //!
 //! commands may use everything and nobody uses commands; gateway uses net, oauth, state, clock and config; admin uses
-//! gateway, state, net, clock; state uses clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
+//! gateway, state, net, clock; state uses net and clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
 //! and sandbox never import each other, and stages never call each other. `tests/it/tidy.rs` holds these rules.
 //!
 //! # What is deliberately absent

@@ -30,6 +30,7 @@ main() {
 # SCOPEGATE_TEST_POSTGRES names or that is started for them.
 rust() {
   env -u SCOPEGATE_TEST_POSTGRES cargo test --locked --all-features
+  if lacks store; then printf '  %-12s tests: not run: those of tests/it/state*.rs\n' store >>"$missing_file"; fi
   local stored=(cargo test --locked --all-features --lib sandbox::)
   if [ -n "${SCOPEGATE_TEST_POSTGRES:-}" ]; then
     "${stored[@]}"

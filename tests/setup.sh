@@ -22,6 +22,7 @@ main() {
   if [ ${#packages[@]} -gt 0 ]; then install_packages; fi
   check_toolchain
   if ! have haproxy; then lack "haproxy" "HAProxy" "install the package haproxy"; fi
+  if ! have_store; then lack "store" "Valkey or Redis" "install the package redis-server"; fi
   if ! have_postgresql; then lack "postgresql" "PostgreSQL server" "install the package postgresql"; fi
   if check_end_to_end; then
     install_node_modules
@@ -47,6 +48,7 @@ choose_packages() {
   if ! have haproxy; then want haproxy "a balancer in front of the gateway, which names its clients"; fi
   if ! node_fits; then want nodejs "runs the end-to-end tests, and the authorization server in them"; fi
   if ! have npm; then want npm "installs that authorization server, OAuth clients and what drives a browser"; fi
+  if ! have_store; then want redis-server "what several gateways share; the tests start servers of their own"; fi
   if ! have_postgresql; then want postgresql "the sandbox's other database; the tests start a server of their own"; fi
   if ! have_browser; then want chromium "the browser that walks through the sandbox's pages" fonts-dejavu-core; fi
   if ! have slowhttptest; then want slowhttptest "clients that are slow on purpose, by the hundred"; fi
@@ -81,6 +83,7 @@ install_packages() {
   local new_services=()
   if ! have nginx; then new_services+=(nginx); fi
   if ! have haproxy; then new_services+=(haproxy); fi
+  if ! have_store; then new_services+=(redis-server); fi
   if ! have_postgresql; then new_services+=(postgresql); fi
   "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are here."
   keep_installable
@@ -194,6 +197,10 @@ find_python() {
 
 have_postgresql() {
   tests/postgres.sh --where >/dev/null
+}
+
+have_store() {
+  have valkey-server || have redis-server
 }
 
 have_browser() {

@@ -1,7 +1,8 @@
 //! `POST /events`: takes a security event token that an issuer pushes (RFC 8935 §2). When it answers 202, what the event
-//! demands is written down and holds for the next request of every worker.
+//! demands is written down and holds for the next request of every worker, and other gateways can know.
 
 use super::exposition::{counter, family, gauge, label};
+use super::revoke::only_here;
 use super::{text, typed};
 use crate::gateway::Shared;
 use crate::gateway::verify::events::{Code, NotTaken};
@@ -27,16 +28,24 @@ pub(super) fn admit(shared: &Shared, headers: &HeaderMap) -> Option<Response<Ful
 }
 
 /// Answers one request whose body is `body`.
-pub(super) fn answer(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
+pub(super) async fn answer(shared: &Shared, body: &[u8]) -> Response<Full<Bytes>> {
+    if let Some(refusal) = receive(shared, body) {
+        return refusal;
+    }
+    // A repeat waits for it, too: its first may not have been told.
+    let taken = || Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).unwrap_or_default();
+    only_here(shared).await.unwrap_or_else(taken)
+}
+
+/// Takes one, or gives the answer that it was not taken.
+fn receive(shared: &Shared, body: &[u8]) -> Option<Response<Full<Bytes>>> {
     let policy = shared.policy.load();
     // A reload may have come while the body did.
     let Some(reception) = &policy.events else {
-        return text(StatusCode::NOT_FOUND, "no issuer's events are taken\n".to_owned());
+        return Some(text(StatusCode::NOT_FOUND, "no issuer's events are taken\n".to_owned()));
     };
-    match reception.receive(body, (&shared.revocations, &shared.events), &shared.clock) {
-        Ok(()) => Response::builder().status(StatusCode::ACCEPTED).body(Full::default()).unwrap_or_default(),
-        Err(why) => refuse(&why),
-    }
+    let outcome = reception.receive(body, (&shared.revocations, &shared.events), &shared.clock);
+    outcome.err().map(|why| refuse(&why))
 }
 
 /// The answer to a body that did not arrive whole.

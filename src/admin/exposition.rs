@@ -2,7 +2,7 @@
 //! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
 use super::door::Turned;
-use super::{State, arrivals, events, introspection, quotas, servers, status_list};
+use super::{State, arrivals, events, introspection, quotas, servers, state as store, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
@@ -30,6 +30,7 @@ pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
     families.extend(quotas::families(shared));
+    families.extend(store::families(shared));
     families.extend(process(shared, state));
     families.extend(ProcessCollector::for_self().collect());
     // The encoder takes a family without a line for a fault; ours are empty until there is traffic, or keys.
@@ -245,8 +246,13 @@ pub(super) fn family(name: &str, help: &str, kind: MetricType, metrics: Vec<Metr
 }
 
 pub(super) fn counter(value: u64, labels: Vec<LabelPair>) -> Metric {
+    sum(float(value), labels)
+}
+
+/// A counter of what does not come in wholes.
+pub(super) fn sum(value: f64, labels: Vec<LabelPair>) -> Metric {
     let mut counter = Counter::default();
-    counter.set_value(float(value));
+    counter.set_value(value);
     let mut metric = Metric::default();
     metric.set_label(labels);
     metric.set_counter(counter);

@@ -12,6 +12,7 @@ pub mod reloads;
 mod revoke;
 mod serve;
 mod servers;
+mod state;
 pub mod status;
 mod status_list;
 
@@ -89,13 +90,13 @@ impl Admin {
     async fn answer(&self, head: Parts, body: Incoming) -> Answer {
         match (head.uri.path(), &head.method) {
             ("/revoke", &Method::POST) => match whole(body).await {
-                Ok(body) => revoke::answer(&self.shared, &head.headers, &body),
+                Ok(body) => revoke::answer(&self.shared, &head.headers, &body).await,
                 Err((status, why)) => text(status, format!("{why}\n")),
             },
             ("/events", &Method::POST) => match events::admit(&self.shared, &head.headers) {
                 Some(refusal) => refusal,
                 None => match whole(body).await {
-                    Ok(body) => events::answer(&self.shared, &body),
+                    Ok(body) => events::answer(&self.shared, &body).await,
                     Err((status, why)) => events::unreadable(&self.shared, status, why),
                 },
             },
@@ -142,13 +143,14 @@ impl Admin {
     /// listener is.
     ///
     /// A gateway that serves is not taken out again by one issuer, new or old, that cannot be reached: the others' tokens
-    /// would find nobody, and that issuer's get no better answer elsewhere.
+    /// would find nobody, and that issuer's get no better answer elsewhere. One that refuses every token, since it cannot know
+    /// what others have revoked, is: another may know.
     fn ready(&self) -> Answer {
         if self.state.is_draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
         }
         let missing = self.missing();
-        if self.note_ready() {
+        if self.note_ready() && !self.shared.revocations.is_behind() {
             text(StatusCode::OK, format!("ready\n{}", missing.concat()))
         } else {
             text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
@@ -178,7 +180,14 @@ impl Admin {
     pub fn missing(&self) -> Vec<String> {
         let policy = self.shared.policy.load();
         let cold = policy.verifier.issuers().iter().filter(|issuer| issuer.has_keys() && !issuer.keys.is_warm());
-        cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect()
+        let mut missing: Vec<_> =
+            cold.map(|issuer| format!("issuer {}: no keys yet\n", issuer.settings.name)).collect();
+        if self.shared.revocations.is_behind() {
+            missing.push("state: what other gateways have revoked is not known yet\n".to_owned());
+        } else if self.shared.store.as_ref().is_some_and(|store| store.is_awaited()) {
+            missing.push("state: not every worker has reached the store yet\n".to_owned());
+        }
+        missing
     }
 }
 

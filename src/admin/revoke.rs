@@ -1,5 +1,6 @@
 //! `POST /revoke`: puts tokens on the deny-list. When it answers 204, the revocation is written down and holds for the
-//! next request of every worker, whatever they remember.
+//! next request of every worker, whatever they remember; and where there is a store, it is there and published. Where the
+//! store does not answer it is 503, and the revocation holds here and is told later: to ask again does no harm.
 //!
 //! The body is one JSON object: `issuer`, at most one of `token_id`, `subject`, `client_id` and `consent_id`, and where
 //! wanted `issued_before` and `until`, in seconds since 1970. An issuer alone is everybody, which needs `issued_before`.
@@ -12,6 +13,7 @@ use bytes::Bytes;
 use http::{HeaderMap, Response, StatusCode, header};
 use http_body_util::Full;
 use serde::Deserialize;
+use std::time::Duration;
 
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -26,7 +28,7 @@ struct Wanted {
 }
 
 /// Answers one request whose body is `body`.
-pub(super) fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
+pub(super) async fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Response<Full<Bytes>> {
     if let Some((status, why)) = wrong_sender(headers) {
         return text(status, why.to_owned());
     }
@@ -40,12 +42,26 @@ pub(super) fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) -> Respo
         Ok(revocation) => match shared.revocations.revoke(&[revocation], shared.clock.now()) {
             Ok(()) => {
                 tracing::info!(issuer = revocation.issuer, kind = kind(revocation.whose), "tokens were revoked");
-                Response::builder().status(StatusCode::NO_CONTENT).body(Full::default()).unwrap_or_default()
+                let done =
+                    || Response::builder().status(StatusCode::NO_CONTENT).body(Full::default()).unwrap_or_default();
+                only_here(shared).await.unwrap_or_else(done)
             }
             Err(refused) => not_taken(&refused),
         },
         Err(why) => bad(why),
     }
+}
+
+/// Waits until other gateways know, or gives the answer that they do not. What was taken stays in force here, and is told as
+/// soon as somebody can be.
+pub(super) async fn only_here(shared: &Shared) -> Option<Response<Full<Bytes>>> {
+    if tokio::time::timeout(TELL_MAX, shared.revocations.told()).await.is_ok() {
+        return None;
+    }
+    tracing::error!("a revocation is in force here, and other gateways do not know of it yet");
+    let mut answer = text(StatusCode::SERVICE_UNAVAILABLE, ONLY_HERE.to_owned());
+    answer.headers_mut().insert(header::RETRY_AFTER, TELL_RETRY_S.into());
+    Some(answer)
 }
 
 /// A page in an operator's browser must not be able to revoke: it can send neither this type nor, without `Origin`, a
@@ -116,3 +132,9 @@ fn not_taken(refused: &Refused) -> Response<Full<Bytes>> {
     tracing::error!(%refused, "a revocation was not taken");
     text(StatusCode::INSUFFICIENT_STORAGE, format!("nothing was revoked: {refused}\n"))
 }
+
+/// Longer than a store takes that is there.
+const TELL_MAX: Duration = Duration::from_secs(2);
+/// It is tried again by itself meanwhile.
+const TELL_RETRY_S: u32 = 5;
+const ONLY_HERE: &str = "it is revoked at this gateway; the others are told as soon as the store answers\n";

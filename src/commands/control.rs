@@ -13,6 +13,7 @@ use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::status;
 use crate::net::fetch::Fetcher;
 use crate::net::{listen, thread, tls};
+use crate::state::shared::revoked;
 use std::io::ErrorKind;
 use std::net;
 use std::rc::Rc;
@@ -56,6 +57,7 @@ pub async fn run(
     tokio::select! {
         () = keep_keys(&control) => {}
         () = keep_written(&control) => {}
+        () = keep_shared(&control) => {}
         () = tend_keys(&control) => {}
         () = keep_series(&control) => {}
         () = until_end(stages) => {}
@@ -93,6 +95,15 @@ async fn keep_written(control: &Control) {
             tokio::time::sleep(WRITE_AGAIN).await;
         }
         was_good = written.is_ok();
+    }
+}
+
+/// Tells other gateways what is revoked here, and hears what they have revoked.
+async fn keep_shared(control: &Control) {
+    let shared = &control.admin.shared;
+    match &shared.store {
+        Some(store) => revoked::keep_in_step(store, &shared.revocations).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -18,6 +18,7 @@ pub(super) struct Fixed {
     access_log: config::AccessLog,
     limits: config::limits::Limits,
     revocations: config::revocations::Revocations,
+    state: Option<config::state::State>,
     /// Another memory of used proofs would forget those of this one.
     dpop: Option<config::dpop::Dpop>,
     public_origin: Option<Origin>,
@@ -47,6 +48,7 @@ impl Fixed {
             access_log: settings.access_log.clone(),
             limits: settings.limits.clone(),
             revocations: settings.revocations.clone(),
+            state: settings.state.clone(),
             dpop: settings.dpop.clone(),
             public_origin: settings.server.public_origin.clone(),
         }
@@ -63,6 +65,7 @@ impl Fixed {
             (self.access_log != new.access_log, "access_log"),
             (self.limits != new.limits, "limits"),
             (self.revocations != new.revocations, "revocations"),
+            (self.state != new.state, "state"),
             (self.dpop != new.dpop, "dpop"),
             (self.public_origin != new.public_origin, "server.public_origin"),
         ]

@@ -3,6 +3,7 @@
 use super::CannotServe;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::key_source::KeySource;
+use crate::config::state::{self, State};
 use crate::config::upstream_tls::UpstreamTls;
 use crate::config::upstreams::{Protocol, Upstream};
 use crate::config::{self, Settings};
@@ -20,8 +21,10 @@ use crate::gateway::verify::events::record::Record;
 use crate::gateway::verify::keys::KeyStore;
 use crate::gateway::verify::{Issuer, Verifier, key_source};
 use crate::net::admission::Admission;
+use crate::net::dial::Dial;
 use crate::net::tls::{self, TlsFault};
 use crate::state::revocations::Revocations;
+use crate::state::shared::{Login, ProofsAway, RevocationsAway, Store, Terms};
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use std::io::ErrorKind;
@@ -37,9 +40,13 @@ pub(super) fn share(
 ) -> anyhow::Result<Arc<Shared>> {
     let metrics = Arc::new(Metrics::new(workers));
     let limits = &settings.limits;
+    let store = settings.state.as_ref().map(|state| store(state, workers, clock.clone())).transpose()?;
+    if store.is_some() {
+        revocations.share();
+    }
     let parts = Parts {
         verifier: verifier(settings, None, (&revocations, &clock))?,
-        senders: senders(settings, clock.now()),
+        senders: senders(settings, store.clone(), clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
         endpoints: endpoints(settings, None, clock.instant())?,
         quotas: quotas(settings, None),
@@ -47,6 +54,7 @@ pub(super) fn share(
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
         revocations,
+        store,
         events: Record::default(),
         metrics,
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
@@ -99,9 +107,31 @@ pub(super) fn quotas(settings: &Settings, old: Option<&Policy>) -> Vec<Arc<Quota
 }
 
 /// What a token's sender is proven by.
-fn senders(settings: &Settings, now: UnixSeconds) -> Arc<Senders> {
+fn senders(settings: &Settings, store: Option<Arc<Store>>, now: UnixSeconds) -> Arc<Senders> {
     let proofs = settings.dpop.clone().zip(settings.server.public_origin.clone());
-    Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin, now))))
+    Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin, store, now))))
+}
+
+/// What several gateways agree by. Nothing is connected here.
+fn store(settings: &State, workers: usize, clock: Clock) -> anyhow::Result<Arc<Store>> {
+    let tls = settings.store.tls.then(|| tls::client(settings.authorities.as_deref())).transpose();
+    let tls = tls.map_err(|fault| CannotServe(format!("state: {fault}")))?;
+    let dial = Dial::new(settings.store.host.clone(), settings.store.port, tls);
+    let password = settings.password.as_ref().map(|password| String::from_utf8_lossy(password.expose()).into());
+    let login = Login { username: settings.username.clone(), password, database: settings.store.database };
+    let terms = Terms {
+        prefix: settings.prefix.clone(),
+        timeout: settings.timeout,
+        proofs: match settings.proofs_away {
+            state::ProofsAway::Refuse => ProofsAway::Refuse,
+            state::ProofsAway::Local => ProofsAway::Local,
+        },
+        revocations: match settings.revocations_away {
+            state::RevocationsAway::GoOn => RevocationsAway::GoOn,
+            state::RevocationsAway::Refuse => RevocationsAway::Refuse,
+        },
+    };
+    Ok(Arc::new(Store::new((dial, login), terms, workers, clock)))
 }
 
 /// An empty list, which takes nothing before `keep`, if it has a file.

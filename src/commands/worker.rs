@@ -96,6 +96,8 @@ fn of_connections(limits: &Limits) -> (Timeouts, Bounds) {
 
 /// Works until it was told to drain and nothing is left, or the drain timeout is over.
 pub async fn run(worker: Rc<Worker>, mut post: Post, mut stages: watch::Receiver<Stage>) {
+    let linked = Rc::clone(&worker);
+    thread::beside(async move { linked.keep_link().await });
     if stages.wait_for(|stage| *stage != Stage::Prepare).await.is_err() {
         return;
     }

@@ -34,6 +34,7 @@ mod role;
 pub mod routes;
 pub mod secret;
 pub mod served;
+pub mod state;
 pub mod status_list;
 mod template;
 pub mod tls;
@@ -60,6 +61,7 @@ use reader::{Context, Value};
 use resources::Resource;
 use revocations::Revocations;
 use routes::Route;
+use state::State;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
@@ -135,6 +137,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
+    let state = section.read_or("state", None, |value| State::read(&value).map(Some));
     let dpop = section.read_or("dpop", None, |value| Dpop::read(&value, server.as_ref()).map(Some));
     let profile = server.as_ref().map_or(Profile::Baseline, |server| server.profile);
     let (issuer_names, issuers) = match section.find("issuers") {
@@ -183,6 +186,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         resources: resources?,
         limits: limits?,
         revocations: revocations?,
+        state: state?,
         dpop: dpop?,
         events: events?,
         assertion: assertion?,
@@ -212,6 +216,8 @@ pub struct Settings {
     pub limits: Limits,
     /// The deny-list.
     pub revocations: Revocations,
+    /// Where gateways agree; `None`: each decides by itself.
+    pub state: Option<State>,
     /// Which proofs of a key are accepted; `None`: none.
     pub dpop: Option<Dpop>,
     /// Whose security events are taken; `None`: nobody's.
@@ -272,12 +278,13 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 13] = [
+const SECTIONS: [&str; 14] = [
     "server",
     "admin",
     "access_log",
     "limits",
     "revocations",
+    "state",
     "dpop",
     "assertion",
     "issuers",

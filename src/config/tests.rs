@@ -99,6 +99,23 @@ fn the_sample_says_what_the_defaults_are() {
     );
 }
 
+/// Nobody who tries the sample has a store, so its section is commented out.
+#[test]
+fn the_sample_says_what_the_defaults_of_a_store_are() {
+    let sample = fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("config/scopegate.yaml")).unwrap();
+    let (_, rest) = sample.split_once("\n# state:\n").unwrap();
+    let lines = rest.lines().map_while(|line| line.strip_prefix("#   "));
+    // What needs files, or TLS, has no default.
+    let lines: Vec<_> =
+        lines.filter(|line| !["ca_file", "username", "password"].iter().any(|key| line.starts_with(key))).collect();
+    let section = |lines: &[&str]| format!("{MINIMAL}state:\n  {}\n", lines.join("\n  "));
+    let read =
+        |text: &str| parse(text, Path::new("state.yaml")).unwrap_or_else(|faults| panic!("{faults}")).state.unwrap();
+    let state = read(&section(&lines));
+    assert_eq!(state, read(&section(&["store: redis://127.0.0.1:6379/0"])));
+    assert_eq!((state.timeout, state.store.port), (Duration::from_millis(20), 6379));
+}
+
 const MINIMAL: &str = "
 server: { listen: 127.0.0.1:0 }
 upstreams: [{ name: a, servers: ['http://[::1]:9001'] }]

@@ -39,6 +39,8 @@ use crate::net::admission::Admission;
 use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
 use crate::state::revocations::Revocations;
+use crate::state::shared::Store;
+use crate::state::shared::link::Link;
 use arc_swap::ArcSwap;
 use assertion::Asserter;
 use forward::pool::{Home, Upstream};
@@ -64,6 +66,8 @@ pub struct Shared {
     pub policy: ArcSwap<Policy>,
     /// Tokens that are not accepted any more.
     pub revocations: Arc<Revocations>,
+    /// Where other gateways agree with this one; `None`: there are no others.
+    pub store: Option<Arc<Store>>,
     /// What became of security events.
     pub events: verify::events::record::Record,
     /// Counters.
@@ -108,6 +112,7 @@ pub struct Worker {
     seconds: RefCell<Seconds>,
     date: Cell<DateLine>,
     ids: InteractionIds,
+    link: Option<Link>,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
     sweeps: Cell<usize>,
@@ -146,12 +151,20 @@ impl Worker {
             seconds: RefCell::default(),
             date: Cell::new(answer::date_line(shared.clock.now())),
             ids: InteractionIds::new(),
+            link: shared.store.clone().map(|store| Link::new(store, index)),
             connections: RefCell::default(),
             is_draining: Cell::new(false),
             sweeps: Cell::default(),
             doors: Cell::new(shared.doors.load(Ordering::Relaxed)),
             shared,
         })
+    }
+
+    /// Keeps the connection to the store, if there is one.
+    pub async fn keep_link(&self) {
+        if let Some(link) = &self.link {
+            link.keep().await;
+        }
     }
 
     /// The plan for a request that begins now.

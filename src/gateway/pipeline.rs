@@ -1,7 +1,7 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
 use super::arrival::Source;
-use super::authorize::permit::{self, Asker, Permit};
+use super::authorize::permit::{self, Asker, Granted, Permit};
 use super::body::ClientBody;
 use super::certificate::ClientCertificate;
 use super::connection::Peer;
@@ -202,7 +202,14 @@ async fn admit<'p, W: Witness>(
     let token = verify(rules, route, (bearer, &peer.memo), witness).await.map_err(in_its_scheme)?;
     let client = client.as_ref().map(|token| (token, &presented));
     let asker = Asker { head, bearer, client, certificate };
-    permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)
+    match permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)? {
+        Granted::Now(permit) => Ok(permit),
+        Granted::Ask(asking) => {
+            let (link, proofs) = witness.link().zip(policy.senders.proofs()).ok_or(Reason::Internal)?;
+            // Boxed for the same reason as a question to an issuer.
+            Box::pin(asking.answer(link, proofs, witness.now())).await.map_err(in_its_scheme)
+        }
+    }
 }
 
 /// What quotas there are have room for it, and have counted it.

@@ -164,6 +164,8 @@ pub enum Reason {
     ProofsFull,
     /// No more callers can be counted.
     QuotasFull,
+    /// Nobody can say what other gateways know: a proof may be used, a token revoked.
+    StateUnavailable,
     /// As many connections have switched protocols as may.
     TunnelsFull,
     /// Too many requests wait for the issuer's answers.
@@ -183,7 +185,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 75] = [
+    pub const ALL: [Self; 76] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -256,6 +258,7 @@ impl Reason {
         Self::StatusForeign,
         Self::ProofsFull,
         Self::QuotasFull,
+        Self::StateUnavailable,
         Self::TunnelsFull,
         Self::IssuerBusy,
         Self::Internal,
@@ -370,6 +373,7 @@ impl Reason {
             Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment"),
             Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
             Self::QuotasFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "quotas_full", "Requests cannot be counted at the moment"),
+            Self::StateUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "state_unavailable", "The request cannot be checked at the moment"),
             Self::TunnelsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "tunnels_full", "The gateway carries as many such connections as it may; try again later"),
             Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),

@@ -11,6 +11,7 @@ use super::resource::Document;
 use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
+use crate::state::shared::link::Link;
 use http::HeaderMap;
 use std::rc::Rc;
 
@@ -18,6 +19,11 @@ use std::rc::Rc;
 pub(super) trait Witness {
     /// When the request's head was complete.
     fn now(&self) -> UnixSeconds;
+
+    /// Where other gateways can be asked. Who only looks on asks nobody, and spends nothing that they should know of.
+    fn link(&self) -> Option<&Link> {
+        None
+    }
 
     /// The client showed this certificate.
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>);
@@ -43,6 +49,10 @@ pub(super) trait Witness {
 impl Witness for Record {
     fn now(&self) -> UnixSeconds {
         Record::now(self)
+    }
+
+    fn link(&self) -> Option<&Link> {
+        Self::link(self)
     }
 
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {

@@ -9,6 +9,8 @@ pub(super) struct List {
     pub(super) entries: HashMap<Digest, Entry>,
     /// Those that are in force and not written down yet; never more than there are entries.
     pub(super) unwritten: HashSet<Digest>,
+    /// Those that are in force and not told to other gateways yet; none where there are no others.
+    pub(super) untold: HashSet<Digest>,
     /// Before this none of the entries expires, as far as is known.
     first_end: i64,
 }
@@ -28,7 +30,7 @@ pub(super) struct Entry {
 impl List {
     /// Nothing of these is to be written down.
     pub(super) fn new(entries: HashMap<Digest, Entry>) -> Self {
-        Self { entries, unwritten: HashSet::new(), first_end: i64::MIN }
+        Self { entries, unwritten: HashSet::new(), untold: HashSet::new(), first_end: i64::MIN }
     }
 
     /// What has expired makes room for what is new. Workers wait meanwhile: all entries are looked at once a second at most,

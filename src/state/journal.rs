@@ -164,7 +164,7 @@ pub(super) fn parse_all(text: &str) -> io::Result<Vec<(Digest, Entry)>> {
     text.lines().enumerate().map(|(place, line)| parse(line).ok_or_else(|| bad(place))).collect()
 }
 
-fn parse(line: &str) -> Option<(Digest, Entry)> {
+pub(super) fn parse(line: &str) -> Option<(Digest, Entry)> {
     let mut words = line.split(' ');
     let (digest, until, before) = (words.next()?, words.next()?, words.next()?);
     if words.next().is_some() || digest.len() != 64 || !digest.is_ascii() {

@@ -1,4 +1,4 @@
-//! What outlives a policy and is shared by all workers. It knows time and nothing else of us.
+//! What outlives a policy and is shared by all workers; `shared` is what other gateways share of it, too.
 
 mod entries;
 pub mod exchange;
@@ -8,3 +8,5 @@ pub mod limits;
 pub mod lock;
 pub mod replay;
 pub mod revocations;
+pub mod shared;
+mod sharing;

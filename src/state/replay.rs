@@ -57,6 +57,14 @@ impl Replays {
         }
     }
 
+    /// It was not used after all.
+    pub fn forget(&self, digest: &[u8; 32], now: UnixSeconds) {
+        if let Some((mut shard, key)) = self.find(digest, now) {
+            shard.young.remove(&key);
+            shard.old.remove(&key);
+        }
+    }
+
     /// Whether it was used, which this does not.
     pub fn has(&self, digest: &[u8; 32], now: UnixSeconds) -> bool {
         self.find(digest, now).is_some_and(|(shard, key)| shard.has(&key))

@@ -6,6 +6,7 @@
 
 use super::entries::{Digest, Entry, List, digest};
 use super::keeper::{Books, Keeper};
+use super::sharing::Sharing;
 use crate::clock::UnixSeconds;
 use std::collections::HashMap;
 use std::fmt;
@@ -72,6 +73,7 @@ pub struct Revocations {
     /// Locked while the disk is waited for, and always before the list. No worker locks it.
     books: Mutex<Books>,
     pub(super) waiting: Notify,
+    pub(super) sharing: Sharing,
     pub(super) entries_max: usize,
     keep: Duration,
 }
@@ -110,6 +112,7 @@ impl Revocations {
             list: Mutex::new(List::new(HashMap::new())),
             books: Mutex::new(Books { keeper, predecessor: None }),
             waiting: Notify::new(),
+            sharing: Sharing::default(),
             entries_max,
             keep,
         }
@@ -213,12 +216,21 @@ impl Revocations {
         entries.any(|entry| entry.covers(bearer.issued, now))
     }
 
+    /// The same of what other gateways have told: it is to be written down, and they need not be told.
+    pub(super) fn put_told(&self, list: &mut List, (digest, entry): (Digest, Entry), now: UnixSeconds) {
+        if list.put(digest, entry, now) {
+            self.epoch.fetch_add(1, Ordering::Release);
+            list.unwritten.insert(digest);
+        }
+    }
+
     /// Whether it changes anything: else no verdict need be held against the list again. The epoch moves while the list is
     /// locked, so that whoever finds nothing to change knows that it has moved.
     pub(super) fn put(&self, list: &mut List, (digest, entry): (Digest, Entry), now: UnixSeconds) -> bool {
         let is_changed = list.put(digest, entry, now);
         if is_changed {
             self.epoch.fetch_add(1, Ordering::Release);
+            self.sharing.tell(list, digest);
         }
         is_changed
     }

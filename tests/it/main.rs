@@ -68,6 +68,8 @@ mod route;
 mod semantics;
 mod sessions;
 mod standards;
+mod state;
+mod state_away;
 mod status;
 mod status_list;
 mod status_list_age;

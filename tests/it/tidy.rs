@@ -12,7 +12,7 @@ const IMPORTS: [(&str, &[&str]); 9] = [
     ("src/oauth/", &["clock"]),
     ("src/config/", &["oauth"]),
     ("src/net/", &["clock"]),
-    ("src/state/", &["clock"]),
+    ("src/state/", &["net", "clock"]),
     ("src/admin/", &["gateway", "state", "net", "clock"]),
 ];
 const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];

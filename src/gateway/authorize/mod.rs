@@ -2,6 +2,7 @@
 //! `authorize/<name>.rs` with a struct and its `check`, name it in `Check` below, and give it a key in `config/routes.rs`.
 
 pub mod audience;
+pub mod claim;
 pub mod client_token;
 pub mod consent;
 pub mod details;

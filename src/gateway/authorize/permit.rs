@@ -1,7 +1,9 @@
 //! The value without which nothing is forwarded. Made only here: by `grant` for a token that passed every check of
-//! its route, by `open` for a route that says so.
+//! its route, by `open` for a route that says so. Where other gateways must agree, it is handed out when they have.
 
 use super::Facts;
+use super::claim::Asking;
+use super::proof::Sound;
 use super::sender::Senders;
 use crate::clock::UnixSeconds;
 use crate::gateway::certificate::ClientCertificate;
@@ -19,6 +21,15 @@ pub struct Permit<'p> {
     route: &'p Route,
     token: Option<VerifiedToken>,
     nonce: Option<HeaderValue>,
+}
+
+/// What comes of the checks.
+#[derive(Debug)]
+pub enum Granted<'p> {
+    /// The permit.
+    Now(Permit<'p>),
+    /// It depends on what other gateways know.
+    Ask(Box<Asking<'p>>),
 }
 
 /// Who asks, and how.
@@ -39,21 +50,27 @@ pub fn grant<'p>(
     token: VerifiedToken,
     (asker, senders): (&Asker<'_>, &Senders),
     now: UnixSeconds,
-) -> Result<Permit<'p>, Refusal> {
+) -> Result<Granted<'p>, Refusal> {
     let Entry::Token(checks) = &route.entry else {
         // An open route asks for no token, so none was verified for it.
         return Err(Reason::Internal.into());
     };
     let Asker { head, bearer, client, certificate } = *asker;
     let facts = Facts { token: &token, head, bearer, client: client.map(|(token, _)| token), certificate, now };
-    let mut nonce = senders.check(&facts)?;
+    let Sound { mut nonce, mut claim } = senders.check(&facts)?;
     if let Some((token, bearer)) = client {
-        nonce = senders.check(&Facts { token, bearer, ..facts })?.or(nonce);
+        let of_client = senders.check(&Facts { token, bearer, ..facts })?;
+        // A proof names one token: the other has none.
+        (nonce, claim) = (of_client.nonce.or(nonce), of_client.claim.or(claim));
     }
     for check in checks {
         check.check(&facts)?;
     }
-    Ok(Permit { route, token: Some(token), nonce })
+    let permit = Permit { route, token: Some(token), nonce };
+    Ok(match claim {
+        None => Granted::Now(permit),
+        Some(claim) => Granted::Ask(Box::new(Asking { permit, claim })),
+    })
 }
 
 /// The one way in without a token: the configuration says `access: open`.

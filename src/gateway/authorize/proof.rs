@@ -2,6 +2,7 @@
 //! and this token, just now, and not used before.
 
 use super::Facts;
+use super::claim::Claim;
 use super::sender::is_same;
 use crate::clock::UnixSeconds;
 use crate::config::dpop::{Dpop, Nonce};
@@ -12,11 +13,14 @@ use crate::oauth::confirmation::Thumbprint;
 use crate::oauth::dpop::{self, Proof, ProofFault};
 use crate::oauth::origin::Origin;
 use crate::state::replay::{Replays, Use};
+use crate::state::shared::Store;
+use crate::state::shared::era::{Era, SKEW_MAX_S};
 use aws_lc_rs::digest::{Context, SHA256};
 use aws_lc_rs::{hmac, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use http::{HeaderName, HeaderValue};
+use std::sync::Arc;
 use std::sync::atomic::{AtomicI64, Ordering};
 use std::time::Duration;
 
@@ -27,6 +31,8 @@ pub struct Proofs {
     origin: Origin,
     replays: Replays,
     nonces: Nonces,
+    /// Where other gateways may have seen them.
+    store: Option<Arc<Store>>,
     /// Only proofs made from then on are ours to remember: an earlier one may have been used at a process before this one.
     from: AtomicI64,
     /// Only those made before: a later one may be used at a process after this one.
@@ -34,16 +40,18 @@ pub struct Proofs {
 }
 
 impl Proofs {
-    /// Nothing was used yet. `origin` is where third parties reach us, whatever their `Host` says.
-    pub fn new(settings: Dpop, origin: Origin, now: UnixSeconds) -> Self {
+    /// Nothing was used yet, but at other gateways that share `store`. `origin` is where third parties reach us, whatever
+    /// their `Host` says.
+    pub fn new(settings: Dpop, origin: Origin, store: Option<Arc<Store>>, now: UnixSeconds) -> Self {
         let replays = Replays::new(settings.proofs_max, settings.max_age + EARLY_MAX);
         let nonces = Nonces::new(settings.nonce_life);
         let (from, until) = (AtomicI64::new(now.0), AtomicI64::new(i64::MAX));
-        Self { settings, origin, replays, nonces, from, until }
+        Self { settings, origin, replays, nonces, store, from, until }
     }
 
     /// Another process takes over: proofs made before the time that this gives are ours, later ones are its own. Where
-    /// neither can tell, both ask for a nonce, and each knows its own alone: so none is good at both.
+    /// neither can tell, both ask for a nonce, and each knows its own alone: so none is good at both. Those of a store are
+    /// good at both, and there each proof is good once.
     pub fn end(&self, now: UnixSeconds) -> UnixSeconds {
         // Later than any that may have been used by now.
         let end = now.0.saturating_add(seconds(EARLY_MAX)).saturating_add(1);
@@ -67,20 +75,44 @@ impl Proofs {
     }
 
     /// Refuses a request whose proof does not fit it, or is not by `key`. What costs comes late: a proof is remembered
-    /// only when everything else is right. Gives the nonce for the next proof where that is a new one.
-    pub(super) fn check(&self, facts: &Facts<'_>, key: Option<&Thumbprint>) -> Result<Option<HeaderValue>, Refusal> {
+    /// only when everything else is right, and here before other gateways are asked.
+    pub(super) fn check(&self, facts: &Facts<'_>, key: Option<&Thumbprint>) -> Result<Sound, Refusal> {
         let proof = self.read(facts)?;
         self.check_place(facts, &proof)?;
         self.check_time(&proof, facts.now)?;
-        let fresh = if self.needs_nonce(&proof) { self.nonces.check(proof.nonce.as_deref(), facts.now)? } else { None };
+        let era = self.store.as_ref().and_then(|store| store.era());
+        let needs_nonce = self.needs_nonce(&proof) || era.as_ref().is_some_and(|era| proof.issued < era.begun());
+        let nonce =
+            if needs_nonce { self.nonces.check(era.as_deref(), proof.nonce.as_deref(), facts.now)? } else { None };
         if !key.is_some_and(|key| is_same(key, &proof.key)) {
             return Err(Reason::ProofKeyWrong.into());
         }
-        match self.replays.spend(&mark(&proof), facts.now) {
-            Use::First => Ok(fresh),
+        let mark = mark(&proof);
+        match self.replays.spend(&mark, facts.now) {
+            Use::First => {
+                let keep = self.good_for(&proof, facts.now);
+                Ok(Sound { nonce, claim: self.store.is_some().then_some(Claim { mark, keep, era }) })
+            }
             Use::Again => Err(Reason::ProofReplayed.into()),
             Use::Full => Err(Refusal::unavailable(Reason::ProofsFull, RETRY_AFTER)),
         }
+    }
+
+    /// A refusal for want of a nonce that is good now.
+    pub(super) fn nonce_wanted(&self, now: UnixSeconds) -> Refusal {
+        let era = self.store.as_ref().and_then(|store| store.era());
+        self.nonces.wanted(era.as_deref(), now)
+    }
+
+    /// It was not used after all.
+    pub(super) fn forget(&self, mark: &[u8; 32], now: UnixSeconds) {
+        self.replays.forget(mark, now);
+    }
+
+    /// How long any gateway may accept it, by its own clock.
+    fn good_for(&self, proof: &Proof, now: UnixSeconds) -> Duration {
+        let end = proof.issued.0.saturating_add(seconds(self.settings.max_age)).saturating_add(SKEW_MAX_S + 1);
+        Duration::from_secs(u64::try_from(end.saturating_sub(now.0)).unwrap_or(0))
     }
 
     fn read(&self, facts: &Facts<'_>) -> Result<Proof, Refusal> {
@@ -120,6 +152,15 @@ impl Proofs {
     }
 }
 
+/// A proof that is good as far as this gateway knows.
+#[derive(Debug, Default)]
+pub struct Sound {
+    /// What the next proof must hold, where that is new.
+    pub nonce: Option<HeaderValue>,
+    /// What other gateways are to be asked.
+    pub claim: Option<Claim>,
+}
+
 /// What a proof is remembered by: its key and its id, so that no client can use up another's ids.
 fn mark(proof: &Proof) -> [u8; 32] {
     let mut context = Context::new(&SHA256);
@@ -130,8 +171,8 @@ fn mark(proof: &Proof) -> [u8; 32] {
     mark
 }
 
-/// Nonces of ours (RFC 9449 §9). One for each span of time, made from it with a key that nobody knows: nothing is stored,
-/// and all workers agree.
+/// Nonces of ours (RFC 9449 §9). One for each span of time, made from it with a key that nobody else knows, our own or the
+/// era's: nothing is stored, and all workers agree, and all gateways that share a store.
 struct Nonces {
     key: hmac::Key,
     span: i64,
@@ -147,18 +188,22 @@ impl Nonces {
     }
 
     /// The new nonce, where the proof's is the last one and not this one.
-    fn check(&self, given: Option<&str>, now: UnixSeconds) -> Result<Option<HeaderValue>, Refusal> {
+    fn check(&self, era: Option<&Era>, given: Option<&str>, now: UnixSeconds) -> Result<Option<HeaderValue>, Refusal> {
         let span = now.0.div_euclid(self.span);
-        let current = self.nonce(span);
+        let current = self.nonce(era, span);
         match given {
             Some(given) if *given == *current => Ok(None),
-            Some(given) if *given == *self.nonce(span - 1) => Ok(Some(header(&current))),
+            Some(given) if *given == *self.nonce(era, span - 1) => Ok(Some(header(&current))),
             Some(_) | None => Err(Refusal::nonce_wanted(header(&current))),
         }
     }
 
-    fn nonce(&self, span: i64) -> String {
-        let tag = hmac::sign(&self.key, &span.to_be_bytes());
+    fn wanted(&self, era: Option<&Era>, now: UnixSeconds) -> Refusal {
+        Refusal::nonce_wanted(header(&self.nonce(era, now.0.div_euclid(self.span))))
+    }
+
+    fn nonce(&self, era: Option<&Era>, span: i64) -> String {
+        let tag = hmac::sign(era.map_or(&self.key, Era::nonces), &span.to_be_bytes());
         URL_SAFE_NO_PAD.encode(tag.as_ref().get(..NONCE_BYTES).unwrap_or_default())
     }
 }

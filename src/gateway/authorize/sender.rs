@@ -3,7 +3,7 @@
 //! using the other.
 
 use super::Facts;
-use super::proof::Proofs;
+use super::proof::{Proofs, Sound};
 use crate::config::profile::Profile;
 use crate::gateway::credentials::Dpop;
 use crate::gateway::reason::Reason;
@@ -11,7 +11,6 @@ use crate::gateway::refusal::Refusal;
 use crate::oauth::bearer::Scheme;
 use crate::oauth::confirmation::{Confirmation, Thumbprint};
 use aws_lc_rs::constant_time;
-use http::HeaderValue;
 
 /// How senders are proven.
 #[derive(Debug, Default)]
@@ -35,8 +34,8 @@ impl Senders {
         self.proofs.as_ref()
     }
 
-    /// Refuses a token in the wrong hands. Gives the nonce for the next proof where that is a new one.
-    pub fn check(&self, facts: &Facts<'_>) -> Result<Option<HeaderValue>, Refusal> {
+    /// Refuses a token in the wrong hands. Gives what is left of the proof, where there is one.
+    pub fn check(&self, facts: &Facts<'_>) -> Result<Sound, Refusal> {
         let unbound = Confirmation::default();
         let bound = facts.token.confirmation();
         if bound.is_none() && facts.token.issuer().settings.profile == Profile::Fapi2 {
@@ -53,7 +52,7 @@ impl Senders {
         }
         match (facts.bearer.scheme(), &self.proofs) {
             (Scheme::Dpop, Some(proofs)) => proofs.check(facts, key.as_ref()),
-            (Scheme::Bearer, _) if key.is_none() => Ok(None),
+            (Scheme::Bearer, _) if key.is_none() => Ok(Sound::default()),
             (Scheme::Bearer, Some(_)) => Err(Reason::ProofAvoided.into()),
             (Scheme::Bearer | Scheme::Dpop, None) => Err(Reason::SenderUnproven.into()),
         }

@@ -19,6 +19,7 @@ use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
 use crate::config::limits::ECHOED_BYTES_MAX;
 use crate::net::client::Activity;
+use crate::state::shared::link::Link;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::IpAddr;
@@ -148,6 +149,11 @@ impl Record {
     /// When the request's head was complete.
     pub fn now(&self) -> UnixSeconds {
         UnixSeconds::from_ms(self.now_ms)
+    }
+
+    /// Where its worker asks other gateways.
+    pub(in crate::gateway) fn link(&self) -> Option<&Link> {
+        self.worker.link.as_ref()
     }
 
     /// The client showed this certificate.

@@ -151,6 +151,10 @@ impl Verifier {
         asks: &'v Asks,
         now: UnixSeconds,
     ) -> Verification<'v> {
+        if self.revocations.is_behind() {
+            let refusal = Refusal::unavailable(Reason::StateUnavailable, BEHIND_RETRY_S);
+            return Verification::Decided(Err(refusal), CacheUse::Miss);
+        }
         if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.holds(asks, now)) {
             return self.decide(verdict, CacheUse::Hit, now);
         }
@@ -227,6 +231,9 @@ impl Verifier {
         self.issuers.iter().find(named).ok_or_else(|| Reason::IssuerUnknown.into())
     }
 }
+
+/// What other gateways have revoked is read within moments.
+const BEHIND_RETRY_S: u32 = 1;
 
 static NEXT_ID: AtomicU64 = AtomicU64::new(0);
 

@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 75] = [
+const REASONS: [(&str, &str, &str); 76] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -239,6 +239,7 @@ const REASONS: [(&str, &str, &str); 75] = [
     ("status_foreign", "The token names a status list elsewhere.", ASK_LATER),
     ("proofs_full", "The gateway cannot remember more proofs at the moment.", ASK_LATER),
     ("quotas_full", "The gateway cannot count more callers at the moment.", ASK_LATER),
+    ("state_unavailable", "The gateway could not ask what other gateways know of the proof or the token.", ASK_LATER),
     ("tunnels_full", "The gateway carries as many connections of another protocol as it may.", ASK_LATER),
     ("issuer_busy", "The gateway is asking about too many tokens at once.", ASK_LATER),
     ("internal", "The gateway failed.", ASK_LATER),

@@ -19,6 +19,7 @@ pub mod secure;
 pub mod server;
 pub mod statements;
 pub mod status_list;
+pub mod store;
 pub mod switch;
 pub mod tls;
 pub mod tokens;
