@@ -24,7 +24,7 @@ use crate::net::admission::Admission;
 use crate::net::dial::Dial;
 use crate::net::tls::{self, TlsFault};
 use crate::state::revocations::Revocations;
-use crate::state::shared::{Login, ProofsAway, RevocationsAway, Store, Terms};
+use crate::state::shared::{LimitsAway, Login, ProofsAway, RevocationsAway, Store, Terms};
 use arc_swap::ArcSwap;
 use rustls::ClientConfig;
 use std::io::ErrorKind;
@@ -129,6 +129,11 @@ fn store(settings: &State, workers: usize, clock: Clock) -> anyhow::Result<Arc<S
         revocations: match settings.revocations_away {
             state::RevocationsAway::GoOn => RevocationsAway::GoOn,
             state::RevocationsAway::Refuse => RevocationsAway::Refuse,
+        },
+        limits: match settings.limits_away {
+            state::LimitsAway::Local => LimitsAway::Local,
+            state::LimitsAway::Refuse => LimitsAway::Refuse,
+            state::LimitsAway::Allow => LimitsAway::Allow,
         },
     };
     Ok(Arc::new(Store::new((dial, login), terms, workers, clock)))

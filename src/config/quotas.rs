@@ -36,6 +36,17 @@ pub struct Quota {
     pub keys_max: usize,
     /// What becomes of one more.
     pub when_full: WhenFull,
+    /// Where it is counted.
+    pub counting: Counting,
+}
+
+/// Where calls are counted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Counting {
+    /// By each gateway for itself.
+    Here,
+    /// By all that share a store.
+    Together,
 }
 
 /// Where a quota holds.
@@ -101,7 +112,8 @@ pub(super) fn read(root: &Section<'_>, issuers: Option<&[Issuer]>) -> (Names, Op
     let Some(value) = root.find("quotas") else { return (names, Some(Vec::new())) };
     let Some(items) = value.list() else { return (Names::unreadable(NOUN), None) };
     let is_told = issuers.is_none_or(|issuers| issuers.iter().any(|issuer| issuer.claims.frequency.is_some()));
-    let quotas: Vec<_> = items.iter().map(|item| quota(item, &mut names, is_told)).collect();
+    let known = Known { is_told, has_store: root.find("state").is_some() };
+    let quotas: Vec<_> = items.iter().map(|item| quota(item, &mut names, known)).collect();
     (names, quotas.into_iter().collect())
 }
 
@@ -134,7 +146,16 @@ pub(super) fn check_used(root: &Section<'_>, quotas: Option<&[Quota]>, routes: O
     }
 }
 
-fn quota(value: &Value<'_>, names: &mut Names, is_told: bool) -> Option<Quota> {
+/// What else the configuration has.
+#[derive(Clone, Copy)]
+struct Known {
+    /// An issuer says in which claim a consent has a number.
+    is_told: bool,
+    /// There is a `state`.
+    has_store: bool,
+}
+
+fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Known) -> Option<Quota> {
     let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
@@ -161,6 +182,7 @@ fn quota(value: &Value<'_>, names: &mut Names, is_told: bool) -> Option<Quota> {
     let customer = customer(&section);
     let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
     let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
+    let counting = section.read_or("shared", Counting::Here, |value| counting(&value, has_store));
     let quota = Quota {
         name: name?,
         per: per?,
@@ -172,6 +194,7 @@ fn quota(value: &Value<'_>, names: &mut Names, is_told: bool) -> Option<Quota> {
         frequency: frequency?,
         keys_max: keys_max?,
         when_full: when_full?,
+        counting: counting?,
     };
     check(&section, &quota);
     Some(quota)
@@ -188,6 +211,14 @@ fn check(section: &Section<'_>, quota: &Quota) {
         for key in ["pages", "frequency"] {
             refuse(key, Problem::new("is for `calls` within a time only").hint("remove it"));
         }
+    }
+    if quota.counting == Counting::Together && (quota.is_for_everybody() || matches!(quota.number, Number::AtOnce(_))) {
+        let problem =
+            Problem::new("neither `at_once` nor a quota `per: network` is counted together with other gateways");
+        refuse(
+            "shared",
+            problem.hint("remove it: each gateway counts these for itself, which a flood or a crash cannot upset"),
+        );
     }
     if quota.is_for_everybody() {
         for key in ["unattended", "overrides", "frequency"] {
@@ -219,6 +250,15 @@ fn customer(section: &Section<'_>) -> Option<Customer> {
     })
 }
 
+fn counting(value: &Value<'_>, has_store: bool) -> Option<Counting> {
+    let is_shared = value.truth()?;
+    if is_shared && !has_store {
+        let problem = Problem::new("there is no store in which gateways could count together");
+        value.refuse(problem.hint("add the section `state`, or remove the key"));
+    }
+    Some(if is_shared { Counting::Together } else { Counting::Here })
+}
+
 fn frequency(text: &str) -> Result<Frequency, Problem> {
     match text {
         "lowers" => Ok(Frequency::Lowers),
@@ -242,7 +282,7 @@ fn parameter(text: &str) -> Result<Box<str>, Problem> {
     if is_plain { Ok(text.into()) } else { Err(Problem::new("is not the name of a parameter that needs no encoding")) }
 }
 
-const KEYS: [&str; 15] = [
+const KEYS: [&str; 16] = [
     "name",
     "per",
     "rate",
@@ -258,4 +298,5 @@ const KEYS: [&str; 15] = [
     "frequency",
     "keys",
     "when_full",
+    "shared",
 ];

@@ -28,6 +28,8 @@ pub struct State {
     pub proofs_away: ProofsAway,
     /// Tokens that may be revoked elsewhere.
     pub revocations_away: RevocationsAway,
+    /// Calls that cannot be counted together.
+    pub limits_away: LimitsAway,
 }
 
 /// Where the store is.
@@ -61,6 +63,20 @@ pub enum RevocationsAway {
     Refuse,
 }
 
+/// What becomes of a call of a shared quota while the store is away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitsAway {
+    /// This gateway counts it by itself.
+    Local,
+    /// 503.
+    Refuse,
+    /// It passes.
+    Allow,
+}
+
+/// All of it.
+type Away = (ProofsAway, RevocationsAway, LimitsAway);
+
 impl State {
     pub(super) fn read(value: &Value<'_>) -> Option<Self> {
         if cfg!(not(feature = "redis")) {
@@ -75,8 +91,8 @@ impl State {
         let timeout = section.read_or("timeout", TIMEOUT_DEFAULT, |value| {
             value.parse(|text| quantity::within(quantity::duration(text)?, TIMEOUT_MIN, TIMEOUT_MAX))
         });
-        let away = section.read_or("when_away", (ProofsAway::Refuse, RevocationsAway::GoOn), |value| away(&value));
-        let (proofs_away, revocations_away) = away?;
+        let away = section.read_or("when_away", AWAY_DEFAULT, |value| away(&value));
+        let (proofs_away, revocations_away, limits_away) = away?;
         Some(Self {
             store: store?,
             authorities: authorities?,
@@ -86,6 +102,7 @@ impl State {
             timeout: timeout?,
             proofs_away,
             revocations_away,
+            limits_away,
         })
     }
 }
@@ -117,8 +134,8 @@ fn login(section: &Section<'_>) -> (Option<Option<Box<str>>>, Option<Option<Secr
     (username, password)
 }
 
-fn away(value: &Value<'_>) -> Option<(ProofsAway, RevocationsAway)> {
-    let section = value.section(&["proofs", "revocations"])?;
+fn away(value: &Value<'_>) -> Option<Away> {
+    let section = value.section(&["proofs", "revocations", "limits"])?;
     let proofs = section.read_or("proofs", ProofsAway::Refuse, |value| {
         value.parse(|text| match text {
             "refuse" => Ok(ProofsAway::Refuse),
@@ -133,7 +150,16 @@ fn away(value: &Value<'_>) -> Option<(ProofsAway, RevocationsAway)> {
             _ => Err(neither(text, ["go_on", "refuse"])),
         })
     });
-    Some((proofs?, revocations?))
+    let limits = section.read_or("limits", LimitsAway::Local, |value| {
+        value.parse(|text| match text {
+            "local" => Ok(LimitsAway::Local),
+            "refuse" => Ok(LimitsAway::Refuse),
+            "allow" => Ok(LimitsAway::Allow),
+            _ => Err(Problem::new("is none of `local`, `refuse` and `allow`")
+                .did_you_mean(text, ["local", "refuse", "allow"].into_iter())),
+        })
+    });
+    Some((proofs?, revocations?, limits?))
 }
 
 fn neither(text: &str, [one, other]: [&str; 2]) -> Problem {
@@ -173,6 +199,8 @@ fn prefix(text: &str) -> Result<Box<str>, Problem> {
     }
 }
 
+/// A used proof is an attack, a missed revocation has its file, and a quota that is too wide for a while harms nobody.
+const AWAY_DEFAULT: Away = (ProofsAway::Refuse, RevocationsAway::GoOn, LimitsAway::Local);
 /// Who shares a server with others gives each a prefix of its own.
 const PREFIX_DEFAULT: &str = "scopegate";
 /// It stands before every key.

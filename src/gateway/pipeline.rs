@@ -12,6 +12,7 @@ use super::http1::head::BadHead;
 use super::interim::Interim;
 use super::observe::record::Record;
 use super::policy::{Policy, Route};
+use super::quotas::shares::Shares;
 use super::quotas::{self, Caller, Rule};
 use super::read::Head;
 use super::reason::Reason;
@@ -95,7 +96,11 @@ impl Worker {
         }
         let target = rewrite::target(permit.route(), &head)?;
         // Last of all that may refuse it, so that nothing is counted that goes nowhere.
-        count(&permit.route().quotas.permitted, (&head, permit.token()), record)?;
+        if let Some(shares) = count(&permit.route().quotas.permitted, (&head, permit.token()), record)? {
+            let (link, now_us) = (self.link.as_ref().ok_or(Reason::Internal)?, record.counted_us());
+            // Boxed, so that the many requests that ask nobody carry no room for it.
+            Box::pin(shares.take(link, now_us, record.limited())).await?;
+        }
         let assertion = match &plan.asserter {
             // Later than the request's own time, where an issuer was asked: this one must be young when it arrives.
             Some(asserter) => {
@@ -212,14 +217,14 @@ async fn admit<'p, W: Witness>(
     }
 }
 
-/// What quotas there are have room for it, and have counted it.
+/// What quotas there are here have room for it, and have counted it. Gives what others are to be asked about.
 pub(super) fn count(
     rules: &[Rule],
     (head, token): (&Head, Option<&VerifiedToken>),
     record: &mut Record,
-) -> Result<(), Refusal> {
+) -> Result<Option<Box<Shares>>, Refusal> {
     if rules.is_empty() {
-        return Ok(());
+        return Ok(None);
     }
     let certificate = record.certificate();
     let caller =

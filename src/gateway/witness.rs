@@ -72,7 +72,8 @@ impl Witness for Record {
     }
 
     fn counts(&mut self, route: &Route, head: &Head) -> Result<(), Refusal> {
-        pipeline::count(&route.quotas.strangers, (head, None), self)
+        // A bound on floods is each gateway's own.
+        pipeline::count(&route.quotas.strangers, (head, None), self).map(drop)
     }
 
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {

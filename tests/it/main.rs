@@ -70,6 +70,7 @@ mod sessions;
 mod standards;
 mod state;
 mod state_away;
+mod state_limits;
 mod status;
 mod status_list;
 mod status_list_age;

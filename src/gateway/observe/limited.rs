@@ -5,6 +5,7 @@ use super::super::quotas::{self, Limited};
 use super::super::reason::Reason;
 use super::metrics::Outcome;
 use super::record::Record;
+use crate::net::thread;
 use http::{HeaderMap, StatusCode};
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -35,7 +36,16 @@ impl Record {
         let form = self.envelope();
         if let Some(limited) = &mut self.limited {
             if status.is_server_error() {
-                limited.came_to_nothing();
+                let (owed, worker) = (limited.came_to_nothing(), &self.worker);
+                if !owed.is_empty() {
+                    let worker = Rc::clone(worker);
+                    // Beside the answer, which need not wait for it.
+                    thread::beside(async move {
+                        if let Some(link) = &worker.link {
+                            owed.give_back(link).await;
+                        }
+                    });
+                }
             }
             quotas::fields::tell(answer, limited, &self.plan.policy.quotas, form);
         }

@@ -3,16 +3,18 @@
 
 mod caller;
 pub mod fields;
+pub mod shares;
 
 use super::reason::Reason;
 use super::refusal::Refusal;
 use crate::config::quota_number::Number;
-use crate::config::quotas::{self as settings, Frequency};
+use crate::config::quotas::{self as settings, Counting, Frequency};
 use crate::config::routes::Access;
 use crate::state::limits::window::Window;
 use crate::state::limits::{self, Demand, Limit, Measure, Taken, WhenFull, Why, gcra::Rate};
 pub use caller::Caller;
 use caller::{Consent, Presence};
+use shares::{Owed, Share, Shares};
 use smallvec::SmallVec;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -55,6 +57,7 @@ pub struct Rule {
 #[derive(Debug, Default)]
 pub struct Limited {
     taken: Taken,
+    owed: Owed,
     told: SmallVec<[Told; 2]>,
 }
 
@@ -72,7 +75,11 @@ impl Quota {
     /// called.
     pub fn new(settings: settings::Quota, old: Option<&Self>) -> Self {
         let kept = old.filter(|old| counts_alike(&old.settings, &settings)).map(|old| Arc::clone(&old.counts));
-        let counts = kept.unwrap_or_else(|| Arc::new(limits::Quota::new(measure(settings.number), settings.keys_max)));
+        let make = match settings.counting {
+            Counting::Here => limits::Quota::new,
+            Counting::Together => limits::Quota::everybodys,
+        };
+        let counts = kept.unwrap_or_else(|| Arc::new(make(measure(settings.number), settings.keys_max)));
         let overrides = settings.overrides.iter().flat_map(|one| one.clients.iter().map(|client| (client, one.number)));
         Self {
             counts,
@@ -110,9 +117,28 @@ impl Quotas {
     }
 }
 
-/// Takes what the request needs of each of these quotas, or nothing. Where it is refused, `limited` says by what.
-pub fn take(rules: &[Rule], caller: &Caller<'_>, now_us: u64, limited: &mut Limited) -> Result<(), Refusal> {
-    let demands: SmallVec<[_; 4]> = rules.iter().filter_map(|rule| Some((rule.place, rule.demand(caller)?))).collect();
+/// Takes what the request needs of each of these quotas, or nothing. Where it is refused, `limited` says by what. Gives what
+/// other gateways count too, and are to be asked about.
+pub fn take(
+    rules: &[Rule],
+    caller: &Caller<'_>,
+    now_us: u64,
+    limited: &mut Limited,
+) -> Result<Option<Box<Shares>>, Refusal> {
+    let of = |counting| rules.iter().filter(move |rule| rule.quota.settings.counting == counting);
+    let here = of(Counting::Here);
+    let demands: SmallVec<[_; 4]> = here.filter_map(|rule| Some((rule.place, rule.demand(caller)?))).collect();
+    let taken = take_here(&demands, now_us, limited)?;
+    let shares = |counting| of(counting).filter_map(|rule| rule.share(caller)).collect::<SmallVec<[_; 1]>>();
+    let asked = shares(Counting::Together);
+    if asked.is_empty() {
+        limited.taken.join(taken);
+        return Ok(None);
+    }
+    Ok(Some(Box::new(Shares { asked, taken, here: shares(Counting::Here) })))
+}
+
+fn take_here(demands: &[(usize, Demand<'_>)], now_us: u64, limited: &mut Limited) -> Result<Taken, Refusal> {
     match limits::take(demands.iter().map(|(_, demand)| *demand), now_us) {
         Ok(taken) => {
             for ((place, demand), standing) in demands.iter().zip(&taken.standings) {
@@ -120,17 +146,13 @@ pub fn take(rules: &[Rule], caller: &Caller<'_>, now_us: u64, limited: &mut Limi
                     limited.tell(*place, demand.limit, standing.left, standing.wait_us);
                 }
             }
-            limited.taken.join(taken);
-            Ok(())
+            Ok(taken)
         }
         Err(refused) => {
             limited.told.clear();
             let (place, demand) = demands.get(refused.place).ok_or(Reason::Internal)?;
             Err(match refused.why {
-                Why::Spent { wait_us } => {
-                    limited.tell(*place, demand.limit, 0, wait_us);
-                    Refusal::unavailable(Reason::QuotaSpent, fields::whole_seconds(wait_us))
-                }
+                Why::Spent { wait_us } => spent(limited, (*place, demand.limit), wait_us),
                 Why::TooManyAtOnce => {
                     limited.tell(*place, demand.limit, 0, 0);
                     Refusal::unavailable(Reason::TooManyAtOnce, 1)
@@ -139,6 +161,11 @@ pub fn take(rules: &[Rule], caller: &Caller<'_>, now_us: u64, limited: &mut Limi
             })
         }
     }
+}
+
+fn spent(limited: &mut Limited, (place, limit): (usize, Limit), wait_us: u64) -> Refusal {
+    limited.tell(place, limit, 0, wait_us);
+    Refusal::unavailable(Reason::QuotaSpent, fields::whole_seconds(wait_us))
 }
 
 impl Rule {
@@ -152,6 +179,13 @@ impl Rule {
         let key = caller.key(&quota.settings.per, (&quota.counts.keys, &self.route, &self.consent));
         let call = caller.call(&quota.settings.pages);
         Some(Demand { quota: &quota.counts, key, limit, call, when_full: quota.when_full })
+    }
+
+    /// The same, to be kept while others are asked.
+    fn share(&self, caller: &Caller<'_>) -> Option<Share> {
+        let Demand { quota, key, limit, call, when_full } = self.demand(caller)?;
+        let (place, name) = (self.place, Arc::clone(&self.quota.settings.name));
+        Some(Share { place, name, counts: Arc::clone(quota), key, limit, call, when_full })
     }
 
     fn limit(&self, caller: &Caller<'_>) -> Limit {
@@ -170,10 +204,11 @@ impl Rule {
 
 impl Limited {
     /// The call came to nothing, and that was not its caller's fault: it is none. What counts requests at a time still does,
-    /// until the answer has ended.
-    pub fn came_to_nothing(&mut self) {
+    /// until the answer has ended. Gives what the store is owed.
+    pub fn came_to_nothing(&mut self) -> Owed {
         self.taken.give_back();
         self.told.clear();
+        std::mem::take(&mut self.owed)
     }
 
     /// The place in the policy of what a refused request was refused by.
@@ -189,7 +224,8 @@ impl Limited {
 /// Whether the counts of one are the counts of the other, however many it allows.
 fn counts_alike(one: &settings::Quota, other: &settings::Quota) -> bool {
     let counts = |quota: &settings::Quota| (measure(quota.number), quota.keys_max);
-    one.name == other.name && one.per == other.per && counts(one) == counts(other)
+    let (names, callers) = (one.name == other.name, one.per == other.per && one.counting == other.counting);
+    names && callers && counts(one) == counts(other)
 }
 
 fn measure(number: Number) -> Measure {

@@ -1,6 +1,7 @@
 //! Whom a count is of, as a number: nothing in memory says a client's, a customer's or a consent's name, and who does not
 //! know our keys finds no two that count together.
 
+use aws_lc_rs::digest::{Context, SHA256};
 use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
 
 /// 128 bits of a keyed hash (`SipHash`, twice, with keys of this process): by chance no two names share one.
@@ -8,37 +9,77 @@ use std::hash::{BuildHasher as _, DefaultHasher, Hash, Hasher, RandomState};
 pub struct Key([u64; 2]);
 
 /// Makes keys.
-#[derive(Debug, Default)]
-pub struct KeyMaker([RandomState; 2]);
+#[derive(Debug)]
+pub enum KeyMaker {
+    /// By what no other process knows.
+    Own([RandomState; 2]),
+    /// Alike at every gateway: half a SHA-256.
+    Everybodys,
+}
 
 /// A key in the making.
-pub struct Names([DefaultHasher; 2]);
+pub enum Names {
+    /// By what no other process knows.
+    Own([DefaultHasher; 2]),
+    /// Alike at every gateway.
+    Everybodys(Context),
+}
+
+impl Default for KeyMaker {
+    fn default() -> Self {
+        Self::Own(Default::default())
+    }
+}
 
 impl KeyMaker {
     /// A key of no names so far.
     pub fn begin(&self) -> Names {
-        let Self([one, other]) = self;
-        Names([one.build_hasher(), other.build_hasher()])
+        match self {
+            Self::Own([one, other]) => Names::Own([one.build_hasher(), other.build_hasher()]),
+            Self::Everybodys => Names::Everybodys(Context::new(&SHA256)),
+        }
     }
 }
 
 impl Names {
     /// Adds a name of this kind. Its length stands before it, so that no two lists of names run into the same bytes.
     pub fn add(&mut self, kind: u8, name: &[u8]) {
-        for hasher in &mut self.0 {
-            hasher.write_u8(kind);
-            hasher.write_usize(name.len());
-            hasher.write(name);
+        match self {
+            Self::Own(hashers) => {
+                for hasher in hashers {
+                    hasher.write_u8(kind);
+                    hasher.write_usize(name.len());
+                    hasher.write(name);
+                }
+            }
+            Self::Everybodys(context) => {
+                context.update(&[kind]);
+                context.update(&(name.len() as u64).to_be_bytes());
+                context.update(name);
+            }
         }
     }
 
     /// The key.
     pub fn end(self) -> Key {
-        Key(self.0.map(|hasher| hasher.finish()))
+        match self {
+            Self::Own(hashers) => Key(hashers.map(|hasher| hasher.finish())),
+            Self::Everybodys(context) => {
+                let mut halves = [[0; 8]; 2];
+                halves.as_flattened_mut().copy_from_slice(&context.finish().as_ref()[..16]);
+                Key(halves.map(u64::from_be_bytes))
+            }
+        }
     }
 }
 
 impl Key {
+    /// As one number.
+    pub fn number(self) -> u128 {
+        let [high, low] = self.0.map(u128::from);
+        high << 64 | low
+    }
+
     /// One of `shards`.
     pub(super) fn shard(self, shards: usize) -> usize {
         let [first, _] = self.0;

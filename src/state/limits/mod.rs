@@ -11,6 +11,7 @@ use gcra::{Rate, Restored};
 use key::{Key, KeyMaker};
 use smallvec::SmallVec;
 use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
 use table::Table;
 use window::{Call, Calls, Window};
 
@@ -69,6 +70,17 @@ pub struct Quota {
     /// Makes its keys.
     pub keys: KeyMaker,
     counts: Counts,
+    /// Calls that a store let through, and those that it did not.
+    elsewhere: [AtomicU64; 2],
+}
+
+/// What a store said of a call.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Elsewhere {
+    /// It was taken there.
+    Taken,
+    /// There was none.
+    Refused,
 }
 
 /// Each behind one of a few locks, which is held for the arithmetic and never while anything waits: a cell of its own for
@@ -161,7 +173,7 @@ pub fn take<'q>(demands: impl Iterator<Item = Demand<'q>> + Clone, now_us: u64) 
             Err(why) => {
                 taken.give_back();
                 for earlier in demands.take(place) {
-                    earlier.quota.give_back_rate(&earlier);
+                    earlier.quota.give_back_rate(earlier.key, earlier.limit);
                 }
                 return Err(Refused { place, why });
             }
@@ -178,7 +190,21 @@ impl Quota {
             Measure::Window { within_us } => Counts::Window(Table::new(keys_max, within_us)),
             Measure::AtOnce => Counts::AtOnce(Table::new(keys_max, 0)),
         };
-        Self { keys: KeyMaker::default(), counts }
+        Self { keys: KeyMaker::default(), counts, elsewhere: <[AtomicU64; 2]>::default() }
+    }
+
+    /// The same for what several gateways count together, where they cannot: its keys are everybody's.
+    pub fn everybodys(measure: Measure, keys_max: usize) -> Self {
+        Self { keys: KeyMaker::Everybodys, ..Self::new(measure, keys_max) }
+    }
+
+    /// A store has counted a call of this quota.
+    pub fn counted_elsewhere(&self, what: Elsewhere) {
+        let [taken, refused] = &self.elsewhere;
+        match what {
+            Elsewhere::Taken => taken.fetch_add(1, Ordering::Relaxed),
+            Elsewhere::Refused => refused.fetch_add(1, Ordering::Relaxed),
+        };
     }
 
     /// What became of it; nothing where it was let through uncounted.
@@ -204,9 +230,10 @@ impl Quota {
         }
     }
 
-    fn give_back_rate(&self, demand: &Demand<'_>) {
-        if let (Counts::Rate(table), Limit::Rate(rate)) = (&self.counts, demand.limit) {
-            table.undo(demand.key, |state| state.give_back(rate));
+    /// Undoes a call of a rate, of which nothing went on its way.
+    pub fn give_back_rate(&self, key: Key, limit: Limit) {
+        if let (Counts::Rate(table), Limit::Rate(rate)) = (&self.counts, limit) {
+            table.undo(key, |state| state.give_back(rate));
         }
     }
 
@@ -222,11 +249,13 @@ impl Quota {
 
     /// What became of calls so far, and the keys that are remembered.
     pub fn totals(&self) -> Totals {
-        match &self.counts {
+        let totals = match &self.counts {
             Counts::Rate(table) => table.totals(),
             Counts::Window(table) => table.totals(),
             Counts::AtOnce(table) => table.totals(),
-        }
+        };
+        let [taken, refused] = self.elsewhere.each_ref().map(|count| count.load(Ordering::Relaxed));
+        Totals { allowed: totals.allowed + taken, refused: totals.refused + refused, ..totals }
     }
 }
 

@@ -44,7 +44,7 @@ impl Idle for Calls {
 
 impl Window {
     /// Calls closer to each other than this may be remembered together.
-    fn grain_us(self) -> u64 {
+    pub fn grain_us(self) -> u64 {
         if self.calls <= EXACT_MAX { 1 } else { self.within_us.div_ceil(EXACT_MAX).max(1) }
     }
 }

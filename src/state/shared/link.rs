@@ -69,7 +69,7 @@ impl Link {
     }
 
     /// `None` where there is no answer in time.
-    async fn call<T>(&self, kind: Kind, ask: impl AsyncFnOnce(Wire) -> Result<T, Fault>) -> Option<T> {
+    pub(super) async fn call<T>(&self, kind: Kind, ask: impl AsyncFnOnce(Wire) -> Result<T, Fault>) -> Option<T> {
         let wire = self.wire.borrow().clone();
         let Some(wire) = wire else {
             self.count(kind, Outcome::Away, Duration::ZERO);

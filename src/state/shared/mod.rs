@@ -4,6 +4,7 @@
 //! The store is there to agree, and nothing is believed because of it: who writes to it can have tokens refused, and have
 //! revocations and used proofs forgotten, and can never have a token accepted that was not issued.
 
+pub mod count;
 pub mod era;
 pub mod link;
 pub mod revoked;
@@ -60,6 +61,8 @@ pub struct Terms {
     pub proofs: ProofsAway,
     /// What becomes of tokens while revocations may be unknown.
     pub revocations: RevocationsAway,
+    /// What becomes of calls that gateways count together.
+    pub limits: LimitsAway,
 }
 
 /// What becomes of a proof that the store cannot be asked about.
@@ -78,6 +81,17 @@ pub enum RevocationsAway {
     GoOn,
     /// 503: a token may be revoked.
     Refuse,
+}
+
+/// What becomes of a call that cannot be counted together with the others'.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LimitsAway {
+    /// It is counted here.
+    Local,
+    /// 503.
+    Refuse,
+    /// It is let through uncounted.
+    Allow,
 }
 
 /// What is kept where.

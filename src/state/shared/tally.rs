@@ -28,6 +28,8 @@ pub enum Kind {
     Proofs,
     /// Revocations, to tell or to read.
     Revocations,
+    /// Calls that are counted together.
+    Limits,
 }
 
 /// How it went.
@@ -101,13 +103,14 @@ impl Tally {
 
 impl Kind {
     /// Each, in the order of its counts.
-    pub const ALL: [Self; 2] = [Self::Proofs, Self::Revocations];
+    pub const ALL: [Self; 3] = [Self::Proofs, Self::Revocations, Self::Limits];
 
     /// In metrics.
     pub fn name(self) -> &'static str {
         match self {
             Self::Proofs => "proofs",
             Self::Revocations => "revocations",
+            Self::Limits => "limits",
         }
     }
 }

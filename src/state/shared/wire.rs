@@ -1,6 +1,7 @@
 //! The words that we say to the store, and the only place that knows the library which says them. What comes back is
 //! taken for what it should be or for a fault.
 
+use super::count::{Script, Word};
 use super::{Fault, Login};
 use crate::net::dial::Stream;
 use redis::aio::MultiplexedConnection;
@@ -72,6 +73,29 @@ impl Wire {
         words.cmd("SET").arg(key).arg(text).arg("NX").ignore().cmd("GET").arg(key);
         let (text,): (Option<Vec<u8>>,) = self.say(&words).await?;
         text.ok_or_else(|| Fault::new("it forgets at once what is put there"))
+    }
+
+    /// What a script says, which is numbers.
+    pub(super) async fn run(&self, script: &Script, keys: &[String], words: &[Word]) -> Result<Vec<i64>, Fault> {
+        let say = |command: &str, script: &str| {
+            let mut said = redis::cmd(command);
+            said.arg(script).arg(keys.len()).arg(keys);
+            for word in words {
+                match word {
+                    Word::Text(text) => said.arg(*text),
+                    Word::Number(number) => said.arg(*number),
+                };
+            }
+            said
+        };
+        let mut connection = self.0.clone();
+        match say("EVALSHA", script.name()).query_async(&mut connection).await {
+            // A store that has begun anew knows no scripts.
+            Err(fault) if fault.code() == Some("NOSCRIPT") => {
+                Ok(say("EVAL", script.text).query_async(&mut connection).await?)
+            }
+            answer => Ok(answer?),
+        }
     }
 
     /// From now on its messages come to the inbox.
