@@ -8,7 +8,8 @@
 //!          read    route     credentials  verify        authorize  forward     then respond and observe
 //! ```
 //!
-//! Each arrow is one function in one file of [`gateway`], and only that file can make its result: a request that reached
+//! Between permit and forward [`quotas`](gateway::quotas) count, and may say no: last of all, so that nothing is counted that
+//! goes nowhere. Each arrow is one function in one file of [`gateway`], and only that file can make its result: a request that reached
 //! an upstream without a [`Permit`](gateway::authorize::permit::Permit) does not compile. The error of every stage is
 //! [`Refusal`](gateway::refusal::Refusal), and [`respond`](gateway::respond) is the one place that puts it on the wire.
 //! [`pipeline`](gateway::pipeline) has the whole path on one screen: start reading there.
@@ -20,7 +21,7 @@
 //! | [`gateway`] | the data path; what follows serves it |
 //! | [`oauth`] | the words of the RFCs as types: scopes, bearer credentials, claims, keys, challenges |
 //! | [`config`] | text to [`Settings`](config::Settings), or to every fault with its line; the bounds |
-//! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs |
+//! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs, what quotas count |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
 //! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events` on a listener of their own |

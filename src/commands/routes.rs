@@ -67,6 +67,8 @@ struct Row<'s> {
     /// Protocols that its connections may switch to.
     upgrade: &'s [Box<str>],
     body_bytes_max: u64,
+    /// How much may be asked for; those that hold everywhere are among them.
+    quotas: Vec<&'s str>,
 }
 
 fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Row<'s>> {
@@ -77,6 +79,7 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             rewritten: route.rewrite.as_ref().and_then(|rewrite| rewrite.of(&route.path)),
             upgrade: &route.upgrades,
             body_bytes_max: route.body_bytes_max,
+            quotas: quotas(settings, route),
             ..Row::open(method.as_str(), (&*route.path).into())
         };
         match &route.access {
@@ -98,6 +101,11 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             },
         }
     })
+}
+
+fn quotas<'s>(settings: &'s Settings, route: &Route) -> Vec<&'s str> {
+    let holding = settings.quotas.iter().enumerate().filter(|(place, quota)| quota.holds_on(*place, route));
+    holding.map(|(_, quota)| quota.name.as_ref()).collect()
 }
 
 /// The metadata of a resource, which needs no token.
@@ -122,6 +130,7 @@ impl<'s> Row<'s> {
             rewritten: None,
             upgrade: &[],
             body_bytes_max: 0,
+            quotas: Vec::new(),
         }
     }
 }
@@ -233,6 +242,7 @@ HEAD    /.well-known/oauth-protected-resource  any                              
             "rewritten": null,
             "upgrade": [],
             "body_bytes_max": 1_048_576,
+            "quotas": ["calls"],
         });
         assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (11, &expected));
     }

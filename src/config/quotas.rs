@@ -9,7 +9,7 @@ use super::names::Names;
 use super::quota_dimension::{self, Dimension};
 use super::quota_number::{self, Number, Override};
 use super::reader::{Section, Value, distinct};
-use super::routes::Route;
+use super::routes::{Access, Route};
 use http::HeaderName;
 use std::sync::Arc;
 
@@ -91,6 +91,12 @@ pub enum WhenFull {
 }
 
 impl Quota {
+    /// Whether it holds on this route: by its place in `Settings::quotas`, or everywhere where it can be counted.
+    pub fn holds_on(&self, place: usize, route: &Route) -> bool {
+        let is_known = route.access != Access::Open || !self.needs_token();
+        route.quotas.contains(&place) || (self.reach == Reach::All && is_known)
+    }
+
     /// Whether it can be counted for requests without a token only.
     pub fn needs_token(&self) -> bool {
         self.per.iter().any(|dimension| dimension.is_of_token())

@@ -4,7 +4,9 @@
 use crate::support::client::{Client, Request};
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World, route};
+use crate::support::http2::{self, Http2};
 use crate::support::server::{After, Server, nobody, write};
+use crate::support::tls::Caller;
 use crate::support::tokens::Token;
 use std::sync::{Arc, Condvar, Mutex};
 use std::time::Duration;
@@ -98,6 +100,30 @@ fn who_goes_away_gives_back_what_was_taken() {
         gate.open();
         assert_eq!(world.send(&get()).status(), 200);
     }
+}
+
+/// The connection goes on, one of its streams does not.
+#[test]
+fn a_stream_that_is_taken_back_gives_back_what_was_taken() {
+    let world = setup(1, "at_once: 1").with_tls("", &[]);
+    world.upstream.becomes(|_, stream| {
+        // Until the gateway hangs up.
+        let mut byte = [0];
+        let _gone = std::io::Read::read(stream, &mut byte);
+        After::Close
+    });
+    let get = || http2::request(http::Method::GET, "/a", Some(&Token::good().mint()), "");
+    let mut client = Http2::connect(&world, &Caller::new(None));
+    let (runtime, send) = client.by_hand();
+    let (answer, mut stream) =
+        runtime.block_on(async { send.clone().ready().await.unwrap().send_request(get().map(drop), true) }).unwrap();
+    world.upstream.wait_for(1);
+    assert_eq!(client.ask(get()).unwrap().status, 429);
+    stream.send_reset(h2::Reason::CANCEL);
+    drop(answer);
+    eventually("its place", || (under_way(&world) < 0.5).then_some(()));
+    world.upstream.becomes(|_, stream| write(stream, "HTTP/1.1 200 OK\r\ncontent-length: 0\r\n\r\n"));
+    assert_eq!(client.ask(get()).unwrap().status, 200);
 }
 
 #[test]

@@ -9,7 +9,6 @@ use super::reason::Reason;
 use super::refusal::Refusal;
 use crate::config::quota_number::Number;
 use crate::config::quotas::{self as settings, Counting, Frequency};
-use crate::config::routes::Access;
 use crate::state::limits::window::Window;
 use crate::state::limits::{self, Demand, Limit, Measure, Taken, WhenFull, Why, gcra::Rate};
 pub use caller::Caller;
@@ -98,12 +97,8 @@ impl Quotas {
     /// Those that the route names, and those that hold everywhere.
     pub fn compile(route: &crate::config::routes::Route, all: &[Arc<Quota>]) -> Self {
         let mut quotas = Self::default();
-        let holds = |place: usize, quota: &Quota| {
-            let is_everywhere = quota.settings.reach == settings::Reach::All;
-            let is_known = !matches!(route.access, Access::Open) || !quota.settings.needs_token();
-            route.quotas.contains(&place) || (is_everywhere && is_known)
-        };
-        for (place, quota) in all.iter().enumerate().filter(|(place, quota)| holds(*place, quota)) {
+        let holding = all.iter().enumerate().filter(|(place, quota)| quota.settings.holds_on(*place, route));
+        for (place, quota) in holding {
             let rule = Rule {
                 presence: Presence::compile(&quota.settings.customer, route.errors),
                 consent: Consent::compile(&route.access),
