@@ -133,8 +133,8 @@ fn what_is_wrong_stands_at_the_top() {
         let page = json(&world);
         (page["upstreams"][0]["servers"][0]["up"] == false).then_some(page)
     });
-    assert_eq!((&page["state"], &page["notes"][0]), (&"hindered".into(), &"upstream api: no server answers".into()));
-    assert!(world.admin("/status").text().contains("Serving, with warnings"));
+    assert_eq!((&page["state"], &page["notes"][0]), (&"cut".into(), &"upstream api: no server answers".into()));
+    assert!(world.admin("/status").text().contains("No upstream answers"));
     let history = eventually("the change", || {
         let page = json(&world);
         let events = page["history"].as_array().unwrap().clone();

@@ -70,6 +70,7 @@ impl<'s> Page<'s> {
         let (headline, tone) = match snapshot.state {
             State::Serving => ("Serving", "good"),
             State::Hindered => ("Serving, with warnings", "soon"),
+            State::Cut => ("No upstream answers", "bad"),
             State::Starting => ("Not ready yet", "soon"),
             State::Draining => ("Draining", "soon"),
         };
@@ -106,16 +107,18 @@ impl<'s> Page<'s> {
         }
     }
 
-    /// How much of the recent requests is refused.
+    /// How much of the recent requests is refused, and how much was before.
     fn refused(&self) -> String {
-        words::percent(self.snapshot.traffic.refused_share)
-    }
-
-    fn refused_before(&self) -> String {
-        match self.snapshot.traffic.refused_share_before {
-            None => "nothing to compare it with".to_owned(),
+        let traffic = &self.snapshot.traffic;
+        let now = match traffic.refused_share {
+            None => format!("no requests in the last {} s", traffic.recent_seconds),
+            share => format!("{} of the requests of the last {} s", words::percent(share), traffic.recent_seconds),
+        };
+        let before = match traffic.refused_share_before {
+            None => "nothing to compare with".to_owned(),
             share => format!("{} before that", words::percent(share)),
-        }
+        };
+        format!("{now}; {before}")
     }
 
     /// As many changes as a person looks at; all of them are in the JSON.

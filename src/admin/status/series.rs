@@ -116,7 +116,7 @@ impl Series {
                 (0, 0) => {}
                 (_, 0) => note(Kind::KeysLost, &format!("{name}: none can be used any more")),
                 (_, count) if before != keys => {
-                    note(Kind::KeysChanged, &format!("{name}: {} now", words::counted(count, "key")))
+                    note(Kind::KeysChanged, &format!("{name}: {} now", words::counted(count, "key")));
                 }
                 (_, _) => {}
             }

@@ -46,6 +46,8 @@ pub(super) enum State {
     Serving,
     /// It serves, and something is missing.
     Hindered,
+    /// It serves, and nobody is behind it.
+    Cut,
     /// It was not ready yet.
     Starting,
     /// It has been told to leave.
@@ -143,9 +145,11 @@ impl Snapshot {
         notes.extend(certificates.iter().filter_map(Certificate::note));
         notes.extend(config.note());
         notes.extend(traffic.note());
+        let is_cut = upstreams.iter().all(Upstream::is_out);
         let standing = match (state.is_draining.load(Ordering::Relaxed), admin.note_ready(), notes.is_empty()) {
             (true, _, _) => State::Draining,
             (false, false, _) => State::Starting,
+            (false, true, false) if is_cut => State::Cut,
             (false, true, false) => State::Hindered,
             (false, true, true) => State::Serving,
         };

@@ -111,6 +111,11 @@ impl Upstream {
         all
     }
 
+    /// Whether none of its servers is asked.
+    pub(super) fn is_out(&self) -> bool {
+        self.servers.iter().all(|server| !server.up)
+    }
+
     /// What an operator must hear of it.
     pub(super) fn note(&self) -> Option<String> {
         let out = self.servers.iter().filter(|server| !server.up).count();
