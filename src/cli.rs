@@ -1,6 +1,8 @@
 //! The command line as types. What the commands do is in `commands/`.
 
 use clap::{Parser, Subcommand};
+use clap_complete::Shell;
+use http::Uri;
 #[cfg(feature = "sandbox")]
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -43,6 +45,27 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Ask a running gateway whether it is ready: for health checks where there is no curl.
+    Probe {
+        /// What to ask; good is 2xx within 2 seconds.
+        #[arg(long, value_name = "URL", default_value = "http://127.0.0.1:9090/readyz")]
+        url: Uri,
+        /// What an https URL's certificate is verified by, in place of the system's trust roots.
+        #[arg(long, value_name = "FILE")]
+        ca_file: Option<PathBuf>,
+    },
+    /// Write what a shell needs to complete these commands.
+    Completions {
+        /// The shell.
+        #[arg(value_name = "SHELL")]
+        shell: Shell,
+    },
+    /// Write the manual as a page for man(1).
+    Man {
+        /// A folder for it and for a page of each command. Without it, the one page goes to standard output.
+        #[arg(long, value_name = "FOLDER")]
+        out: Option<PathBuf>,
+    },
     /// Run a small bank behind a gateway, with authorization server and developer portal, to try things out.
     #[cfg(feature = "sandbox")]
     Sandbox {
@@ -80,12 +103,22 @@ mod tests {
     fn commands_take_what_the_manual_says() {
         for good in
             ["serve --config a.yaml", "serve -c a.yaml", "check a.yaml", "routes a.yaml", "routes a.yaml --json"]
+                .into_iter()
+                .chain([
+                    "probe",
+                    "probe --url https://a/readyz --ca-file a.pem",
+                    "completions zsh",
+                    "man",
+                    "man --out a",
+                ])
         {
             let words = std::iter::once("scopegate").chain(good.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{good}");
         }
         for bad in
             ["serve", "serve a.yaml", "check", "check a b", "routes", "frobnicate", "check a --json", "--config a"]
+                .into_iter()
+                .chain(["probe a", "completions", "completions csh", "man a"])
         {
             let words = std::iter::once("scopegate").chain(bad.split(' '));
             let error = Cli::try_parse_from(words).unwrap_err();

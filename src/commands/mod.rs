@@ -2,6 +2,7 @@
 
 pub mod arrival;
 pub mod check;
+pub mod completions;
 pub mod control;
 mod door;
 mod fixed;
@@ -9,8 +10,10 @@ pub mod front;
 pub mod gateway;
 mod health;
 mod legacy;
+pub mod man;
 mod names;
 mod parts;
+pub mod probe;
 mod reload;
 pub mod routes;
 #[cfg(feature = "sandbox")]
@@ -39,6 +42,9 @@ pub fn run(command: &Command) -> ExitCode {
             let form = if *json { routes::Form::Json } else { routes::Form::Table };
             routes::run(config, form, &mut io::stdout().lock())
         }
+        Command::Probe { url, ca_file } => probe::run(url, ca_file.as_deref(), &mut io::stdout().lock()),
+        Command::Completions { shell } => completions::run(*shell, &mut io::stdout().lock()),
+        Command::Man { out } => man::run(out.as_deref(), &mut io::stdout().lock()),
         #[cfg(feature = "sandbox")]
         Command::Sandbox { listen, portal, tls, data, database } => {
             let keep = match (data, database) {
