@@ -32,6 +32,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
 
 # shellcheck is welcome where it is installed; the syntax is checked everywhere.
+shell: SCRIPTS = tests/*.sh .ci/run .ci/dependencies deploy/compose/demo.sh
 shell:
-	@for script in tests/*.sh .ci/run .ci/dependencies; do bash -n "$$script" || exit 1; done
-	@if command -v shellcheck >/dev/null; then shellcheck tests/*.sh .ci/run .ci/dependencies; else echo "shellcheck is not installed: scripts were parsed only"; fi
+	@for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
+	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "shellcheck is not installed: scripts were parsed only"; fi
