@@ -47,9 +47,11 @@ end_to_end() {
   leave_out browser browser
   leave_out haproxy haproxy
   leave_out postgresql postgresql
-  leave_out python 'python|schemathesis'
+  leave_out python 'python|schemathesis|helm'
   leave_out slow slowhttptest
   leave_out scan sslscan
+  leave_out helm helm
+  leave_out systemd systemd
   SCOPEGATE_BIN=${SCOPEGATE_BIN:-$target/debug/scopegate} \
     node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec "${files[@]}"
 }

