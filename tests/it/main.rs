@@ -28,6 +28,7 @@ mod connection;
 mod cors;
 mod credentials;
 mod discovery;
+mod documents;
 mod dpop;
 mod drain;
 mod envelopes;
