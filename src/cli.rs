@@ -45,6 +45,9 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Print the JSON schema of configurations, for editors: with the YAML language server,
+    /// `# yaml-language-server: $schema=scopegate.schema.json` in the first line.
+    Schema,
     /// Ask a running gateway whether it is ready: for health checks where there is no curl.
     Probe {
         /// What to ask; good is 2xx within 2 seconds.
@@ -107,6 +110,7 @@ mod tests {
                 .chain([
                     "probe",
                     "probe --url https://a/readyz --ca-file a.pem",
+                    "schema",
                     "completions zsh",
                     "man",
                     "man --out a",
@@ -118,7 +122,7 @@ mod tests {
         for bad in
             ["serve", "serve a.yaml", "check", "check a b", "routes", "frobnicate", "check a --json", "--config a"]
                 .into_iter()
-                .chain(["probe a", "completions", "completions csh", "man a"])
+                .chain(["probe a", "schema a", "completions", "completions csh", "man a"])
         {
             let words = std::iter::once("scopegate").chain(bad.split(' '));
             let error = Cli::try_parse_from(words).unwrap_err();

@@ -18,6 +18,7 @@ mod reload;
 pub mod routes;
 #[cfg(feature = "sandbox")]
 pub mod sandbox;
+pub mod schema;
 pub mod serve;
 mod sockets;
 mod takeover;
@@ -42,6 +43,7 @@ pub fn run(command: &Command) -> ExitCode {
             let form = if *json { routes::Form::Json } else { routes::Form::Table };
             routes::run(config, form, &mut io::stdout().lock())
         }
+        Command::Schema => schema::run(&mut io::stdout().lock()),
         Command::Probe { url, ca_file } => probe::run(url, ca_file.as_deref(), &mut io::stdout().lock()),
         Command::Completions { shell } => completions::run(*shell, &mut io::stdout().lock()),
         Command::Man { out } => man::run(out.as_deref(), &mut io::stdout().lock()),

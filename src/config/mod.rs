@@ -2,6 +2,7 @@
 
 mod address;
 pub mod admin;
+mod asked;
 pub mod assertion;
 pub mod balance;
 mod bounded;
@@ -32,6 +33,7 @@ pub mod revocations;
 pub mod rewrite;
 mod role;
 pub mod routes;
+pub mod schema;
 pub mod secret;
 pub mod served;
 pub mod state;

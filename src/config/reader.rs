@@ -1,6 +1,7 @@
 //! Takes values out of the tree by key and converts them. Every fault is noted and reading goes on, so that
 //! one run reports all of them; a `None` from here always has its fault noted already.
 
+use super::asked::{Asked, Questions};
 use super::fault::{self, Fault, Mark, Place, Problem};
 use super::files::Files;
 use super::tree::{Key, Kind, Node};
@@ -17,6 +18,7 @@ pub(super) struct Context<'c> {
     environment: &'c dyn Fn(&str) -> Option<String>,
     faults: RefCell<Vec<Fault>>,
     files: RefCell<Files>,
+    asked: Questions,
 }
 
 /// One value, with the way to it.
@@ -50,7 +52,18 @@ impl<'c> Context<'c> {
             environment,
             faults: RefCell::new(Vec::new()),
             files: RefCell::default(),
+            asked: Questions::default(),
         }
+    }
+
+    /// Remembers what is asked of each value.
+    pub(super) fn watched(self) -> Self {
+        Self { asked: Questions::kept(), ..self }
+    }
+
+    /// What was asked, and what was wrong.
+    pub(super) fn into_answers(self) -> (Vec<(String, Asked)>, Vec<Fault>) {
+        (self.asked.into_all(), self.faults.into_inner())
     }
 
     pub(super) fn root(&'c self, node: &'c Node) -> Value<'c> {
@@ -105,6 +118,7 @@ impl<'c> Value<'c> {
             let problem = Problem::new("unknown key").did_you_mean(&key.name, known.iter().copied());
             self.context.note(Some(key.mark), self.child(&key.name), problem);
         }
+        self.context.asked.note(&self.path, || Asked::Mapping(known.iter().copied().map(Box::from).collect()));
         Some(Section { at: self.clone(), entries })
     }
 
@@ -129,6 +143,7 @@ impl<'c> Value<'c> {
             self.wrong_type("a list");
             return None;
         };
+        self.context.asked.note(&self.path, || Asked::List);
         let item = |(index, node)| Value { context: self.context, node, path: format!("{}[{index}]", self.path) };
         Some(items.iter().enumerate().map(item).collect())
     }
@@ -150,6 +165,7 @@ impl<'c> Value<'c> {
                 return None;
             }
         };
+        self.context.asked.note(&self.path, || Asked::Text);
         match expand(shown, self.context.environment) {
             Ok(value) if value.is_empty() => {
                 self.refuse(Problem::new("the string is empty"));
@@ -186,7 +202,10 @@ impl<'c> Value<'c> {
     /// `true` or `false`.
     pub(super) fn truth(&self) -> Option<bool> {
         match &self.node.kind {
-            Kind::Bool(truth) => Some(*truth),
+            Kind::Bool(truth) => {
+                self.context.asked.note(&self.path, || Asked::Truth);
+                Some(*truth)
+            }
             Kind::Null | Kind::Number(_) | Kind::Text(_) | Kind::Sequence(_) | Kind::Mapping(_) => {
                 self.wrong_type("`true` or `false`");
                 None
@@ -206,6 +225,7 @@ impl<'c> Value<'c> {
             self.wrong_type("a whole number");
             return None;
         }
+        self.context.asked.note(&self.path, || Asked::Number(least, most));
         self.parse(|text| match text.parse() {
             Ok(number) if (least..=most).contains(&number) => Ok(number),
             Ok(_) | Err(_) => Err(Problem::new(format!("is not a whole number from {least} to {most}"))),
@@ -213,6 +233,7 @@ impl<'c> Value<'c> {
     }
 
     fn wrong_type(&self, expected: &str) {
+        self.context.asked.note(&self.path, || Asked::Other);
         let problem = Problem::new(format!("expected {expected}, found {}", self.node.kind.describe()));
         self.refuse(match &self.node.kind {
             Kind::Bool(_) if expected == "a string" => problem.hint("put it in quotes if it is a string"),
@@ -245,6 +266,7 @@ impl<'c> Section<'c> {
     pub(super) fn need(&self, key: &str) -> Option<Value<'c>> {
         let value = self.find(key);
         if value.is_none() {
+            self.at.context.asked.note(&self.at.path, || Asked::Key(key.into()));
             self.at.context.note(
                 Some(self.at.node.mark),
                 self.at.path.clone(),

@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 import { Demo } from './support/demo.mjs';
 import { PROGRAM } from './support/gateway.mjs';
 import { Process, which } from './support/processes.mjs';
-import { run } from './support/python.mjs';
+import { python, run } from './support/python.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DEPLOY = path.join(ROOT, 'deploy');
@@ -129,6 +129,17 @@ test('scopegate check takes the configurations of deploy/', async () => {
   const file = path.join(pod, 'scopegate.yaml');
   await writeFile(file, (await text('deploy/kubernetes/scopegate.yaml')).replaceAll('/var/lib/scopegate', demo.root));
   assert.match(await demo.scopegate('check', file), /^config OK: 1 route, 1 issuer, 1 upstream\n/);
+});
+
+test('the schema for editors takes what is served, and finds what is misspelt', async () => {
+  const schema = path.join(folder, 'scopegate.schema.json');
+  await writeFile(schema, await demo.scopegate('schema'));
+  const good = ['config/scopegate.yaml', 'deploy/compose/scopegate.yaml', 'deploy/kubernetes/scopegate.yaml'];
+  const [misspelt, ...more] = ['five-faults', 'no-routes', 'unnamed'].map((name) => `tests/fixtures/config/${name}.yaml`);
+  const faults = await python('schema.py', schema, ...[...good, misspelt, ...more].map((name) => path.join(ROOT, name)));
+  for (const name of good) assert.deepEqual(faults[path.join(ROOT, name)], [], name);
+  for (const name of [misspelt, ...more]) assert.notDeepEqual(faults[path.join(ROOT, name)], [], name);
+  assert.ok(faults[path.join(ROOT, misspelt)].some((fault) => fault.includes("'relm' was unexpected")));
 });
 
 test('bash completes commands, their flags and their values', async () => {

@@ -85,7 +85,9 @@ impl Document {
     fn anchors(&self) -> HashSet<String> {
         let mut seen: HashMap<String, usize> = HashMap::new();
         let prose = self.prose();
-        let titles = prose.lines().filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
+        let titles = prose
+            .lines()
+            .filter_map(|line| line.trim_start_matches('#').strip_prefix(' ').filter(|_| line.starts_with('#')));
         titles
             .map(|title| {
                 let kept = title.trim().to_lowercase().replace(' ', "-");
@@ -112,7 +114,8 @@ fn every_link_leads_somewhere() {
             if target.contains("://") || target.starts_with("mailto:") {
                 continue;
             }
-            let (file, anchor) = target.split_once('#').map_or((target.as_str(), None), |(file, name)| (file, Some(name)));
+            let (file, anchor) =
+                target.split_once('#').map_or((target.as_str(), None), |(file, name)| (file, Some(name)));
             let folder = document.path.parent().unwrap();
             let path = if file.is_empty() { document.path.clone() } else { folder.join(file) };
             let Ok(found) = root.join(&path).canonicalize() else {
@@ -212,10 +215,17 @@ fn every_metric_is_counted() {
     let mut wrong = Vec::new();
     for document in documents() {
         for name in document.text.split(|c: char| !c.is_ascii_alphanumeric() && c != '_') {
-            let Some(short) = name.strip_prefix("scopegate_").filter(|short| !short.is_empty() && !short.ends_with('_')) else { continue };
+            let Some(short) =
+                name.strip_prefix("scopegate_").filter(|short| !short.is_empty() && !short.ends_with('_'))
+            else {
+                continue;
+            };
             // The names of a histogram's parts are made by whoever writes it.
             let base = ["_bucket", "_count", "_sum"].iter().find_map(|part| short.strip_suffix(part)).unwrap_or(short);
-            if ![short, base].iter().any(|name| sources.contains(&format!("\"{name}\"")) || sources.contains(&format!("scopegate_{name}"))) {
+            if ![short, base]
+                .iter()
+                .any(|name| sources.contains(&format!("\"{name}\"")) || sources.contains(&format!("scopegate_{name}")))
+            {
                 wrong.push(format!("{}: {name}", document.path.display()));
             }
         }
