@@ -60,11 +60,9 @@ impl Way {
 /// What may stand at one place.
 #[derive(Clone, Debug, Default)]
 struct Form {
-    /// With the keys that must be there whatever else is.
-    mapping: Option<(BTreeSet<Box<str>>, BTreeSet<Box<str>>)>,
-    is_list: bool,
-    /// Of a list: it may not be empty.
-    needs_item: bool,
+    mapping: Option<Keys>,
+    /// A list, with so many items at least.
+    items_min: Option<usize>,
     is_text: bool,
     is_truth: bool,
     number: Option<(usize, usize)>,
@@ -72,10 +70,18 @@ struct Form {
     words: Option<Vec<String>>,
 }
 
+/// The keys of a mapping.
+#[derive(Clone, Debug)]
+struct Keys {
+    known: BTreeSet<Box<str>>,
+    /// Those that must be there whatever else is.
+    required: BTreeSet<Box<str>>,
+}
+
 impl Form {
     fn children(&self) -> impl Iterator<Item = Step> {
-        let keys = self.mapping.iter().flat_map(|(keys, _)| keys.iter().cloned().map(Step::Key));
-        keys.chain(self.is_list.then_some(Step::Item)).collect::<Vec<_>>().into_iter()
+        let keys = self.mapping.iter().flat_map(|keys| keys.known.iter().cloned().map(Step::Key));
+        keys.chain(self.items_min.map(|_| Step::Item)).collect::<Vec<_>>().into_iter()
     }
 }
 
@@ -115,7 +121,7 @@ impl Forms {
             }
         }
         // Which keys must be there shows once each other stands alone.
-        let keys: Vec<_> = form.mapping.iter().flat_map(|(keys, _)| keys.iter().cloned()).collect();
+        let keys: Vec<_> = form.mapping.iter().flat_map(|keys| keys.known.iter().cloned()).collect();
         for key in keys {
             for beside in ALL_BESIDE {
                 self.ask(way, Kind::Mapping(vec![entry(&key, node(Kind::Null))]), beside, &mut form);
@@ -142,18 +148,18 @@ impl Forms {
         if here.contains(&Asked::Other) {
             return;
         }
-        let needed = |key: &Box<str>| given.contains(key) || here.contains(&Asked::Key(key.clone()));
         for asked in &here {
             match asked {
                 Asked::Mapping(known) => {
                     let known: BTreeSet<_> = known.iter().cloned().collect();
-                    let (keys, required) = form.mapping.get_or_insert_with(|| (known.clone(), known.clone()));
-                    keys.extend(known);
-                    required.retain(needed);
+                    let fresh = || Keys { known: known.clone(), required: known.clone() };
+                    let keys = form.mapping.get_or_insert_with(fresh);
+                    keys.required.retain(|key| given.contains(key) || here.contains(&Asked::Key(key.clone())));
+                    keys.known.extend(known);
                 }
                 Asked::List => {
-                    form.is_list = true;
-                    form.needs_item |= faults.iter().any(|fault| fault.path == path && fault.what == EMPTY);
+                    let is_empty_refused = faults.iter().any(|fault| fault.path == path && fault.what == EMPTY);
+                    form.items_min = form.items_min.max(Some(usize::from(is_empty_refused)));
                 }
                 Asked::Truth => form.is_truth = true,
                 Asked::Number(least, most) => form.number = Some((*least, *most)),
@@ -175,7 +181,7 @@ impl Forms {
         node(match step {
             Step::Item => Kind::Sequence(vec![inner]),
             Step::Key(name) => {
-                let known = self.0.get(done).and_then(|form| form.mapping.as_ref()).map(|(keys, _)| keys);
+                let known = self.0.get(done).and_then(|form| form.mapping.as_ref()).map(|keys| &keys.known);
                 let others = known.into_iter().flatten().filter(|key| *key != name);
                 Kind::Mapping(others.map(|key| entry(key, node(Kind::Null))).chain([entry(name, inner)]).collect())
             }
@@ -186,19 +192,17 @@ impl Forms {
     fn describe(&self, way: &Way) -> Map<String, Value> {
         let form = self.0.get(way).cloned().unwrap_or_default();
         let mut choices = Vec::new();
-        if let Some((keys, required)) = &form.mapping {
-            let properties: Map<_, _> = keys
-                .iter()
-                .map(|key| (key.to_string(), Value::Object(self.describe(&way.and(Step::Key(key.clone()))))))
-                .collect();
-            let mut object = json!({ "type": "object", "properties": properties, "additionalProperties": false });
-            if !required.is_empty() {
-                object["required"] = json!(required);
-            }
-            choices.push(object);
+        if let Some(keys) = &form.mapping {
+            let inner = |key: &str| Value::Object(self.describe(&way.and(Step::Key(key.into()))));
+            let properties: Map<_, _> = keys.known.iter().map(|key| (key.to_string(), inner(key))).collect();
+            choices.push(json!({
+                "type": "object",
+                "properties": properties,
+                "required": keys.required,
+                "additionalProperties": false,
+            }));
         }
-        if form.is_list {
-            let least = usize::from(form.needs_item);
+        if let Some(least) = form.items_min {
             choices.push(json!({ "type": "array", "items": self.describe(&way.and(Step::Item)), "minItems": least }));
         }
         match (&form.words, form.number) {
@@ -288,23 +292,23 @@ mod tests {
     fn every_place_was_seen() {
         let schema = schema();
         let mut unseen = Vec::new();
-        find_unseen(&schema, String::new(), &mut unseen);
+        find_unseen(&schema, "", &mut unseen);
         // Nobody looks at it before there are authorities, which come out of a file.
         unseen.retain(|place| place != ".server.tls.client_crl");
         assert!(unseen.is_empty(), "nobody asked anything of: {}; ALL_BESIDE needs a good neighbour", unseen.join(" "));
     }
 
-    fn find_unseen(schema: &Value, at: String, unseen: &mut Vec<String>) {
+    fn find_unseen(schema: &Value, at: &str, unseen: &mut Vec<String>) {
         let has_form = ["type", "anyOf", "enum"].iter().any(|key| schema.get(key).is_some());
         if !has_form {
-            unseen.push(at.clone());
+            unseen.push(at.to_owned());
         }
         for choice in schema["anyOf"].as_array().into_iter().flatten().chain([schema]) {
             for (key, value) in choice["properties"].as_object().into_iter().flatten() {
-                find_unseen(value, format!("{at}.{key}"), unseen);
+                find_unseen(value, &format!("{at}.{key}"), unseen);
             }
             if let Some(items) = choice.get("items") {
-                find_unseen(items, format!("{at}[]"), unseen);
+                find_unseen(items, &format!("{at}[]"), unseen);
             }
         }
     }

@@ -135,7 +135,7 @@ test('the schema for editors takes what is served, and finds what is misspelt', 
   const schema = path.join(folder, 'scopegate.schema.json');
   await writeFile(schema, await demo.scopegate('schema'));
   const good = ['config/scopegate.yaml', 'deploy/compose/scopegate.yaml', 'deploy/kubernetes/scopegate.yaml'];
-  const [misspelt, ...more] = ['five-faults', 'no-routes', 'unnamed'].map((name) => `tests/fixtures/config/${name}.yaml`);
+  const [misspelt, ...more] = ['five-faults', 'no-routes', 'empty'].map((name) => `tests/fixtures/config/${name}.yaml`);
   const faults = await python('schema.py', schema, ...[...good, misspelt, ...more].map((name) => path.join(ROOT, name)));
   for (const name of good) assert.deepEqual(faults[path.join(ROOT, name)], [], name);
   for (const name of [misspelt, ...more]) assert.notDeepEqual(faults[path.join(ROOT, name)], [], name);
