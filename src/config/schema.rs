@@ -39,6 +39,13 @@ enum Step {
 }
 
 impl Way {
+    /// What may stand beside it.
+    fn beside(&self) -> impl Iterator<Item = Beside> {
+        let is_below = |section: &str| self.0.first() == Some(&Step::Key(section.into()));
+        let neighbours = NEIGHBOURS.iter().filter(move |(section, _)| is_below(section));
+        [Beside::Everything, Beside::Nothing].into_iter().chain(neighbours.map(|(_, text)| Beside::Neighbours(text)))
+    }
+
     fn and(&self, step: Step) -> Self {
         Self(self.0.iter().cloned().chain([step]).collect())
     }
@@ -100,30 +107,30 @@ enum Beside {
     Neighbours(&'static str),
 }
 
-const ALL_BESIDE: [Beside; 6] = [
-    Beside::Everything,
-    Beside::Nothing,
-    Beside::Neighbours("server: { listen: 127.0.0.1:1, public_origin: https://a.example }"),
-    Beside::Neighbours("issuers: [{ jwks: { uri: x }, introspection: { private_key: x, algorithm: ES256 } }]"),
-    Beside::Neighbours("issuers: [{ introspection: { certificate: x } }]"),
-    Beside::Neighbours("issuers: [{ issuer: https://a.example, jwks: { uri: https://a.example/jwks } }]"),
+/// Good neighbours of what stands below a section: where `every_place_was_seen` fails, one is wanting.
+const NEIGHBOURS: [(&str, &str); 7] = [
+    ("resources", "server: { listen: 127.0.0.1:1, public_origin: https://a.example }"),
+    ("issuers", "issuers: [{ jwks: { uri: x }, introspection: { private_key: x, algorithm: ES256 } }]"),
+    ("issuers", "issuers: [{ introspection: { certificate: x } }]"),
+    ("issuers", "issuers: [{ issuer: https://a.example, jwks: { uri: https://a.example/jwks } }]"),
+    ("quotas", "quotas: [{ rate: 1/s, overrides: [{ rate: 1/s }] }]"),
+    ("quotas", "quotas: [{ calls: 1, within: 1s }]"),
+    ("quotas", "quotas: [{ at_once: 1 }]"),
 ];
 
 impl Forms {
     /// Puts samples where `way` leads.
     fn learn(&self, way: &Way) -> Form {
         let mut form = Form::default();
-        for beside in ALL_BESIDE {
-            for sample in
-                [Kind::Text(TEXT.into()), Kind::Bool(true), Kind::Number("1".into()), list(), Kind::Mapping(Vec::new())]
-            {
+        for beside in way.beside() {
+            for sample in samples() {
                 self.ask(way, sample, beside, &mut form);
             }
         }
         // Which keys must be there shows once each other stands alone.
         let keys: Vec<_> = form.mapping.iter().flat_map(|keys| keys.known.iter().cloned()).collect();
         for key in keys {
-            for beside in ALL_BESIDE {
+            for beside in way.beside() {
                 self.ask(way, Kind::Mapping(vec![entry(&key, node(Kind::Null))]), beside, &mut form);
             }
         }
@@ -158,7 +165,8 @@ impl Forms {
                     keys.known.extend(known);
                 }
                 Asked::List => {
-                    let is_empty_refused = faults.iter().any(|fault| fault.path == path && fault.what == EMPTY);
+                    let is_empty_refused =
+                        faults.iter().any(|fault| fault.path == path && fault.what == "the list is empty");
                     form.items_min = form.items_min.max(Some(usize::from(is_empty_refused)));
                 }
                 Asked::Truth => form.is_truth = true,
@@ -263,8 +271,16 @@ fn words(faults: &[Fault], path: &str) -> Option<Vec<String>> {
     Some(words.split(", ").map(|word| word.trim_matches('`').to_owned()).collect())
 }
 
-fn list() -> Kind {
-    Kind::Sequence(vec![node(Kind::Null)])
+/// One of each kind, and an empty list.
+fn samples() -> [Kind; 6] {
+    [
+        Kind::Text(TEXT.into()),
+        Kind::Bool(true),
+        Kind::Number("1".into()),
+        Kind::Sequence(vec![node(Kind::Null)]),
+        Kind::Sequence(Vec::new()),
+        Kind::Mapping(Vec::new()),
+    ]
 }
 
 fn entry(name: &str, value: Node) -> (Key, Node) {
@@ -279,8 +295,6 @@ fn node(kind: Kind) -> Node {
 const MARK: Mark = Mark { line: 1, column: 1 };
 /// No word of ours, and far from each.
 const TEXT: &str = "?";
-/// What is said of a list that may not be empty.
-const EMPTY: &str = "the list is empty";
 /// A value that the environment will have.
 const VARIABLE: &str = r"\$\{";
 
@@ -295,7 +309,7 @@ mod tests {
         find_unseen(&schema, "", &mut unseen);
         // Nobody looks at it before there are authorities, which come out of a file.
         unseen.retain(|place| place != ".server.tls.client_crl");
-        assert!(unseen.is_empty(), "nobody asked anything of: {}; ALL_BESIDE needs a good neighbour", unseen.join(" "));
+        assert!(unseen.is_empty(), "nobody asked anything of: {}; NEIGHBOURS wants one", unseen.join(" "));
     }
 
     fn find_unseen(schema: &Value, at: &str, unseen: &mut Vec<String>) {
