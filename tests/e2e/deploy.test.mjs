@@ -52,7 +52,11 @@ test('the image is built by the toolchain of Cargo.toml, without the sandbox, an
   assert.ok(dockerfile.includes(`RUST_IMAGE=rust:${minimum}.`), 'the image is older than the toolchain that the crate asks for');
   const last = dockerfile.slice(dockerfile.lastIndexOf('\nFROM '));
   for (const line of ['USER 65532:65532', 'STOPSIGNAL SIGTERM', 'HEALTHCHECK', 'COPY --from=build ', 'CMD ["serve"']) assert.ok(last.includes(line), line);
-  assert.match(dockerfile, /AS build\n(.*\n)*?.*--no-default-features/);
+  const [, ours] = /\nARG FEATURES="(.*)"/.exec(dockerfile);
+  const [, defaults] = /\ndefault = \[(.*)\]/.exec(await text('Cargo.toml'));
+  const wanted = defaults.split(', ').map((name) => name.replaceAll('"', '')).filter((name) => name !== 'sandbox');
+  assert.deepEqual(ours.split(',').filter(Boolean), wanted);
+  assert.ok(dockerfile.includes('--no-default-features --features "${FEATURES}"'));
 });
 
 test('what .dockerignore lets in is enough to build, and no more than sources', async () => {
