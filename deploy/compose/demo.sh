@@ -25,7 +25,7 @@ main() {
 }
 
 # The folder is this user's alone. The files in it are readable, because containers read them as somebody else, and each is
-# mounted by itself: the issuer's key and the authority's are mounted nowhere.
+# mounted by itself: the issuer's key and the authority's are mounted nowhere. The certificate serves both listeners.
 prepare() {
   (umask 077 && mkdir -p run)
   if [ -e run/jwks.json ]; then echo "run/ is there already; delete it to begin anew"; return; fi
@@ -35,6 +35,7 @@ prepare() {
   certificate gateway 'DNS:localhost,DNS:gateway,IP:127.0.0.1' serverAuth
   openssl genpkey -algorithm RSA -pkeyopt rsa_keygen_bits:2048 -out run/issuer.key 2>/dev/null
   jwks >run/jwks.json
+  openssl rand -hex 32 >run/admin.token
   chmod 0600 run/issuer.key run/authority.key
   echo "written to deploy/compose/run; now: docker compose -f deploy/compose.yaml up --build --detach --wait"
 }

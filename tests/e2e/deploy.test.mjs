@@ -2,6 +2,7 @@
 
 import assert from 'node:assert/strict';
 import { access, cp, mkdir, mkdtemp, readFile, rm, stat, writeFile } from 'node:fs/promises';
+import https from 'node:https';
 import os from 'node:os';
 import path from 'node:path';
 import { after, before, test } from 'node:test';
@@ -29,6 +30,17 @@ after(async () => {
 });
 
 const text = (file) => readFile(path.join(ROOT, file), 'utf8');
+
+/** What the demo answers to somebody with this token. */
+async function asked(url, token) {
+  const ca = await readFile(path.join(demo.folder, 'run/authority.pem'));
+  return new Promise((resolve, reject) => {
+    https.get(url, { ca, headers: { authorization: `Bearer ${token}` } }, (response) => {
+      let body = '';
+      response.on('data', (part) => (body += part)).on('end', () => resolve({ status: response.statusCode, text: body }));
+    }).on('error', reject);
+  });
+}
 
 /** Runs a program to its end: `{ code, stdout, stderr }`. */
 async function ended(program, args, options) {
@@ -111,17 +123,17 @@ test('the demo answers as its rules say, with tokens that openssl signed', async
   await demo.start();
   const counts = await demo.script('calls', '60');
   assert.deepEqual(counts.trim().split('\n').map((line) => line.trim()).sort(), ['10 401', '10 403', '40 200']);
-  const { default: https } = await import('node:https');
-  const ca = await readFile(path.join(demo.folder, 'run/authority.pem'));
-  const token = (await demo.script('token')).trim();
-  const seen = await new Promise((resolve, reject) => {
-    https.get(`${demo.url}/accounts`, { ca, headers: { authorization: `Bearer ${token}` } }, (response) => {
-      let body = '';
-      response.on('data', (part) => (body += part)).on('end', () => resolve(JSON.parse(body)));
-    }).on('error', reject);
-  });
-  const { method, path: asked, client, subject, scope } = seen;
-  assert.deepEqual({ method, asked, client, subject, scope }, { method: 'GET', asked: '/accounts', client: 'tally', subject: 'alice', scope: 'accounts' });
+  const seen = await asked(`${demo.url}/accounts`, (await demo.script('token')).trim());
+  const { method, path: target, client, subject, scope } = JSON.parse(seen.text);
+  assert.deepEqual({ method, target, client, subject, scope }, { method: 'GET', target: '/accounts', client: 'tally', subject: 'alice', scope: 'accounts' });
+});
+
+test('Prometheus is let in with its token, and nobody without', async () => {
+  const token = (await readFile(path.join(demo.folder, 'run/admin.token'), 'utf8')).trim();
+  const { status, text: metrics } = await asked(`${demo.adminUrl}/metrics`, token);
+  assert.equal(status, 200);
+  assert.match(metrics, /^scopegate_requests_total\{.*reason="scope_missing".*\} 10$/m);
+  assert.equal((await asked(`${demo.adminUrl}/metrics`, 'x'.repeat(64))).status, 401);
 });
 
 test('scopegate check takes the configurations of deploy/', async () => {

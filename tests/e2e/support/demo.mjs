@@ -40,9 +40,9 @@ export class Demo {
   /** What differs on this machine: addresses, and the folder that is a volume there. */
   async move(file = this.configuration) {
     const [gateway, admin, accounts, payments] = await freePorts(4);
-    Object.assign(this, { url: `https://localhost:${gateway}`, adminUrl: `http://127.0.0.1:${admin}`, ports: { accounts, payments } });
+    Object.assign(this, { url: `https://localhost:${gateway}`, adminUrl: `https://localhost:${admin}`, ports: { accounts, payments } });
     const text = (await readFile(file, 'utf8'))
-      .replace('0.0.0.0:8443', `127.0.0.1:${gateway}`).replace('127.0.0.1:9090', `127.0.0.1:${admin}`)
+      .replace('0.0.0.0:8443', `127.0.0.1:${gateway}`).replace('0.0.0.0:9090', `127.0.0.1:${admin}`)
       .replace('accounts:8080', `127.0.0.1:${accounts}`).replace('payments:8080', `127.0.0.1:${payments}`)
       .replaceAll('/var/lib/scopegate', this.root);
     await writeFile(file, text);
@@ -55,7 +55,7 @@ export class Demo {
     this.#running.push(gateway);
     await until('the demo gateway to be ready', async () => {
       gateway.assertRunning();
-      return this.scopegate('probe', '--url', `${this.adminUrl}/readyz`).catch(() => false);
+      return this.scopegate('probe', '--url', `${this.adminUrl}/readyz`, '--ca-file', path.join(this.folder, 'run/authority.pem')).catch(() => false);
     });
   }
 
