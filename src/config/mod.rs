@@ -23,6 +23,7 @@ mod names;
 pub mod network;
 pub mod profile;
 mod quantity;
+pub mod quota_counting;
 pub mod quota_dimension;
 pub mod quota_number;
 pub mod quotas;
@@ -142,10 +143,8 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let state = section.read_or("state", None, |value| State::read(&value).map(Some));
     let dpop = section.read_or("dpop", None, |value| Dpop::read(&value, server.as_ref()).map(Some));
     let profile = server.as_ref().map_or(Profile::Baseline, |server| server.profile);
-    let (issuer_names, issuers) = match section.find("issuers") {
-        Some(value) => issuers::read(&value, profile),
-        None => (names::Names::new(issuers::NOUN), Some(Vec::new())),
-    };
+    let nobody = || (names::Names::new(issuers::NOUN), Some(Vec::new()));
+    let (issuer_names, issuers) = section.find("issuers").map_or_else(nobody, |value| issuers::read(&value, profile));
     let events =
         section.read_or("events", None, |value| Some(Some(Events::read(&value, &issuer_names, issuers.as_deref())?)));
     let (upstream_names, upstreams) = match section.need("upstreams") {

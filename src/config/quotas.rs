@@ -6,6 +6,7 @@ use super::fault::{self, Problem};
 use super::issuers::Issuer;
 use super::limits;
 use super::names::Names;
+use super::quota_counting::{self, Counting};
 use super::quota_dimension::{self, Dimension};
 use super::quota_number::{self, Number, Override};
 use super::reader::{Section, Value, distinct};
@@ -38,15 +39,6 @@ pub struct Quota {
     pub when_full: WhenFull,
     /// Where it is counted.
     pub counting: Counting,
-}
-
-/// Where calls are counted.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Counting {
-    /// By each gateway for itself.
-    Here,
-    /// By all that share a store.
-    Together,
 }
 
 /// Where a quota holds.
@@ -188,7 +180,7 @@ fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Kno
     let customer = customer(&section);
     let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
     let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
-    let counting = section.read_or("shared", Counting::Here, |value| counting(&value, has_store));
+    let counting = section.read_or("shared", Counting::Here, |value| quota_counting::read(&value, has_store));
     let quota = Quota {
         name: name?,
         per: per?,
@@ -254,15 +246,6 @@ fn customer(section: &Section<'_>) -> Option<Customer> {
         (true, None) => Customer::NotCounted,
         (true, Some(field)) => Customer::NotCountedWith(field),
     })
-}
-
-fn counting(value: &Value<'_>, has_store: bool) -> Option<Counting> {
-    let is_shared = value.truth()?;
-    if is_shared && !has_store {
-        let problem = Problem::new("there is no store in which gateways could count together");
-        value.refuse(problem.hint("add the section `state`, or remove the key"));
-    }
-    Some(if is_shared { Counting::Together } else { Counting::Here })
 }
 
 fn frequency(text: &str) -> Result<Frequency, Problem> {

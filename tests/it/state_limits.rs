@@ -58,7 +58,7 @@ fn four_unattended_accesses_at_two_gateways_are_four() {
         assert_eq!((refused.status(), refused.one("retry-after")), (429, "68400"));
     }
     assert_eq!(status(&there, "/a", &consent("d").claim("exp", LATE)), 200, "another consent has its own");
-    here.clock.advance(Duration::from_secs(68_400));
+    here.clock.advance(Duration::from_hours(19));
     assert_eq!([send(&there).0, send(&here).0], [200, 429], "one has left");
     assert!(calls(&here, "limits", "answered") > 3.5);
     assert!(here.metric("scopegate_quota_decisions_total{quota=\"unattended\",outcome=\"refused\"}") > 1.5);

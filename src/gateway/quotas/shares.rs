@@ -5,7 +5,7 @@ use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::state::limits::key::Key;
 use crate::state::limits::window::Call;
-use crate::state::limits::{self, Demand, Elsewhere, Limit, Outcome, Taken, WhenFull};
+use crate::state::limits::{self, Demand, Limit, Outcome, Taken, WhenFull};
 use crate::state::shared::LimitsAway;
 use crate::state::shared::count::{Claim, Counted, SKEW_US};
 use crate::state::shared::link::Link;
@@ -49,14 +49,14 @@ impl Shares {
         let outcome = match ask(&asked, link, now_us).await {
             Some(Counted::Taken(outcomes)) => {
                 for (share, outcome) in asked.iter().zip(outcomes) {
-                    share.counts.counted_elsewhere(Elsewhere::Taken);
+                    share.counts.elsewhere.add_taken();
                     limited.owe(share, outcome, now_us);
                 }
                 Ok(())
             }
             Some(Counted::Refused { place, wait_us }) => {
                 let share = asked.get(place).ok_or(Reason::Internal)?;
-                share.counts.counted_elsewhere(Elsewhere::Refused);
+                share.counts.elsewhere.add_refused();
                 limited.told.clear();
                 Err(spent(limited, (share.place, share.limit), wait_us))
             }

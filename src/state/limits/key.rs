@@ -65,9 +65,9 @@ impl Names {
         match self {
             Self::Own(hashers) => Key(hashers.map(|hasher| hasher.finish())),
             Self::Everybodys(context) => {
-                let mut halves = [[0; 8]; 2];
-                halves.as_flattened_mut().copy_from_slice(&context.finish().as_ref()[..16]);
-                Key(halves.map(u64::from_be_bytes))
+                let digest = context.finish();
+                let mut eights = digest.as_ref().as_chunks().0.iter().copied().map(u64::from_be_bytes);
+                Key([(); 2].map(|()| eights.next().unwrap_or_default()))
             }
         }
     }

@@ -5,14 +5,15 @@
 pub mod gcra;
 pub mod key;
 mod table;
+pub mod totals;
 pub mod window;
 
 use gcra::{Rate, Restored};
 use key::{Key, KeyMaker};
 use smallvec::SmallVec;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
 use table::Table;
+use totals::{Elsewhere, Totals};
 use window::{Call, Calls, Window};
 
 /// What became of a call.
@@ -70,17 +71,8 @@ pub struct Quota {
     /// Makes its keys.
     pub keys: KeyMaker,
     counts: Counts,
-    /// Calls that a store let through, and those that it did not.
-    elsewhere: [AtomicU64; 2],
-}
-
-/// What a store said of a call.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Elsewhere {
-    /// It was taken there.
-    Taken,
-    /// There was none.
-    Refused,
+    /// Calls that a store has counted.
+    pub elsewhere: Elsewhere,
 }
 
 /// Each behind one of a few locks, which is held for the arithmetic and never while anything waits: a cell of its own for
@@ -190,21 +182,12 @@ impl Quota {
             Measure::Window { within_us } => Counts::Window(Table::new(keys_max, within_us)),
             Measure::AtOnce => Counts::AtOnce(Table::new(keys_max, 0)),
         };
-        Self { keys: KeyMaker::default(), counts, elsewhere: <[AtomicU64; 2]>::default() }
+        Self { keys: KeyMaker::default(), counts, elsewhere: Elsewhere::default() }
     }
 
     /// The same for what several gateways count together, where they cannot: its keys are everybody's.
     pub fn everybodys(measure: Measure, keys_max: usize) -> Self {
         Self { keys: KeyMaker::Everybodys, ..Self::new(measure, keys_max) }
-    }
-
-    /// A store has counted a call of this quota.
-    pub fn counted_elsewhere(&self, what: Elsewhere) {
-        let [taken, refused] = &self.elsewhere;
-        match what {
-            Elsewhere::Taken => taken.fetch_add(1, Ordering::Relaxed),
-            Elsewhere::Refused => refused.fetch_add(1, Ordering::Relaxed),
-        };
     }
 
     /// What became of it; nothing where it was let through uncounted.
@@ -249,13 +232,11 @@ impl Quota {
 
     /// What became of calls so far, and the keys that are remembered.
     pub fn totals(&self) -> Totals {
-        let totals = match &self.counts {
+        self.elsewhere.and(match &self.counts {
             Counts::Rate(table) => table.totals(),
             Counts::Window(table) => table.totals(),
             Counts::AtOnce(table) => table.totals(),
-        };
-        let [taken, refused] = self.elsewhere.each_ref().map(|count| count.load(Ordering::Relaxed));
-        Totals { allowed: totals.allowed + taken, refused: totals.refused + refused, ..totals }
+        })
     }
 }
 
@@ -298,19 +279,6 @@ impl Drop for Taken {
             }
         }
     }
-}
-
-/// Of one quota, since it is there.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Totals {
-    /// Calls that this quota would let through, whatever others said.
-    pub allowed: u64,
-    /// Calls that were not.
-    pub refused: u64,
-    /// Calls whose key could not be remembered.
-    pub full: u64,
-    /// Keys that are remembered.
-    pub keys: u64,
 }
 
 fn take_one(open: &mut u64, most: u64) -> Outcome {

@@ -1,7 +1,8 @@
 //! States by key, as many as may be. One that has run out is as good as none: it goes when its room is needed, or in its turn.
 
+use super::Outcome;
 use super::key::{Hashed, Key};
-use super::{Outcome, Totals};
+use super::totals::Totals;
 use std::collections::HashMap;
 use std::hash::BuildHasherDefault;
 use std::sync::{Mutex, MutexGuard, PoisonError};

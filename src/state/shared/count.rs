@@ -10,6 +10,7 @@ use crate::state::limits::window::Call;
 use crate::state::limits::{Limit, Outcome};
 use aws_lc_rs::digest::{SHA1_FOR_LEGACY_USE_ONLY, digest};
 use smallvec::SmallVec;
+use std::fmt::Write as _;
 use std::sync::OnceLock;
 
 /// A call by one shared count.
@@ -117,8 +118,11 @@ impl Script {
     /// SHA-1, as the store's protocol has it; nothing rests on it.
     pub(super) fn name(&self) -> &str {
         self.name.get_or_init(|| {
-            let digest = digest(&SHA1_FOR_LEGACY_USE_ONLY, self.text.as_bytes());
-            digest.as_ref().iter().map(|octet| format!("{octet:02x}")).collect()
+            let mut name = String::new();
+            for octet in digest(&SHA1_FOR_LEGACY_USE_ONLY, self.text.as_bytes()).as_ref() {
+                write!(name, "{octet:02x}").expect("writing to a String does not fail");
+            }
+            name
         })
     }
 }
