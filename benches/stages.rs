@@ -21,13 +21,15 @@ use scopegate::clock::{Clock, UnixSeconds};
 use scopegate::config::Settings;
 use scopegate::config::assertion::{Assertion, Audience, KeySource};
 use scopegate::config::envelope::Envelope;
+use scopegate::config::quota_customer::Customer;
 use scopegate::config::quota_dimension::Dimension;
 use scopegate::config::quota_number::Number;
-use scopegate::config::quotas::{self, Customer, Frequency, Reach, WhenFull};
+use scopegate::config::quotas::{self, Counting, Frequency, Reach, WhenFull};
 use scopegate::config::routes::Access;
 use scopegate::gateway::assertion::keys::Keys;
 use scopegate::gateway::assertion::{Asserter, Assertions};
-use scopegate::gateway::authorize::{Facts, permit, scopes};
+use scopegate::gateway::authorize::permit::{self, Granted};
+use scopegate::gateway::authorize::{Facts, scopes};
 use scopegate::gateway::certificate::{ClientCertificate, Shown, Vouched};
 use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
@@ -193,7 +195,8 @@ fn asserting(c: &mut Criterion) {
     let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
     let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None };
     let token = bank.verify(&head, &Memo::default()).0;
-    let permit = permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
+    let granted = permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
+    let Granted::Now(permit) = granted else { panic!("no proof is to be asked about") };
     let target = rewrite::target(route, &head).unwrap();
     let metrics = Metrics::new(1);
     for algorithm in signer::ALGORITHMS {
@@ -292,6 +295,7 @@ fn limiting(c: &mut Criterion) {
             frequency: Frequency::Ignored,
             keys_max: 1000,
             when_full: WhenFull::Refuse,
+            counting: Counting::Here,
         };
         let all = [Arc::new(Quota::new(settings, None))];
         let rules = Quotas::compile(&bank.settings.routes[0], &all).permitted;

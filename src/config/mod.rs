@@ -24,6 +24,7 @@ pub mod network;
 pub mod profile;
 mod quantity;
 pub mod quota_counting;
+pub mod quota_customer;
 pub mod quota_dimension;
 pub mod quota_number;
 pub mod quotas;

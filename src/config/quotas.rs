@@ -1,17 +1,16 @@
 //! `quotas`: how often, how many within a time, how many at once; counted by whom, and where. `limits` are other bounds.
 
 use super::bounded::count;
-use super::demands;
 use super::fault::{self, Problem};
 use super::issuers::Issuer;
 use super::limits;
 use super::names::Names;
 use super::quota_counting::{self, Counting};
+use super::quota_customer::{self, Customer};
 use super::quota_dimension::{self, Dimension};
 use super::quota_number::{self, Number, Override};
 use super::reader::{Section, Value, distinct};
 use super::routes::{Access, Route};
-use http::HeaderName;
 use std::sync::Arc;
 
 /// A bound on calls, with a name: in headers, logs and metrics.
@@ -48,18 +47,6 @@ pub enum Reach {
     Named,
     /// On every route that has what it counts by.
     All,
-}
-
-/// Whether calls that a customer waits for are left out.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Customer {
-    /// They count like all others.
-    Counted,
-    /// They do not, and are known as the form of the route's errors says: `x-fapi-customer-ip-address`, `PSU-IP-Address`, or
-    /// `PSU-Initiated`.
-    NotCounted,
-    /// They do not, and are known by this field.
-    NotCountedWith(HeaderName),
 }
 
 /// What the consent's own number counts, where its issuer names the claim.
@@ -177,7 +164,7 @@ fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Kno
         let problem = Problem::new("no issuer says in which claim a consent has a number");
         value.refuse(problem.hint("name it under `claims.frequency` of the issuer"));
     }
-    let customer = customer(&section);
+    let customer = quota_customer::read(&section);
     let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
     let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
     let counting = section.read_or("shared", Counting::Here, |value| quota_counting::read(&value, has_store));
@@ -231,21 +218,6 @@ fn check(section: &Section<'_>, quota: &Quota) {
         let problem = Problem::new("several clients count together here, so none can have a number of its own");
         refuse("overrides", problem.hint("add `client` to `per`, or remove it"));
     }
-}
-
-/// `unattended` and `attended_by`.
-fn customer(section: &Section<'_>) -> Option<Customer> {
-    let unattended = section.read_or("unattended", false, |value| value.truth());
-    let field = section.read_or("attended_by", None, |value| value.parse(demands::header_name).map(Some));
-    if let (Some(false), Some(value)) = (unattended, section.find("attended_by")) {
-        value.refuse(Problem::new("is never asked").hint("write `unattended: true` beside it, or remove it"));
-        return None;
-    }
-    Some(match (unattended?, field?) {
-        (false, _) => Customer::Counted,
-        (true, None) => Customer::NotCounted,
-        (true, Some(field)) => Customer::NotCountedWith(field),
-    })
 }
 
 fn frequency(text: &str) -> Result<Frequency, Problem> {

@@ -4,7 +4,6 @@
 use super::{Limited, Quota, Told};
 use crate::config::envelope::Envelope;
 use crate::state::limits::Limit;
-use bytes::Bytes;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use std::sync::Arc;
 
@@ -14,7 +13,7 @@ pub fn tell(answer: &mut HeaderMap, limited: &Limited, quotas: &[Arc<Quota>], fo
         return;
     }
     let mut list = |field: HeaderName, write: fn(&mut Vec<u8>, &Told)| {
-        let mut text = Vec::with_capacity(64);
+        let mut text = Vec::with_capacity(96);
         for told in &limited.told {
             let Some(quota) = quotas.get(told.place) else { continue };
             if !text.is_empty() {
@@ -26,7 +25,7 @@ pub fn tell(answer: &mut HeaderMap, limited: &Limited, quotas: &[Arc<Quota>], fo
             write(&mut text, told);
         }
         // Names and numbers are visible ASCII.
-        if let Ok(value) = HeaderValue::from_maybe_shared(Bytes::from(text)) {
+        if let Ok(value) = HeaderValue::from_bytes(&text) {
             answer.insert(field, value);
         }
     };
