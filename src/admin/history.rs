@@ -44,6 +44,10 @@ pub enum Kind {
     ServerOut,
     /// It is asked again.
     ServerBack,
+    /// The store that gateways share does not answer.
+    StoreLost,
+    /// It answers again.
+    StoreBack,
     /// A worker does not move.
     WorkerStuck,
     /// It moves again.
@@ -64,6 +68,8 @@ impl Kind {
             Self::KeysLost => "Keys lost",
             Self::ServerOut => "Server left alone",
             Self::ServerBack => "Server back",
+            Self::StoreLost => "Store lost",
+            Self::StoreBack => "Store back",
             Self::WorkerStuck => "Worker stuck",
             Self::WorkerBack => "Worker back",
         }
@@ -72,13 +78,19 @@ impl Kind {
     /// Whether somebody should look.
     pub fn is_bad(self) -> bool {
         match self {
-            Self::TakeoverFailed | Self::ReloadRefused | Self::KeysLost | Self::ServerOut | Self::WorkerStuck => true,
+            Self::TakeoverFailed
+            | Self::ReloadRefused
+            | Self::KeysLost
+            | Self::ServerOut
+            | Self::StoreLost
+            | Self::WorkerStuck => true,
             Self::Started
             | Self::TookOver
             | Self::Draining
             | Self::Reloaded
             | Self::KeysChanged
             | Self::ServerBack
+            | Self::StoreBack
             | Self::WorkerBack => false,
         }
     }

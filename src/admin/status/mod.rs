@@ -4,6 +4,7 @@
 mod chart;
 mod page;
 pub mod series;
+mod shares;
 mod snapshot;
 mod stand;
 mod words;

@@ -10,6 +10,7 @@ use crate::gateway::Shared;
 use crate::gateway::observe::clients::Summary;
 use crate::gateway::observe::totals::{BOUNDS_US, BUCKETS, Totals};
 use crate::gateway::policy::Policy;
+use crate::state::shared::tally::Tally;
 use std::collections::{HashMap, VecDeque};
 use std::time::{Duration, Instant};
 
@@ -26,6 +27,8 @@ pub struct Series {
     servers: HashMap<String, bool>,
     /// Generation and number of each issuer's keys.
     keys: HashMap<String, (u64, usize)>,
+    /// Whether the store answers, where there is one.
+    store: Option<bool>,
     /// Of each worker: its last beat, and for how many samples there was no other.
     beats: Vec<(u64, usize)>,
 }
@@ -70,6 +73,7 @@ impl Series {
         let policy = shared.policy.load();
         self.watch_servers(&policy, at, |kind, what| history.note(now, kind, what));
         self.watch_keys(&policy, |kind, what| history.note(now, kind, what));
+        self.watch_store(shared, |kind, what| history.note(now, kind, what));
         self.watch_workers(shared, now, history);
         self.take_clients(shared);
     }
@@ -123,6 +127,18 @@ impl Series {
             seen.insert(name, keys);
         }
         self.keys = seen;
+    }
+
+    fn watch_store(&mut self, shared: &Shared, note: impl Fn(Kind, &str)) {
+        let up = shared.store.as_ref().map(|store| store.tallies().iter().all(Tally::is_up));
+        match (self.store, up) {
+            (Some(true), Some(false)) => {
+                note(Kind::StoreLost, "what becomes of calls meanwhile is in `state.when_away`")
+            }
+            (Some(false), Some(true)) => note(Kind::StoreBack, "it answers every thread"),
+            (_, _) => {}
+        }
+        self.store = up;
     }
 
     fn watch_workers(&mut self, shared: &Shared, now: UnixSeconds, history: &History) {

@@ -4,6 +4,7 @@ use super::super::Admin;
 use super::super::exposition::float;
 use super::super::history::Event;
 use super::series::{self, SAMPLE_INTERVAL, SAMPLES_MAX, Sample, Series};
+use super::shares::{Quota, Store};
 use super::stand::{Caches, Certificate, Config, Connections, Issuer, Upstream, Worker};
 use super::words;
 use crate::gateway::observe::totals::Totals;
@@ -34,6 +35,8 @@ pub(super) struct Snapshot {
     pub connections: Connections,
     pub caches: Caches,
     pub workers: Vec<Worker>,
+    pub quotas: Vec<Quota>,
+    pub store: Option<Store>,
     /// The newest first.
     pub history: Vec<Event>,
 }
@@ -138,12 +141,14 @@ impl Snapshot {
         let upstreams = Upstream::all(&policy, shared.clock.instant());
         let workers = Worker::all(shared, &series);
         let certificates = Certificate::all(&policy, &admin.access.load(), now);
+        let store = Store::of(shared);
         let (config, traffic) = (Config::of(&policy, state), Traffic::of(series.samples(), &totals));
         let mut notes = admin.missing().iter().map(|line| line.trim_end().to_owned()).collect::<Vec<_>>();
         notes.extend(upstreams.iter().filter_map(Upstream::note));
         notes.extend(workers.iter().filter_map(Worker::note));
         notes.extend(certificates.iter().filter_map(Certificate::note));
         notes.extend(config.note());
+        notes.extend(store.as_ref().and_then(Store::note));
         notes.extend(traffic.note());
         let is_cut = upstreams.iter().all(Upstream::is_out);
         let standing = match (state.is_draining.load(Ordering::Relaxed), admin.note_ready(), notes.is_empty()) {
@@ -170,6 +175,8 @@ impl Snapshot {
             connections: Connections::of(shared),
             caches: Caches::of(shared, &policy),
             workers,
+            quotas: Quota::all(&policy),
+            store,
             history: state.history.newest_first(),
         }
     }
