@@ -7,6 +7,7 @@ pub mod series;
 mod shares;
 mod snapshot;
 mod stand;
+mod traffic;
 mod words;
 
 use super::{Admin, Answer, text, typed};

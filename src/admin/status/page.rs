@@ -2,7 +2,8 @@
 
 use super::chart::{self, Line};
 use super::series::SAMPLES_MAX;
-use super::snapshot::{Refusal, Refusing, Snapshot, State};
+use super::snapshot::{Snapshot, State};
+use super::traffic::{Refusal, Refusing};
 use super::words::{self, Moment};
 use askama::Template;
 use aws_lc_rs::digest::{SHA256, digest};

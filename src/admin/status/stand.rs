@@ -4,7 +4,7 @@ use super::super::State;
 use super::super::door::Access;
 use super::super::reloads::Reload;
 use super::series::Series;
-use super::snapshot::share;
+use super::traffic::share;
 use super::words;
 use crate::clock::UnixSeconds;
 use crate::gateway::Shared;
