@@ -52,6 +52,7 @@ end_to_end() {
   leave_out scan sslscan
   leave_out helm helm
   leave_out systemd systemd
+  leave_out store demo
   SCOPEGATE_BIN=${SCOPEGATE_BIN:-$target/debug/scopegate} \
     node --test --test-concurrency=1 --test-timeout=120000 --test-reporter=spec "${files[@]}"
 }

@@ -1,4 +1,5 @@
-// The gateway of deploy/compose.yaml and its two upstreams without an engine: the same files, on ports of this machine.
+// The gateway of deploy/compose.yaml, its two upstreams and its store without an engine: the same files, on ports of this
+// machine. Who imports this needs nginx and Valkey or Redis.
 
 import { cp, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import os from 'node:os';
@@ -8,7 +9,7 @@ import { fileURLToPath } from 'node:url';
 import { request } from './client.mjs';
 import { PROGRAM } from './gateway.mjs';
 import { freePorts } from './ports.mjs';
-import { Process } from './processes.mjs';
+import { Process, which } from './processes.mjs';
 import { until, within } from './wait.mjs';
 
 const FILES = fileURLToPath(new URL('../../../deploy/compose', import.meta.url));
@@ -39,11 +40,12 @@ export class Demo {
 
   /** What differs on this machine: addresses, and the folder that is a volume there. */
   async move(file = this.configuration) {
-    const [gateway, admin, accounts, payments] = await freePorts(4);
-    Object.assign(this, { url: `https://localhost:${gateway}`, adminUrl: `https://localhost:${admin}`, ports: { accounts, payments } });
+    const [gateway, admin, accounts, payments, store] = await freePorts(5);
+    Object.assign(this, { store, url: `https://localhost:${gateway}`, adminUrl: `https://localhost:${admin}`, ports: { accounts, payments } });
     const text = (await readFile(file, 'utf8'))
       .replace('0.0.0.0:8443', `127.0.0.1:${gateway}`).replace('0.0.0.0:9090', `127.0.0.1:${admin}`)
       .replace('accounts:8080', `127.0.0.1:${accounts}`).replace('payments:8080', `127.0.0.1:${payments}`)
+      .replace('valkey:6379', `127.0.0.1:${store}`)
       .replaceAll('/var/lib/scopegate', this.root);
     await writeFile(file, text);
   }
@@ -51,6 +53,8 @@ export class Demo {
   async start() {
     await this.move();
     for (const [name, port] of Object.entries(this.ports)) await this.#nginx(name, port);
+    const args = ['--port', `${this.store}`, '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', '--maxmemory-policy', 'noeviction'];
+    this.#running.push(Process.start(await which(['valkey-server', 'redis-server']), args, { cwd: this.root }));
     const gateway = Process.start(PROGRAM, ['serve', '--config', this.configuration]);
     this.#running.push(gateway);
     await until('the demo gateway to be ready', async () => {
