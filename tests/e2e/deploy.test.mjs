@@ -101,7 +101,7 @@ test('the compose file is one, and every service in it is held', async () => {
     assert.ok(Number(service.deploy.resources.limits.memory) > 0 && service.deploy.resources.limits.cpus > 0, name);
     assert.match(service.image, /:[\w.-]*\d/, `${name} is not pinned`);
     for (const { host_ip: address } of service.ports ?? []) assert.equal(address, '127.0.0.1', name);
-    for (const { type, source, target, read_only: isReadOnly } of service.volumes) {
+    for (const { type, source, target, read_only: isReadOnly } of service.volumes ?? []) {
       if (type !== 'bind') continue;
       assert.equal(isReadOnly, true, `${name}: ${target}`);
       // What demo.sh makes is looked for where it made it.
