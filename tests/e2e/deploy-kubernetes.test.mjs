@@ -116,6 +116,13 @@ test('an exposed admin listener is probed by the kubelet, scraped with a token, 
   assert.equal(rule.from.length, 1);
 });
 
+test('the rules of deploy/prometheus come as they are', async () => {
+  const objects = await declared(await rendered(...EVERYTHING), folder);
+  const rules = objects.filter(({ kind }) => kind === 'PrometheusRule').map(({ object }) => object.spec.groups.map(({ name }) => name));
+  const files = await Promise.all(['alerts', 'scopegate'].map((name) => readFile(path.join(CHART, `../../prometheus/${name}.rules.yml`), 'utf8')));
+  assert.deepEqual(rules, files.map((text) => [...text.matchAll(/^ {2}- name: (.*)$/gm)].map(([, name]) => name)));
+});
+
 test('another configuration makes other pods', async () => {
   const sum = async (...args) => one(await declared(await rendered(...args), folder), 'Deployment').spec.template.metadata.annotations['checksum/config'];
   assert.notEqual(await sum(...BASIC), await sum('--set', 'config=other'));
