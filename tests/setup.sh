@@ -30,6 +30,7 @@ main() {
     install_python_modules
     install_helm
     if ! have systemd-analyze; then lack "systemd" "systemd-analyze" "install the package systemd"; fi
+    if ! have mandoc; then lack "systemd" "mandoc" "install the package mandoc"; fi
     if ! have slowhttptest; then lack "slow" "slowhttptest" "install the package slowhttptest"; fi
     if ! have sslscan; then lack "scan" "sslscan" "install the package sslscan"; fi
   fi

@@ -1,4 +1,4 @@
-// The units in deploy/, as systemd reads them.
+// The units in deploy/, as systemd reads them, and the manual's pages, as mandoc does.
 
 import assert from 'node:assert/strict';
 import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
@@ -7,6 +7,7 @@ import path from 'node:path';
 import { after, before, test } from 'node:test';
 
 import { PROGRAM } from './support/gateway.mjs';
+import { Process, which } from './support/processes.mjs';
 import { analyze } from './support/systemd.mjs';
 
 const UNITS = ['scopegate.service', 'scopegate.socket'];
@@ -48,4 +49,18 @@ test('the service is exposed as little as systemd can say', async () => {
   assert.equal(code, 0, output);
   const open = await units((text) => text.replace(/^(Protect|Restrict|Private|SystemCall|Capability|NoNew|Memory|Lock).*\n/gm, ''));
   assert.notEqual((await analyze('security', '--offline=true', `--threshold=${EXPOSURE_MAX}`, open[0])).code, 0);
+});
+
+test('mandoc finds nothing wrong with the pages of the manual', async () => {
+  const pages = path.join(folder, 'man1');
+  const made = Process.start(PROGRAM, ['man', '--out', pages]);
+  assert.equal((await made.ended).code, 0, made.stderr);
+  const mandoc = await which(['mandoc']);
+  for (const page of ['scopegate.1', 'scopegate-serve.1', 'scopegate-probe.1']) {
+    const read = Process.start(mandoc, ['-T', 'lint', '-W', 'warning', path.join(pages, page)]);
+    await read.ended;
+    // They have no date: the same sources shall make the same pages on every day.
+    const found = (read.stdout + read.stderr).split('\n').filter((line) => line && !/missing date|cannot parse date/.test(line));
+    assert.deepEqual(found, []);
+  }
 });

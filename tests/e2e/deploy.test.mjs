@@ -10,7 +10,7 @@ import { fileURLToPath } from 'node:url';
 
 import { Demo } from './support/demo.mjs';
 import { PROGRAM } from './support/gateway.mjs';
-import { Process, which } from './support/processes.mjs';
+import { Process } from './support/processes.mjs';
 import { python, run } from './support/python.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
@@ -170,16 +170,4 @@ test('bash completes commands, their flags and their values', async () => {
   assert.deepEqual(await completed('ro'), ['routes']);
   assert.deepEqual(await completed('serve', '--con'), ['--config']);
   assert.deepEqual(await completed('completions', 'z'), ['zsh']);
-});
-
-test('mandoc finds nothing wrong with the pages of the manual', async () => {
-  const pages = path.join(folder, 'man1');
-  await ended(PROGRAM, ['man', '--out', pages]);
-  const mandoc = await which(['mandoc']);
-  for (const page of ['scopegate.1', 'scopegate-serve.1', 'scopegate-probe.1']) {
-    const { stdout, stderr } = await ended(mandoc, ['-T', 'lint', '-W', 'warning', path.join(pages, page)]);
-    // They have no date: the same sources shall make the same pages on every day.
-    const found = (stdout + stderr).split('\n').filter((line) => line && !/missing date|cannot parse date/.test(line));
-    assert.deepEqual(found, []);
-  }
 });
