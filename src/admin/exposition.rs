@@ -2,7 +2,7 @@
 //! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
 use super::door::Turned;
-use super::{State, arrivals, events, introspection, quotas, servers, state as store, status_list};
+use super::{Admin, State, arrivals, events, introspection, quotas, servers, services, state as store, status_list};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
@@ -10,7 +10,7 @@ use crate::gateway::verify::Issuer;
 use crate::gateway::verify::key_source::DiscoveryCounts;
 use prometheus::core::Collector;
 use prometheus::process_collector::ProcessCollector;
-use prometheus::proto::{Bucket, Counter, Gauge, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{Counter, Gauge, LabelPair, Metric, MetricFamily, MetricType};
 use prometheus::{Encoder, TextEncoder};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -19,19 +19,23 @@ use std::sync::atomic::Ordering;
 pub const CONTENT_TYPE: &str = "text/plain; version=0.0.4; charset=utf-8";
 
 /// The whole page.
-pub fn render(shared: &Shared, state: &State) -> prometheus::Result<String> {
+pub fn render(admin: &Admin) -> prometheus::Result<String> {
+    let Admin { shared, state, .. } = admin;
     let mut families = workers(shared);
     families.extend(routes(shared));
     families.extend(issuers(shared));
     families.push(discoveries(shared));
     families.extend(arrivals::families(shared));
     families.extend(servers::families(shared));
+    families.extend(services::families(shared));
     families.extend(introspection::families(shared));
     families.extend(events::families(shared));
     families.extend(status_list::families(shared));
     families.extend(quotas::families(shared));
     families.extend(store::families(shared));
     families.extend(process(shared, state));
+    let is_ready = gauge(float(u64::from(admin.is_ready())), Vec::new());
+    families.push(family("ready", "1 where /readyz says so.", MetricType::GAUGE, vec![is_ready]));
     families.extend(ProcessCollector::for_self().collect());
     // The encoder takes a family without a line for a fault; ours are empty until there is traffic, or keys.
     families.retain(|family| !family.get_metric().is_empty());
@@ -109,7 +113,10 @@ fn workers(shared: &Shared) -> Vec<MetricFamily> {
 fn routes(shared: &Shared) -> Vec<MetricFamily> {
     let routes = shared.metrics.routes();
     let requests = routes.iter().flat_map(|(route, metrics)| requests(route, metrics)).collect();
-    let durations = routes.iter().map(|(route, metrics)| duration(route, metrics)).collect();
+    let of = |(route, metrics): &(Box<str>, Arc<RouteMetrics>)| {
+        services::histogram(&metrics.durations(), vec![label("route", route)])
+    };
+    let durations = routes.iter().map(of).collect();
     vec![
         family(
             "requests_total",
@@ -137,28 +144,11 @@ fn requests(route: &str, metrics: &RouteMetrics) -> Vec<Metric> {
     lines.collect()
 }
 
-fn duration(route: &str, metrics: &RouteMetrics) -> Metric {
-    let (buckets, count, sum_us) = metrics.durations();
-    let mut histogram = Histogram::default();
-    histogram.set_sample_count(count);
-    histogram.set_sample_sum(seconds(sum_us));
-    let buckets = buckets.into_iter().map(|(bound_us, cumulative)| {
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(seconds(bound_us));
-        bucket.set_cumulative_count(cumulative);
-        bucket
-    });
-    histogram.set_bucket(buckets.collect());
-    let mut metric = Metric::default();
-    metric.set_label(vec![label("route", route)]);
-    metric.set_histogram(histogram);
-    metric
-}
-
 fn issuers(shared: &Shared) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let now = shared.clock.instant();
     let (mut keys, mut ages, mut fetches, mut outliving) = (Vec::new(), Vec::new(), Vec::new(), Vec::new());
+    let mut refreshes = Vec::new();
     for issuer in policy.verifier.issuers() {
         let name = || label("issuer", &issuer.settings.name);
         outliving.push(counter(issuer.outliving.load(Ordering::Relaxed), vec![name()]));
@@ -169,6 +159,9 @@ fn issuers(shared: &Shared) -> Vec<MetricFamily> {
         if let Some(fetched) = issuer.keys.last_good() {
             ages.push(gauge(now.duration_since(fetched).as_secs_f64(), vec![name()]));
         }
+        if let Some(fetching) = issuer.settings.keys.fetching() {
+            refreshes.push(gauge(fetching.refresh.as_secs_f64(), vec![name()]));
+        }
         for (outcome, count) in [("good", &issuer.keys.fetches.good), ("failed", &issuer.keys.fetches.failed)] {
             fetches.push(counter(count.load(Ordering::Relaxed), vec![name(), label("outcome", outcome)]));
         }
@@ -176,6 +169,7 @@ fn issuers(shared: &Shared) -> Vec<MetricFamily> {
     vec![
         family("issuer_keys", "Usable keys of an issuer; 0 means that its tokens get 503.", MetricType::GAUGE, keys),
         family("issuer_keys_age_seconds", "Since the issuer's keys were last read.", MetricType::GAUGE, ages),
+        family("issuer_keys_refresh_seconds", "How often they are to be read.", MetricType::GAUGE, refreshes),
         family("issuer_key_fetches_total", "Fetches of an issuer's keys.", MetricType::COUNTER, fetches),
         family(
             "tokens_outlive_revocations_total",
@@ -207,7 +201,13 @@ fn process(shared: &Shared, state: &State) -> Vec<MetricFamily> {
     let policy = shared.policy.load();
     let gauges = [
         ("connections", "Open client connections.", float(shared.admission.total() as u64)),
+        (
+            "connections_max",
+            "As many as there may be (limits.connections).",
+            float(shared.admission.total_max() as u64),
+        ),
         ("verdicts", "Verdicts remembered.", float(policy.verifier.cached() as u64)),
+        ("verdicts_max", "As many as may be (limits.verdicts).", float(policy.verifier.verdicts_max() as u64)),
         ("revocations", "Entries of the deny-list.", float(shared.revocations.len() as u64)),
         ("proofs", "Used DPoP proofs remembered.", float(policy.senders.proofs().map_or(0, Proofs::remembered) as u64)),
         ("config_generation", "Counts the configurations applied, from 1.", float(policy.generation)),

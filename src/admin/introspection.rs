@@ -1,10 +1,11 @@
 //! The metrics of introspection: one set of lines for each issuer that is asked about opaque tokens.
 
-use super::exposition::{counter, family, float, gauge, label, seconds};
+use super::exposition::{counter, family, float, gauge, label};
+use super::services::histogram;
 use crate::gateway::Shared;
 use crate::gateway::verify::introspect::breaker::Phase;
 use crate::gateway::verify::introspect::counts::{Counts, Outcome};
-use prometheus::proto::{Bucket, Histogram, LabelPair, Metric, MetricFamily, MetricType};
+use prometheus::proto::{LabelPair, Metric, MetricFamily, MetricType};
 use std::sync::atomic::Ordering;
 
 /// Empty where nobody is asked.
@@ -61,18 +62,6 @@ pub(super) fn families(shared: &Shared) -> Vec<MetricFamily> {
 
 fn duration(counts: &Counts, name: LabelPair) -> Metric {
     let (buckets, count, sum_us) = counts.durations();
-    let mut histogram = Histogram::default();
-    histogram.set_sample_count(count);
-    histogram.set_sample_sum(seconds(sum_us));
-    let buckets = buckets.into_iter().map(|(bound_ms, cumulative)| {
-        let mut bucket = Bucket::default();
-        bucket.set_upper_bound(seconds(bound_ms * 1_000));
-        bucket.set_cumulative_count(cumulative);
-        bucket
-    });
-    histogram.set_bucket(buckets.collect());
-    let mut metric = Metric::default();
-    metric.set_label(vec![name]);
-    metric.set_histogram(histogram);
-    metric
+    let buckets = buckets.into_iter().map(|(bound_ms, cumulative)| (bound_ms * 1_000, cumulative)).collect();
+    histogram(&(buckets, count, sum_us), vec![name])
 }

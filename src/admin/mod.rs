@@ -12,6 +12,7 @@ pub mod reloads;
 mod revoke;
 mod serve;
 mod servers;
+mod services;
 mod state;
 pub mod status;
 mod status_list;
@@ -111,7 +112,7 @@ impl Admin {
     fn page(&self, path: &str) -> Answer {
         match path {
             "/readyz" => self.ready(),
-            "/metrics" => match exposition::render(&self.shared, &self.state) {
+            "/metrics" => match exposition::render(self) {
                 Ok(page) => typed(StatusCode::OK, exposition::CONTENT_TYPE, page),
                 Err(fault) => text(StatusCode::INTERNAL_SERVER_ERROR, format!("cannot render the metrics: {fault}\n")),
             },
@@ -155,6 +156,11 @@ impl Admin {
         } else {
             text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
         }
+    }
+
+    /// Whether requests should come here.
+    pub fn is_ready(&self) -> bool {
+        !self.state.is_draining.load(Ordering::Relaxed) && self.missing().is_empty()
     }
 
     /// Whether it is ready, or has been.

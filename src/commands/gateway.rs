@@ -235,7 +235,10 @@ impl Gateway {
         self.control.admin.access.store(Arc::new(access));
         warn(settings, now);
         let policy = shared.policy.load();
-        shared.metrics.forget(|label| policy.has_label(label));
+        shared.metrics.forget(
+            |label| policy.has_label(label),
+            |name| policy.upstreams.iter().any(|upstream| *upstream.name == *name),
+        );
         self.control.issuers_changed();
         Ok(())
     }

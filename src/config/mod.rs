@@ -38,6 +38,7 @@ pub mod routes;
 pub mod schema;
 pub mod secret;
 pub mod served;
+pub mod service;
 pub mod state;
 pub mod status_list;
 mod template;

@@ -10,6 +10,7 @@ use super::names::Names;
 use super::quotas::{self, Quota};
 use super::reader::{Section, Value, distinct};
 use super::rewrite::{self, Rewrite};
+use super::service::{self, Service};
 use super::template::{self, Template};
 use super::upstreams::{self, Total, Upstream};
 use super::{address, resources, upgrade};
@@ -40,6 +41,8 @@ pub struct Route {
     pub total_timeout: Option<Total>,
     /// How its requests are refused.
     pub errors: Envelope,
+    /// For which service of PSD2 it is; `None`: for none.
+    pub service: Option<Service>,
     /// Who may call it from a browser; `None`: nobody.
     pub cors: Option<Cors>,
     /// Indexes into `Settings::quotas`; those that hold everywhere need not be among them.
@@ -135,6 +138,7 @@ struct Terms {
     body_bytes_max: u64,
     total_timeout: Option<Total>,
     errors: Envelope,
+    service: Option<Service>,
     cors: Option<Cors>,
     quotas: Vec<usize>,
 }
@@ -151,6 +155,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         body_bytes_max: terms.body_bytes_max,
         total_timeout: terms.total_timeout,
         errors: terms.errors,
+        service: terms.service,
         cors: terms.cors,
         quotas: terms.quotas,
     }
@@ -186,6 +191,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
     };
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
+    let service = section.read_or("service", None, |value| value.parse(service::parse).map(Some));
     let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
     let quotas = quotas::of_route(section, known.quotas);
     Some(Terms {
@@ -196,6 +202,7 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         body_bytes_max: body_bytes_max?,
         total_timeout: total_timeout?,
         errors: errors?,
+        service: service?,
         cors: cors?,
         quotas: quotas?,
     })
@@ -257,7 +264,7 @@ fn host(text: &str) -> Result<Box<str>, Problem> {
     Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
 }
 
-const KEYS: [&str; 24] = [
+const KEYS: [&str; 25] = [
     "path",
     "methods",
     "hosts",
@@ -280,6 +287,7 @@ const KEYS: [&str; 24] = [
     "body",
     "total_timeout",
     "errors",
+    "service",
     "cors",
     "quotas",
 ];

@@ -196,6 +196,7 @@ routes:
         })),
         total_timeout: None,
         errors: Envelope::Problem,
+        service: None,
         cors: None,
         quotas: Vec::new(),
         upstream: 1,

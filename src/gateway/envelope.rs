@@ -3,8 +3,9 @@
 
 use super::reason::Reason;
 use crate::config::envelope::Envelope;
+use crate::config::limits::ECHOED_BYTES_MAX;
 use bytes::Bytes;
-use http::{HeaderValue, StatusCode};
+use http::{HeaderMap, HeaderValue, StatusCode};
 
 /// What a body says beside the reason.
 #[derive(Clone, Copy, Debug)]
@@ -15,6 +16,16 @@ pub struct Told<'a> {
     pub path: &'a str,
     /// When the request's head was complete: RFC 3339, in UTC.
     pub time: &'a str,
+}
+
+/// Those of these fields that stand there once; a long one is none of an id.
+pub fn echoes(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, HeaderValue)> {
+    let one = |name: &&'static str| {
+        let mut values = fields.get_all(*name).iter();
+        let value = values.next().filter(|value| value.len() <= ECHOED_BYTES_MAX)?;
+        values.next().is_none().then(|| (*name, value.clone()))
+    };
+    names.iter().filter_map(one).collect()
 }
 
 /// The body and its type; `None` where the form asks for no body.

@@ -28,6 +28,7 @@ pub mod resource;
 pub mod respond;
 pub mod rewrite;
 pub mod route;
+pub mod texts;
 mod tunnel;
 pub mod upgrade;
 pub mod verify;

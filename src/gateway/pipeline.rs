@@ -109,6 +109,9 @@ impl Worker {
             }
             None => None,
         };
+        if !body.is_over() {
+            record.expects_body();
+        }
         let about = About {
             target: &target,
             forwarded: &source.forwarded,
@@ -122,12 +125,13 @@ impl Worker {
             assertion: assertion.as_ref(),
             upgrade: upgrade.as_ref(),
             wants_trailers: trailers::are_wanted(&head),
+            receipt: record.receipt(),
             interim: &interim,
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
-        record.waited(self.clock.instant().duration_since(sent));
+        record.waited(sent);
         let mut response = outcome?;
         if let (Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (&upgrade, response.status()) {
             upgrade.tell(response.headers_mut());
@@ -282,7 +286,7 @@ enum Carried {
 }
 
 fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {
-    record.refused(refusal.reason());
+    record.refused(refusal);
     let stamp = record.stamp();
     let challenges = record.route().map_or(plan.policy.resources.of_nobody(), |route| &route.challenges);
     let mut response = respond::refuse(refusal, challenges, record.envelope(), record.told(&stamp));

@@ -10,11 +10,13 @@ use super::cors::Cors;
 use super::envelope;
 use super::forward::connect::Endpoint;
 use super::forward::queue::Queue;
+use super::observe::histogram::Timings;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
 use super::quotas::{Quota, Quotas};
 use super::resource::Resources;
 use super::route::Router;
+use super::texts::Texts;
 use super::verify::Verifier;
 use super::verify::events::Reception;
 use super::verify::opaque::Asks;
@@ -25,11 +27,12 @@ use crate::config::rewrite::Rewrite;
 use crate::config::routes::Access;
 use crate::config::secret::Secret;
 use crate::config::served::ServedCertificate;
+use crate::config::service::Service;
 use crate::config::upstreams::Total;
 use crate::config::{self, OnQueryToken, Settings};
 use crate::net::patience::Pace;
 use crate::oauth::challenge::Challenges;
-use http::{HeaderName, HeaderValue, Version};
+use http::HeaderName;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -130,6 +133,12 @@ pub struct Route {
     pub total_timeout: Option<Duration>,
     /// Its name, as a field of the log.
     pub line: Box<[u8]>,
+    /// For which service of PSD2 it is.
+    pub service: Option<Service>,
+    /// That, as a field of the log; empty where it is for none.
+    pub service_line: Box<[u8]>,
+    /// How long its upstream takes to answer.
+    pub upstream_times: Arc<Timings>,
     /// Its upstream's name, as a field of the log.
     pub upstream_line: Box<[u8]>,
     /// How its requests are refused.
@@ -167,15 +176,6 @@ impl Served {
         let key = format!("{:?}", one.algorithm).to_ascii_lowercase();
         Self { name: one.name(), key, not_after: one.read.not_after }
     }
-}
-
-/// Header values made once.
-#[derive(Debug)]
-pub struct Texts {
-    /// Our name to other proxies.
-    pub pseudonym: Box<str>,
-    /// `Via` for HTTP/1.0, 1.1 and 2.
-    via: [HeaderValue; 3],
 }
 
 impl Policy {
@@ -259,6 +259,13 @@ impl Route {
         Self {
             place,
             line: line::field("route", route.path.as_bytes()).into(),
+            service: route.service,
+            service_line: route
+                .service
+                .map(|service| line::field("service", service.name().as_bytes()))
+                .unwrap_or_default()
+                .into(),
+            upstream_times: metrics.upstream(upstream),
             upstream_line: line::field("upstream", upstream.as_bytes()).into(),
             path: route.path.clone(),
             entry,
@@ -275,26 +282,6 @@ impl Route {
             quotas: Quotas::compile(route, quotas),
             metrics: metrics.route(&route.path),
         }
-    }
-}
-
-impl Texts {
-    /// The `Via` for a request of this version.
-    pub fn via(&self, version: Version) -> &HeaderValue {
-        let [old, usual, new] = &self.via;
-        match version {
-            Version::HTTP_10 => old,
-            Version::HTTP_2 => new,
-            _ => usual,
-        }
-    }
-
-    fn new(settings: &Settings) -> Self {
-        let via = |version: &str| {
-            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
-                .expect("config takes only tokens")
-        };
-        Self { pseudonym: settings.server.pseudonym.clone(), via: ["1.0", "1.1", "2.0"].map(via) }
     }
 }
 

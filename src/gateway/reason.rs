@@ -174,6 +174,19 @@ pub enum Reason {
     Internal,
 }
 
+/// Whose fault a refusal is: error rates count those of the last three, and a client's own never (EBA GL 2018/07, 2.3 d).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Fault {
+    /// Who asked.
+    Client,
+    /// Ours.
+    Gateway,
+    /// The service behind us.
+    Upstream,
+    /// Who issued the token, or says what became of it.
+    Issuer,
+}
+
 /// Whether the connection may carry another request after this answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Afterwards {
@@ -285,6 +298,16 @@ impl Reason {
         self.entry().name
     }
 
+    /// The reason of this name.
+    pub fn named(name: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|reason| reason.name() == name)
+    }
+
+    /// Whose fault it is.
+    pub fn fault(self) -> Fault {
+        self.entry().fault
+    }
+
     /// What the client is told: the class and what to do, never the cause's details. Only characters that a quoted-string
     /// holds unescaped (RFC 6750 §3).
     pub fn description(self) -> &'static str {
@@ -360,22 +383,22 @@ impl Reason {
             Self::StepUp => refuse(StatusCode::UNAUTHORIZED, "step_up", "A stronger or more recent authentication is needed").code(ErrorCode::InsufficientUserAuthentication),
             Self::QuotaSpent => refuse(StatusCode::TOO_MANY_REQUESTS, "quota_spent", "As many requests were made as may be; Retry-After says when there may be more"),
             Self::TooManyAtOnce => refuse(StatusCode::TOO_MANY_REQUESTS, "too_many_at_once", "As many requests are under way as may be at a time"),
-            Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached"),
-            Self::UpstreamUntrusted => refuse(StatusCode::BAD_GATEWAY, "upstream_untrusted", "The service behind the gateway could not be verified"),
-            Self::UpstreamHandshake => refuse(StatusCode::BAD_GATEWAY, "upstream_handshake", "No connection to the service behind the gateway could be agreed on"),
-            Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer"),
-            Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available"),
-            Self::UpstreamBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", "The service behind the gateway has too much to do at the moment"),
-            Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time"),
-            Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment"),
-            Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment"),
-            Self::StatusUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_unavailable", "The access token cannot be checked at the moment"),
-            Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment"),
+            Self::UpstreamRefused => refuse(StatusCode::BAD_GATEWAY, "upstream_refused", "The service behind the gateway cannot be reached").blame(Fault::Upstream),
+            Self::UpstreamUntrusted => refuse(StatusCode::BAD_GATEWAY, "upstream_untrusted", "The service behind the gateway could not be verified").blame(Fault::Upstream),
+            Self::UpstreamHandshake => refuse(StatusCode::BAD_GATEWAY, "upstream_handshake", "No connection to the service behind the gateway could be agreed on").blame(Fault::Upstream),
+            Self::UpstreamInvalid => refuse(StatusCode::BAD_GATEWAY, "upstream_invalid", "The service behind the gateway gave no valid answer").blame(Fault::Upstream),
+            Self::UpstreamDown => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_down", "The service behind the gateway is not available").blame(Fault::Upstream),
+            Self::UpstreamBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "upstream_busy", "The service behind the gateway has too much to do at the moment").blame(Fault::Upstream),
+            Self::UpstreamLate => refuse(StatusCode::GATEWAY_TIMEOUT, "upstream_late", "The service behind the gateway did not answer in time").blame(Fault::Upstream),
+            Self::IssuerUnreachable => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_unreachable", "The access token cannot be checked at the moment").blame(Fault::Issuer),
+            Self::IntrospectionRefused => refuse(StatusCode::SERVICE_UNAVAILABLE, "introspection_refused", "The access token cannot be checked at the moment").blame(Fault::Issuer),
+            Self::StatusUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_unavailable", "The access token cannot be checked at the moment").blame(Fault::Issuer),
+            Self::StatusForeign => refuse(StatusCode::SERVICE_UNAVAILABLE, "status_foreign", "The access token cannot be checked at the moment").blame(Fault::Issuer),
             Self::ProofsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "proofs_full", "The access token cannot be checked at the moment"),
             Self::QuotasFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "quotas_full", "Requests cannot be counted at the moment"),
             Self::StateUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "state_unavailable", "The request cannot be checked at the moment"),
             Self::TunnelsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "tunnels_full", "The gateway carries as many such connections as it may; try again later"),
-            Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment"),
+            Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment").blame(Fault::Issuer),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
         }
     }
@@ -388,10 +411,13 @@ struct Entry {
     name: &'static str,
     description: &'static str,
     afterwards: Afterwards,
+    fault: Fault,
 }
 
+/// A 4xx is the client's fault (RFC 9110 §15.5), a 5xx ours unless the table says otherwise.
 const fn refuse(status: StatusCode, name: &'static str, description: &'static str) -> Entry {
-    Entry { status, code: None, name, description, afterwards: Afterwards::Keep }
+    let fault = if status.as_u16() < 500 { Fault::Client } else { Fault::Gateway };
+    Entry { status, code: None, name, description, afterwards: Afterwards::Keep, fault }
 }
 
 /// A token that was presented well and is not good.
@@ -412,6 +438,11 @@ const fn bad_credentials(name: &'static str, description: &'static str) -> Entry
 impl Entry {
     const fn code(mut self, code: ErrorCode) -> Self {
         self.code = Some(code);
+        self
+    }
+
+    const fn blame(mut self, fault: Fault) -> Self {
+        self.fault = fault;
         self
     }
 
@@ -451,6 +482,21 @@ mod tests {
             };
             assert_eq!(reason.status(), expected, "{reason:?}");
         }
+    }
+
+    #[test]
+    fn whose_fault_a_refusal_is_shows_in_its_status() {
+        for reason in Reason::ALL {
+            assert_eq!(reason.status().is_client_error(), reason.fault() == Fault::Client, "{reason:?}");
+            let begins = |word: &str| reason.name().starts_with(word);
+            assert_eq!(begins("upstream_"), reason.fault() == Fault::Upstream, "{reason:?}");
+            assert!(
+                !begins("issuer_") || reason.fault() == Fault::Issuer || reason == Reason::IssuerUnknown,
+                "{reason:?}"
+            );
+            assert_eq!(Reason::named(reason.name()), Some(reason));
+        }
+        assert_eq!(Reason::named("nothing"), None);
     }
 
     #[test]

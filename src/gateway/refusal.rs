@@ -1,10 +1,12 @@
 //! Every "no" of the gateway: a reason, and what its answer carries beside it.
 
+use super::observe::refusals::Refusals;
 use super::reason::Reason;
 use crate::oauth::bearer::Scheme;
 use crate::oauth::challenge::Attributes;
 use crate::oauth::jws::JwsFault;
 use http::HeaderValue;
+use std::sync::Arc;
 
 /// The error of every stage: a reason, and what the answer needs beside it.
 #[derive(Clone, Debug)]
@@ -13,6 +15,8 @@ pub struct Refusal {
     /// How the token was presented, and so in which scheme the challenge speaks.
     scheme: Scheme,
     extra: Extra,
+    /// Where it is counted beside its route: with the issuer that the token claims.
+    issuer: Option<Arc<Refusals>>,
 }
 
 /// What an answer carries beside its reason.
@@ -57,6 +61,12 @@ impl Refusal {
         self
     }
 
+    /// The same refusal, of a token of the issuer that counts them here.
+    pub(super) fn of(mut self, issuer: &Arc<Refusals>) -> Self {
+        self.issuer = Some(Arc::clone(issuer));
+        self
+    }
+
     /// A refusal for lack of the issuer's keys, with the seconds until they are asked for again.
     pub(super) fn issuer_unreachable(retry_after: u32) -> Self {
         Self::unavailable(Reason::IssuerUnreachable, retry_after)
@@ -78,7 +88,7 @@ impl Refusal {
     }
 
     fn with(reason: Reason, extra: Extra) -> Self {
-        Self { reason, scheme: Scheme::Bearer, extra }
+        Self { reason, scheme: Scheme::Bearer, extra, issuer: None }
     }
 
     /// Why.
@@ -89,6 +99,11 @@ impl Refusal {
     /// How the token was presented.
     pub fn scheme(&self) -> Scheme {
         self.scheme
+    }
+
+    /// Where the issuer of the token counts it, if the token was what is wrong.
+    pub fn issuer(&self) -> Option<&Arc<Refusals>> {
+        self.issuer.as_ref()
     }
 
     /// What the answer carries beside its reason.

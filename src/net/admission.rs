@@ -70,6 +70,11 @@ impl Admission {
         }
     }
 
+    /// As many as there may be.
+    pub fn total_max(&self) -> usize {
+        self.total_max
+    }
+
     /// Open connections.
     pub fn total(&self) -> usize {
         self.total.load(Ordering::Relaxed)

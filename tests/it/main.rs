@@ -67,6 +67,7 @@ mod rewrite;
 mod roles;
 mod route;
 mod semantics;
+mod services;
 mod sessions;
 mod standards;
 mod state;

@@ -6,7 +6,7 @@ use crate::support::server::Server;
 use crate::support::tokens::{NOW, Token};
 
 /// Dashboards and alerts hang on these names.
-const METRICS: [&str; 53] = [
+const METRICS: [&str; 59] = [
     "scopegate_accept_failures_total counter",
     "scopegate_access_log_blocks_dropped_total counter",
     "scopegate_access_log_lines_unwritten_total counter",
@@ -22,6 +22,7 @@ const METRICS: [&str; 53] = [
     "scopegate_connections_closed_total counter",
     "scopegate_connections_http2_total counter",
     "scopegate_connections_late_total counter",
+    "scopegate_connections_max gauge",
     "scopegate_connections_moved_total counter",
     "scopegate_connections_refused_total counter",
     "scopegate_connections_strained_total counter",
@@ -36,8 +37,11 @@ const METRICS: [&str; 53] = [
     "scopegate_issuer_keys_age_seconds gauge",
     "scopegate_proofs gauge",
     "scopegate_proxy_headers_malformed_total counter",
+    "scopegate_ready gauge",
     "scopegate_request_duration_seconds histogram",
     "scopegate_requests_total counter",
+    "scopegate_service_requests_total counter",
+    "scopegate_service_response_seconds histogram",
     "scopegate_status_list_fetches_total counter",
     "scopegate_status_list_refresh_seconds gauge",
     "scopegate_status_list_waits_total counter",
@@ -54,11 +58,13 @@ const METRICS: [&str; 53] = [
     "scopegate_upstream_handshakes_failed_total counter",
     "scopegate_upstream_pending gauge",
     "scopegate_upstream_pending_refused_total counter",
+    "scopegate_upstream_response_seconds histogram",
     "scopegate_upstream_retries_refused_total counter",
     "scopegate_upstream_retries_total counter",
     "scopegate_upstream_server_up gauge",
     "scopegate_verdict_hits_total counter",
     "scopegate_verdict_misses_total counter",
+    "scopegate_verdicts_max gauge",
     "scopegate_worker_connections gauge",
 ];
 
@@ -139,6 +145,7 @@ fn the_access_log_has_these_fields() {
         "verdict",
         "upstream",
         "upstream_us",
+        "first_us",
         "duration_us",
         "bytes",
     ];

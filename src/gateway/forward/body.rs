@@ -8,6 +8,7 @@ use super::exchange::Exchange;
 use super::http2::stream::Stream;
 use super::switched::Switched;
 use super::trailers;
+use crate::gateway::observe::receipt::Receipt;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use bytes::Bytes;
@@ -23,6 +24,7 @@ pub struct RequestBody {
     client: ClientBody,
     bytes_left: u64,
     exchange: Option<Rc<Exchange>>,
+    receipt: Option<Rc<Receipt>>,
 }
 
 /// A response body from the upstream to the client. Read to its end, it gives its connection back to the pool;
@@ -50,9 +52,9 @@ pub fn check_length(body: &ClientBody, bytes_max: u64) -> Result<(), Refusal> {
 }
 
 impl RequestBody {
-    /// At most `bytes_max` of `client`.
-    pub(super) fn new(client: ClientBody, bytes_max: u64) -> Self {
-        Self { client, bytes_left: bytes_max, exchange: None }
+    /// At most `bytes_max` of `client`; `receipt` is told of its end.
+    pub(super) fn new(client: ClientBody, bytes_max: u64, receipt: Option<Rc<Receipt>>) -> Self {
+        Self { client, bytes_left: bytes_max, exchange: None, receipt }
     }
 
     /// The exchange that this body is part of now.
@@ -68,6 +70,9 @@ impl RequestBody {
     }
 
     fn moved(&self, bytes: usize) {
+        if let Some(receipt) = self.receipt.as_ref().filter(|_| self.client.is_over()) {
+            receipt.complete();
+        }
         if let Some(exchange) = &self.exchange {
             exchange.client_moved(bytes);
         }

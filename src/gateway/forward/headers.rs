@@ -5,11 +5,13 @@ use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interim::Interim;
+use super::super::observe::receipt::Receipt;
 use super::super::rewrite::Target;
 use super::super::upgrade::Upgrade;
 use super::super::verify::identity::IDENTITY_PREFIX;
 use http::{HeaderMap, HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
+use std::rc::Rc;
 
 /// What belongs to a request on its way: what we say of it to the upstream, and where interim answers to it go.
 pub struct About<'a> {
@@ -31,6 +33,8 @@ pub struct About<'a> {
     pub upgrade: Option<&'a Upgrade<'a>>,
     /// Whether the client takes trailers.
     pub wants_trailers: bool,
+    /// Told when the last byte of the body is here, if there is a body.
+    pub receipt: Option<&'a Rc<Receipt>>,
     /// The client, until there is an answer.
     pub interim: &'a Interim,
 }

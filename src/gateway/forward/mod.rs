@@ -43,7 +43,8 @@ pub async fn send(
     let limit = permit.route().body_bytes_max;
     body::check_length(&body, limit)?;
     let end = upstream.end(permit.route().total_timeout);
-    let mut outgoing = Outgoing { head, permit, about, body: Some(RequestBody::new(body, limit)), end };
+    let mut outgoing =
+        Outgoing { head, permit, about, body: Some(RequestBody::new(body, limit, about.receipt.cloned())), end };
     let may_repeat = retry::is_idempotent(head.method()) && outgoing.body.as_ref().is_some_and(RequestBody::is_over);
     let mut retries = RETRIES_MAX;
     upstream.begins();

@@ -18,6 +18,14 @@ pub enum End {
 }
 
 impl End {
+    const ALL: [Self; 6] =
+        [Self::Complete, Self::ClientGone, Self::UpstreamBroke, Self::Idle, Self::TokenEnded, Self::TooLong];
+
+    /// The end of which a log tells so.
+    pub fn told(name: Option<&str>) -> Option<Self> {
+        Self::ALL.into_iter().find(|end| end.name() == name)
+    }
+
     /// As the log tells it; a whole answer is nothing to tell.
     pub(super) fn name(self) -> Option<&'static str> {
         match self {

@@ -26,6 +26,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     if let Some(name) = record.name() {
         block.extend_from_slice(name);
     }
+    if let Some(route) = record.route() {
+        block.extend_from_slice(&route.service_line);
+    }
     outcome(block, record.outcome);
     if let Some(quota) = record.quota() {
         text(block, "quota", quota.as_bytes());
@@ -42,6 +45,12 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     if let (Some(wait), Some(route)) = (record.upstream_wait, record.route()) {
         block.extend_from_slice(&route.upstream_line);
         number(block, "upstream_us", micros(wait));
+    }
+    if let Some(received) = record.received() {
+        number(block, "received_us", micros(received));
+    }
+    if let (Some(first), Outcome::Passed(_)) = (record.first, record.outcome) {
+        number(block, "first_us", micros(first));
     }
     number(block, "duration_us", micros(took));
     number(block, "bytes", record.bytes);

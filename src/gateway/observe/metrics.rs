@@ -5,8 +5,11 @@ use super::super::forward::connect::ConnectFault;
 use super::super::reason::Reason;
 use super::super::verify::cache::CacheUse;
 use super::clients::RefusedClients;
+use super::histogram::{self, Distribution, Histogram, Timings};
+use super::services::{self, FAULTS, Services};
 use super::statuses;
 use super::totals::Totals;
+use crate::config::service::Service;
 use crate::net::admission::Turned;
 use http::StatusCode;
 use std::collections::BTreeMap;
@@ -23,6 +26,7 @@ pub struct Metrics {
     routes: Mutex<BTreeMap<Box<str>, Arc<RouteMetrics>>>,
     /// What was counted under labels that are forgotten.
     pub(super) gone: Mutex<Totals>,
+    upstreams: Mutex<BTreeMap<Box<str>, Arc<Timings>>>,
 }
 
 /// Counters of one worker that belong to no route. Field comments are the help texts.
@@ -86,6 +90,8 @@ pub struct WorkerMetrics {
     pub beats: Cell,
     /// Whom it refuses.
     pub refused_clients: RefusedClients,
+    /// Requests by service.
+    pub services: Services,
 }
 
 /// Counters of one route, one set of cells per worker, made when the worker first counts there.
@@ -99,14 +105,6 @@ pub(super) struct RouteCells {
     pub(super) passed: [Cell; statuses::COUNT],
     pub(super) refused: [Cell; Reason::ALL.len()],
     pub(super) seconds: Histogram,
-}
-
-/// Answers by duration.
-#[derive(Debug, Default)]
-pub struct Histogram {
-    pub(super) buckets: [Cell; BUCKETS_US.len()],
-    pub(super) count: Cell,
-    pub(super) sum_us: Cell,
 }
 
 /// A counter with one writer.
@@ -147,7 +145,13 @@ impl Metrics {
     /// Zeroes for `workers` workers.
     pub fn new(workers: usize) -> Self {
         let workers = (0..workers).map(|_| WorkerMetrics::default()).collect();
-        Self { workers, log_lines_unwritten: Cell::default(), routes: Mutex::default(), gone: Mutex::default() }
+        Self {
+            workers,
+            log_lines_unwritten: Cell::default(),
+            routes: Mutex::default(),
+            gone: Mutex::default(),
+            upstreams: Mutex::default(),
+        }
     }
 
     /// The cells of one worker.
@@ -170,11 +174,32 @@ impl Metrics {
         Arc::clone(routes.entry(label.into()).or_insert_with(|| Arc::new(RouteMetrics::new(self.workers.len()))))
     }
 
-    /// Forgets the counters under labels that `is_used` does not know: routes come and go with reloads.
-    pub fn forget(&self, is_used: impl Fn(&str) -> bool) {
+    /// How long the upstream of this name takes to answer: what is known, or nothing yet.
+    pub fn upstream(&self, name: &str) -> Arc<Timings> {
+        let mut upstreams = self.upstreams.lock().unwrap_or_else(PoisonError::into_inner);
+        Arc::clone(upstreams.entry(name.into()).or_insert_with(|| Arc::new(Timings::new(self.workers.len()))))
+    }
+
+    /// Requests of a service by whose fault, in the order of `FAULTS`.
+    pub fn faults(&self, service: Option<Service>) -> [u64; FAULTS.len()] {
+        let mut sums = [0; FAULTS.len()];
+        for worker in &self.workers {
+            sums.iter_mut().zip(worker.services.faults(service)).for_each(|(sum, count)| *sum += count);
+        }
+        sums
+    }
+
+    /// How long those of a service took.
+    pub fn service(&self, service: Option<Service>) -> Distribution {
+        services::distribution(self.workers.iter().map(|worker| &worker.services), service)
+    }
+
+    /// Forgets the counters of routes and upstreams that are in use no more: they come and go with reloads.
+    pub fn forget(&self, is_route: impl Fn(&str) -> bool, is_upstream: impl Fn(&str) -> bool) {
+        self.upstreams.lock().unwrap_or_else(PoisonError::into_inner).retain(|name, _| is_upstream(name));
         let mut gone = self.gone.lock().unwrap_or_else(PoisonError::into_inner);
         self.routes.lock().unwrap_or_else(PoisonError::into_inner).retain(|label, route| {
-            let stays = is_used(label);
+            let stays = is_route(label);
             if !stays {
                 gone.add(route);
             }
@@ -250,15 +275,9 @@ impl RouteMetrics {
         passed.chain(refused).filter(|line| line.count > 0).collect()
     }
 
-    /// Cumulative counts by upper bound in microseconds, then the count and the sum in microseconds of all.
-    pub fn durations(&self) -> (Vec<(u64, u64)>, u64, u64) {
-        let mut cumulative = 0;
-        let buckets = BUCKETS_US.iter().enumerate().map(|(place, bound)| {
-            cumulative += self.sum(|cells| cells.seconds.buckets.get(place));
-            (*bound, cumulative)
-        });
-        let buckets = buckets.collect();
-        (buckets, self.sum(|cells| Some(&cells.seconds.count)), self.sum(|cells| Some(&cells.seconds.sum_us)))
+    /// How long its requests took.
+    pub fn durations(&self) -> Distribution {
+        histogram::distribution(self.cells.iter().filter_map(|cells| cells.get()).map(|cells| &cells.seconds))
     }
 
     fn sum<'a>(&'a self, cell: impl Fn(&'a RouteCells) -> Option<&'a Cell>) -> u64 {
@@ -276,24 +295,6 @@ impl Default for RouteCells {
     }
 }
 
-impl Histogram {
-    fn observe(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
-        if let Some(bucket) = BUCKETS_US.iter().position(|bound| us <= *bound).and_then(|place| self.buckets.get(place))
-        {
-            bucket.add(1);
-        }
-        self.count.add(1);
-        self.sum_us.add(us);
-    }
-}
-
-/// Upper bounds in microseconds: an API call takes a millisecond to some seconds.
-pub(super) const BUCKETS_US: [u64; 14] = [
-    500, 1_000, 2_500, 5_000, 10_000, 25_000, 50_000, 100_000, 250_000, 500_000, 1_000_000, 2_500_000, 10_000_000,
-    30_000_000,
-];
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -310,6 +311,6 @@ mod tests {
         assert_eq!(lines.iter().map(|line| line.count).collect::<Vec<_>>(), [2, 1, 1]);
         assert!(matches!(lines[1].outcome, Outcome::Passed(StatusCode::BAD_REQUEST)));
         let (buckets, count, sum_us) = route.durations();
-        assert_eq!((buckets[0].1, buckets[1].1, buckets[13].1, count, sum_us), (2, 3, 3, 4, 60_000_600));
+        assert_eq!((buckets[0].1, buckets[1].1, buckets[15].1, count, sum_us), (2, 3, 3, 4, 60_000_600));
     }
 }

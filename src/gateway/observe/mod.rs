@@ -3,9 +3,13 @@
 pub mod access_log;
 pub mod clients;
 mod end;
+pub mod histogram;
 pub mod limited;
 pub mod line;
 pub mod metrics;
+pub mod receipt;
 pub mod record;
+pub mod refusals;
+pub mod services;
 mod statuses;
 pub mod totals;

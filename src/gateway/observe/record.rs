@@ -8,6 +8,7 @@ use super::super::policy::Route;
 use super::super::quotas::Limited;
 use super::super::read;
 use super::super::reason::Reason;
+use super::super::refusal::Refusal;
 use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
@@ -15,9 +16,10 @@ use super::super::{Plan, Worker, upgrade};
 pub use super::end::End;
 use super::line::{self, Stamp};
 use super::metrics::{Outcome, RouteMetrics};
+use super::receipt::Receipt;
+use super::services;
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
-use crate::config::limits::ECHOED_BYTES_MAX;
 use crate::net::client::Activity;
 use crate::state::shared::link::Link;
 use http::request::Parts;
@@ -46,6 +48,9 @@ pub struct Record {
     client_token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
     pub(super) upstream_wait: Option<Duration>,
+    /// From the head of the request to that of the upstream's answer.
+    pub(super) first: Option<Duration>,
+    receipt: Option<Rc<Receipt>>,
     pub(super) outcome: Outcome,
     pub(super) bytes: u64,
     pub(super) end: End,
@@ -105,6 +110,8 @@ impl Record {
             client_token: None,
             cache: None,
             upstream_wait: None,
+            first: None,
+            receipt: None,
             // Holds until the answer is known: who goes before that has seen nothing.
             outcome: Outcome::Refused(Reason::Internal),
             bytes: 0,
@@ -112,7 +119,7 @@ impl Record {
             reader: None,
             tunnel: None,
             limited: None,
-            echoed: parts.map(|parts| echoed(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
+            echoed: parts.map(|parts| envelope::echoes(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
         }
     }
 
@@ -212,14 +219,40 @@ impl Record {
         self.token.iter().chain(&self.client_token).all(holds)
     }
 
-    /// The upstream answered, or failed, after `wait`.
-    pub fn waited(&mut self, wait: Duration) {
-        self.upstream_wait = Some(wait);
+    /// A body is still to come, which tells what it gets when it is here.
+    pub fn expects_body(&mut self) {
+        self.receipt = Some(Rc::new(Receipt::new(self.worker.clock.clone())));
     }
 
-    /// The request is refused.
-    pub fn refused(&mut self, reason: Reason) {
-        self.outcome = Outcome::Refused(reason);
+    /// Told of the last byte of the body, if there is one.
+    pub fn receipt(&self) -> Option<&Rc<Receipt>> {
+        self.receipt.as_ref()
+    }
+
+    /// The upstream, asked at `sent`, answered now, or failed.
+    pub fn waited(&mut self, sent: Instant) {
+        let now = self.worker.clock.instant();
+        let wait = now.duration_since(sent);
+        if let Some(route) = self.route() {
+            route.upstream_times.observe(self.worker.index, wait);
+        }
+        self.upstream_wait = Some(wait);
+        self.first = Some(now.duration_since(self.started));
+    }
+
+    /// The request is refused. It counts with the issuer of its token, where that is known.
+    pub fn refused(&mut self, refusal: &Refusal) {
+        self.outcome = Outcome::Refused(refusal.reason());
+        let verified = self.token.as_ref().map(|token| &token.issuer().refusals);
+        if let Some(issuer) = refusal.issuer().or(verified) {
+            issuer.add(refusal.reason());
+        }
+    }
+
+    /// From the head of the request to the last byte of its body; `None` where there was no body, or the answer did not wait
+    /// for it.
+    pub(super) fn received(&self) -> Option<Duration> {
+        Some(self.receipt.as_ref()?.at()?.duration_since(self.started))
     }
 
     /// The upstream's answer is passed on.
@@ -271,16 +304,6 @@ impl Record {
     }
 }
 
-/// Those of these fields that stand there once; a long one is none of an id.
-fn echoed(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, HeaderValue)> {
-    let one = |name: &&'static str| {
-        let mut values = fields.get_all(*name).iter();
-        let value = values.next().filter(|value| value.len() <= ECHOED_BYTES_MAX)?;
-        values.next().is_none().then(|| (*name, value.clone()))
-    };
-    names.iter().filter_map(one).collect()
-}
-
 impl Drop for Record {
     fn drop(&mut self) {
         let took = self.worker.clock.instant().duration_since(self.started);
@@ -291,6 +314,9 @@ impl Drop for Record {
         {
             self.worker.metrics().refused_clients.count(self.token.as_ref().and_then(VerifiedToken::client_id));
         }
+        let waited = answered.saturating_sub(self.received().unwrap_or_default());
+        let service = self.route().and_then(|route| route.service);
+        self.worker.metrics().services.count(service, services::fault(self.outcome, self.end), waited);
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.activity.end();

@@ -1,7 +1,8 @@
 //! All routes' counters as one: what a person looks at. Only ever growing, also when routes go with a reload.
 
 use super::super::reason::Reason;
-use super::metrics::{BUCKETS_US, Metrics, RouteCells, RouteMetrics, WorkerMetrics};
+use super::histogram::BUCKETS_US;
+use super::metrics::{Metrics, RouteCells, RouteMetrics, WorkerMetrics};
 use super::statuses;
 use http::StatusCode;
 use std::sync::PoisonError;

@@ -21,11 +21,12 @@ pub enum CacheUse {
 /// Verdicts of good signatures; refusals are not remembered.
 pub(super) struct VerdictCache {
     verdicts: Cache<Digest, Arc<Verdict>>,
+    verdicts_max: usize,
 }
 
 impl VerdictCache {
     pub(super) fn new(verdicts_max: usize) -> Self {
-        Self { verdicts: Cache::new(verdicts_max) }
+        Self { verdicts: Cache::new(verdicts_max), verdicts_max }
     }
 
     pub(super) fn find(&self, digest: &Digest) -> Option<Arc<Verdict>> {
@@ -38,6 +39,10 @@ impl VerdictCache {
 
     pub(super) fn forget(&self, digest: &Digest) {
         self.verdicts.remove(digest);
+    }
+
+    pub(super) fn max(&self) -> usize {
+        self.verdicts_max
     }
 
     pub(super) fn len(&self) -> usize {

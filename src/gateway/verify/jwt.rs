@@ -23,19 +23,22 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
     let payload = jws.payload()?;
     let issuer = verifier.issuer(&claimed_issuer(&payload)?)?;
-    if !issuer.settings.algorithms.contains(&algorithm) {
-        return Err(Reason::AlgorithmRefused.into());
-    }
-    check_type(header.typ.as_deref(), issuer.settings.typ)?;
-    let claims = read_claims(&payload, issuer)?;
-    check_claims(&claims, issuer, now)?;
-    let signed = check_signature(&jws, &header, algorithm, &issuer.keys.current());
-    let key_generation = signed.map_err(|reason| match (reason, &header.kid) {
-        // The key that is named did not make it. Anybody can send as many of these as they like.
-        (Reason::SignatureWrong, Some(_)) => reason.into(),
-        (_, _) => issuer.signatory().doubt(&header, reason, verifier.clock.instant()),
-    })?;
-    Verdict::signed(Arc::clone(issuer), key_generation, claims)
+    let check = || {
+        if !issuer.settings.algorithms.contains(&algorithm) {
+            return Err(Reason::AlgorithmRefused.into());
+        }
+        check_type(header.typ.as_deref(), issuer.settings.typ)?;
+        let claims = read_claims(&payload, issuer)?;
+        check_claims(&claims, issuer, now)?;
+        let signed = check_signature(&jws, &header, algorithm, &issuer.keys.current());
+        let key_generation = signed.map_err(|reason| match (reason, &header.kid) {
+            // The key that is named did not make it. Anybody can send as many of these as they like.
+            (Reason::SignatureWrong, Some(_)) => reason.into(),
+            (_, _) => issuer.signatory().doubt(&header, reason, verifier.clock.instant()),
+        })?;
+        Verdict::signed(Arc::clone(issuer), key_generation, claims)
+    };
+    check().map_err(|refusal: Refusal| refusal.of(&issuer.refusals))
 }
 
 #[derive(Deserialize)]

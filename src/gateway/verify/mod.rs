@@ -15,6 +15,7 @@ pub mod status;
 pub mod token;
 
 use super::credentials::Bearer;
+use super::observe::refusals::Refusals;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use crate::clock::{Clock, UnixSeconds};
@@ -57,6 +58,8 @@ pub struct Issuer {
     pub status_lists: Option<Arc<StatusLists>>,
     /// Its tokens, as they were verified from scratch, that live longer than an entry of the deny-list.
     pub outliving: AtomicU64,
+    /// Its tokens that were refused.
+    pub refusals: Arc<Refusals>,
 }
 
 /// What can be said about a token at once.
@@ -77,7 +80,7 @@ impl Issuer {
         let listed = settings.status_list.clone();
         let status_lists =
             listed.map(|listed| Arc::new(StatusLists::new(Arc::clone(&settings.name), listed, clock.clone())));
-        Self { settings, keys, introspector, status_lists, outliving: AtomicU64::new(0) }
+        Self { settings, keys, introspector, status_lists, outliving: AtomicU64::new(0), refusals: Arc::default() }
     }
 
     /// The same issuer with other settings, by the keys that it has. Its status lists stay where they would be judged as
@@ -139,6 +142,11 @@ impl Verifier {
     /// Verdicts in the cache.
     pub fn cached(&self) -> usize {
         self.cache.len()
+    }
+
+    /// As many as it may hold.
+    pub fn verdicts_max(&self) -> usize {
+        self.cache.max()
     }
 
     /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates,

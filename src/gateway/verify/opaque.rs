@@ -78,11 +78,16 @@ impl<'v> Inquiry<'v> {
     /// The issuer's refusal of a moment ago, if this route may use it.
     pub(super) fn refused(&self) -> Option<Refusal> {
         let introspector = self.issuer.introspector.as_ref().filter(|_| !self.is_anew)?;
-        introspector.refused(&self.digest, self.now).map(Into::into)
+        introspector.refused(&self.digest, self.now).map(|reason| Refusal::from(reason).of(&self.issuer.refusals))
     }
 
     /// Asks, and waits for the answer within the issuer's timeout.
     pub async fn answer(self) -> Result<VerifiedToken, Refusal> {
+        let issuer = self.issuer;
+        self.ask().await.map_err(|refusal| refusal.of(&issuer.refusals))
+    }
+
+    async fn ask(self) -> Result<VerifiedToken, Refusal> {
         let introspector = self.issuer.introspector.as_ref().ok_or(Reason::Internal)?;
         let Self { issuer, cache, token, digest, .. } = self;
         let question = Question { issuer, cache, token, digest };

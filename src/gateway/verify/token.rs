@@ -96,8 +96,8 @@ impl VerifiedToken {
         revocations: &Revocations,
         now: UnixSeconds,
     ) -> Result<Checked, Refusal> {
-        verdict.check(revocations, now)?;
-        Ok(match verdict.standing(now)? {
+        let standing = verdict.check(revocations, now).and_then(|()| verdict.standing(now));
+        Ok(match standing.map_err(|refusal| refusal.of(&verdict.issuer.refusals))? {
             Standing::Valid => Checked::Good(Self(verdict)),
             Standing::Unknown => Checked::Pending(verdict),
         })

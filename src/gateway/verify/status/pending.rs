@@ -33,6 +33,11 @@ impl<'v> Pending<'v> {
 
     /// Waits until the list was fetched, or could not be. Requests of all workers wait for the same fetch.
     pub async fn answer(self) -> Result<VerifiedToken, Refusal> {
+        let issuer = Arc::clone(self.verdict.issuer());
+        self.wait().await.map_err(|refusal| refusal.of(&issuer.refusals))
+    }
+
+    async fn wait(self) -> Result<VerifiedToken, Refusal> {
         let verdict = Arc::clone(&self.verdict);
         let (lists, reference) = verdict.listed().ok_or(Reason::Internal)?;
         let waiting = Waiting::begin(lists)?;
