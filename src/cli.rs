@@ -1,6 +1,6 @@
 //! The command line as types. What the commands do is in `commands/`.
 
-use clap::{Parser, Subcommand};
+use clap::{Args, Parser, Subcommand, ValueEnum};
 use clap_complete::Shell;
 use http::Uri;
 #[cfg(feature = "sandbox")]
@@ -45,6 +45,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Compute from access logs what a bank must publish of its interface: availability, response times, errors, by day.
+    Kpi(KpiArgs),
     /// Print the JSON schema of configurations, for editors: with the YAML language server,
     /// `# yaml-language-server: $schema=scopegate.schema.json` in the first line.
     Schema,
@@ -89,6 +91,50 @@ pub enum Command {
         #[arg(long, value_name = "URL", conflicts_with = "data")]
         database: Option<String>,
     },
+}
+
+/// Of which days, from what, in which form.
+#[derive(Debug, Args)]
+pub struct KpiArgs {
+    /// The first day, such as 2026-07-01.
+    #[arg(long, value_name = "DAY")]
+    pub from: String,
+    /// The last day; it is part of the period.
+    #[arg(long, value_name = "DAY")]
+    pub to: String,
+    /// Access logs: rotated ones and those of several gateways, in any order. The last one before the period belongs to them,
+    /// for what was down at midnight.
+    #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
+    pub log: Vec<PathBuf>,
+    /// Where the bank's days begin: Europe/London, UTC or +03:00.
+    #[arg(long, value_name = "ZONE", default_value = "UTC")]
+    pub zone: String,
+    /// CSV for auditors, JSON for programs, HTML for publication.
+    #[arg(long, value_enum, default_value_t = KpiFormat::Csv)]
+    pub format: KpiFormat,
+    /// A configuration that says for which service routes are, for logs that do not.
+    #[arg(long, value_name = "FILE")]
+    pub config: Option<PathBuf>,
+    /// What to publish of the interfaces for customers: date,interface,uptime_percent,response_ms,error_percent.
+    #[arg(long, value_name = "FILE")]
+    pub psu: Option<PathBuf>,
+    /// Compare with the benchmarks of UK Open Banking.
+    #[arg(long)]
+    pub benchmarks: bool,
+    /// Exit with 1 where the period misses one of them.
+    #[arg(long)]
+    pub require: bool,
+}
+
+/// The form of the report.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum KpiFormat {
+    /// RFC 4180: a line for each day and service.
+    Csv,
+    /// One object.
+    Json,
+    /// One page that needs nothing else.
+    Html,
 }
 
 #[cfg(test)]

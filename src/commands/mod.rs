@@ -9,6 +9,7 @@ mod fixed;
 pub mod front;
 pub mod gateway;
 mod health;
+pub mod kpi;
 mod legacy;
 pub mod man;
 mod names;
@@ -25,6 +26,7 @@ mod takeover;
 pub mod worker;
 
 use crate::cli::Command;
+use crate::clock::Clock;
 use crate::config::fault::Faults;
 use crate::telemetry;
 #[cfg(feature = "sandbox")]
@@ -43,6 +45,7 @@ pub fn run(command: &Command) -> ExitCode {
             let form = if *json { routes::Form::Json } else { routes::Form::Table };
             routes::run(config, form, &mut io::stdout().lock())
         }
+        Command::Kpi(wish) => kpi::run(wish, &Clock::System, (&mut io::stdout().lock(), &mut io::stderr().lock())),
         Command::Schema => schema::run(&mut io::stdout().lock()),
         Command::Probe { url, ca_file } => probe::run(url, ca_file.as_deref(), &mut io::stdout().lock()),
         Command::Completions { shell } => completions::run(*shell, &mut io::stdout().lock()),

@@ -47,6 +47,7 @@ mod interim;
 mod introspection;
 mod introspection_cache;
 mod keys;
+mod kpi;
 mod limits;
 mod metadata;
 mod mtls;
