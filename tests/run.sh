@@ -48,6 +48,7 @@ end_to_end() {
   leave_out haproxy haproxy
   leave_out postgresql postgresql
   leave_out python 'python|schemathesis|helm'
+  leave_out prometheus prometheus
   leave_out slow slowhttptest
   leave_out scan sslscan
   leave_out helm helm

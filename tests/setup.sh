@@ -31,6 +31,7 @@ main() {
     install_helm
     if ! have systemd-analyze; then lack "systemd" "systemd-analyze" "install the package systemd"; fi
     if ! have mandoc; then lack "systemd" "mandoc" "install the package mandoc"; fi
+    if ! have promtool || ! have prometheus; then lack "prometheus" "Prometheus" "install the package prometheus"; fi
     if ! have slowhttptest; then lack "slow" "slowhttptest" "install the package slowhttptest"; fi
     if ! have sslscan; then lack "scan" "sslscan" "install the package sslscan"; fi
   fi
@@ -54,6 +55,7 @@ choose_packages() {
   if ! have_store; then want redis-server "what several gateways share; the tests start servers of their own"; fi
   if ! have_postgresql; then want postgresql "the sandbox's other database; the tests start a server of their own"; fi
   if ! have_browser; then want chromium "the browser that walks through the sandbox's pages" fonts-dejavu-core; fi
+  if ! have promtool; then want prometheus "reads the gateway's metrics and evaluates the rules in deploy/"; fi
   if ! have slowhttptest; then want slowhttptest "clients that are slow on purpose, by the hundred"; fi
   if ! have sslscan; then want sslscan "finds out what the TLS listener takes"; fi
   if ! have systemd-analyze; then want systemd "reads the units in deploy/ as systemd does; nothing of it is started"; fi
@@ -90,6 +92,7 @@ install_packages() {
   if ! have haproxy; then new_services+=(haproxy); fi
   if ! have_store; then new_services+=(redis-server); fi
   if ! have_postgresql; then new_services+=(postgresql); fi
+  if ! have promtool; then new_services+=(prometheus); fi
   "${as_root[@]}" apt-get update -qq || echo "apt-get update failed; trying with the package lists that are here."
   keep_installable
   if [ ${#packages[@]} -gt 0 ]; then

@@ -21,6 +21,7 @@ mod authorize;
 mod balance;
 mod broken;
 mod cache;
+mod catalogue;
 mod challenges;
 mod checks;
 mod cli;
