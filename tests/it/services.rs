@@ -90,7 +90,8 @@ fn the_time_until_a_request_is_there_is_told_apart_from_the_time_until_it_is_ans
     let us = |name: &str| line[name].as_u64().unwrap_or_else(|| panic!("{name} in {line}"));
     let (received, first, whole, pause) = (us("received_us"), us("first_us"), us("duration_us"), as_us(PAUSE));
     assert_eq!(line["service"], "pis");
-    assert!(received >= pause * 3, "{line}");
+    // From the head on, which is there a little later than it was sent.
+    assert!(received >= pause * 2, "{line}");
     assert!(first >= received + pause && whole >= first, "{line}");
     let sum = world.metric("scopegate_service_response_seconds_sum{service=\"pis\"}");
     assert!(sum >= PAUSE.as_secs_f64() && sum < (PAUSE * 3).as_secs_f64(), "{sum}");

@@ -8,6 +8,7 @@ mod certificate;
 mod dpop;
 mod front;
 mod hops;
+mod log_line;
 mod payment;
 mod request;
 mod strain;
@@ -18,6 +19,7 @@ pub use certificate::certificate;
 pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
 pub use hops::{trailers, via};
+pub use log_line::log_line;
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
@@ -45,7 +47,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 24] = [
+pub const TARGETS: [Target; 25] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -67,6 +69,7 @@ pub const TARGETS: [Target; 24] = [
     ("strain", strain),
     ("trailers", trailers),
     ("via", via),
+    ("log_line", log_line),
     ("payment", payment),
     ("proxy_header", proxy_header),
     ("forwarded_chain", forwarded_chain),
