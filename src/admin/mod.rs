@@ -158,9 +158,9 @@ impl Admin {
         }
     }
 
-    /// Whether requests should come here.
+    /// What `/readyz` says.
     pub fn is_ready(&self) -> bool {
-        !self.state.is_draining.load(Ordering::Relaxed) && self.missing().is_empty()
+        !self.state.is_draining.load(Ordering::Relaxed) && self.note_ready()
     }
 
     /// Whether it is ready, or has been.
