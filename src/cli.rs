@@ -47,6 +47,40 @@ pub enum Command {
     },
     /// Compute from access logs what a bank must publish of its interface: availability, response times, errors, by day.
     Kpi(KpiArgs),
+    /// Say what changes from one configuration to another: which requests become more open, stricter, new or gone.
+    ///
+    /// Exit code 1 if anything does; with `--fail-on open`, only if somebody may pass who may not now.
+    Diff {
+        /// The configuration in force.
+        #[arg(value_name = "OLD")]
+        old: PathBuf,
+        /// The one that would replace it.
+        #[arg(value_name = "NEW")]
+        new: PathBuf,
+        /// What makes the exit code 1.
+        #[arg(long, value_enum, default_value_t = FailOn::Change)]
+        fail_on: FailOn,
+        /// Print JSON instead of text.
+        #[arg(long)]
+        json: bool,
+    },
+    /// Compare what an API's document demands with what a configuration enforces, operation by operation.
+    ///
+    /// Exit code 1 if they differ anywhere, but for differences that an override of the configuration gives a reason for.
+    Drift {
+        /// The configuration.
+        #[arg(value_name = "CONFIG")]
+        config: PathBuf,
+        /// The document: OpenAPI 3.0 or 3.1, or Swagger 2.0; YAML or JSON.
+        #[arg(value_name = "OPENAPI")]
+        openapi: PathBuf,
+        /// What stands before the document's paths. Default: what `apis` says of this document, or else its `servers`.
+        #[arg(long, value_name = "PATH")]
+        base_path: Option<String>,
+        /// Print JSON instead of a table.
+        #[arg(long)]
+        json: bool,
+    },
     /// Print the JSON schema of configurations, for editors: with the YAML language server,
     /// `# yaml-language-server: $schema=scopegate.schema.json` in the first line.
     Schema,
@@ -137,6 +171,15 @@ pub enum KpiFormat {
     Html,
 }
 
+/// Which differences count.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum FailOn {
+    /// All of them.
+    Change,
+    /// Those by which somebody may pass who may not now.
+    Open,
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -150,26 +193,45 @@ mod tests {
 
     #[test]
     fn commands_take_what_the_manual_says() {
-        for good in
-            ["serve --config a.yaml", "serve -c a.yaml", "check a.yaml", "routes a.yaml", "routes a.yaml --json"]
-                .into_iter()
-                .chain([
-                    "probe",
-                    "probe --url https://a/readyz --ca-file a.pem",
-                    "schema",
-                    "completions zsh",
-                    "man",
-                    "man --out a",
-                ])
-        {
+        for good in [
+            "serve --config a.yaml",
+            "serve -c a.yaml",
+            "check a.yaml",
+            "routes a.yaml",
+            "routes a.yaml --json",
+            "diff a b",
+            "diff a b --json --fail-on open",
+            "diff --fail-on change a b",
+            "drift a b",
+            "drift a b --json --base-path /v1",
+            "probe",
+            "probe --url https://a/readyz --ca-file a.pem",
+            "schema",
+            "completions zsh",
+            "man",
+            "man --out a",
+        ] {
             let words = std::iter::once("scopegate").chain(good.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{good}");
         }
-        for bad in
-            ["serve", "serve a.yaml", "check", "check a b", "routes", "frobnicate", "check a --json", "--config a"]
-                .into_iter()
-                .chain(["probe a", "schema a", "completions", "completions csh", "man a"])
-        {
+        for bad in [
+            "serve",
+            "serve a.yaml",
+            "check",
+            "check a b",
+            "routes",
+            "frobnicate",
+            "check a --json",
+            "--config a",
+            "diff a",
+            "diff a b --fail-on closed",
+            "drift a",
+            "probe a",
+            "schema a",
+            "completions",
+            "completions csh",
+            "man a",
+        ] {
             let words = std::iter::once("scopegate").chain(bad.split(' '));
             let error = Cli::try_parse_from(words).unwrap_err();
             assert_eq!(error.exit_code(), 2, "{bad}");

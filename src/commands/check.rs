@@ -18,6 +18,15 @@ pub fn run(config: &Path, output: &mut impl Write) -> anyhow::Result<ExitCode> {
         counted(settings.issuers.len(), "issuer"),
         counted(settings.upstreams.len(), "upstream"),
     )?;
+    for (index, api) in settings.apis.iter().enumerate() {
+        let routes =
+            settings.routes.iter().filter(|route| route.origin.as_ref().is_some_and(|origin| origin.api == index));
+        let excluded = match api.excluded.len() {
+            0 => String::new(),
+            count => format!(", {} left out", counted(count, "operation")),
+        };
+        writeln!(output, "{}: {}{excluded}", api.document.display(), counted(routes.count(), "route"))?;
+    }
     let now = Clock::System.now();
     for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
         writeln!(output, "warning: {concern}")?;

@@ -4,7 +4,9 @@ pub mod arrival;
 pub mod check;
 pub mod completions;
 pub mod control;
+pub mod diff;
 mod door;
+pub mod drift;
 mod fixed;
 pub mod front;
 pub mod gateway;
@@ -29,6 +31,7 @@ use crate::cli::Command;
 use crate::clock::Clock;
 use crate::config::fault::Faults;
 use crate::telemetry;
+use routes::Form;
 #[cfg(feature = "sandbox")]
 use sandbox::{Keep, Wish};
 use std::fmt::{self, Display};
@@ -41,9 +44,12 @@ pub fn run(command: &Command) -> ExitCode {
     let outcome = match command {
         Command::Serve { config } => serve::run(config),
         Command::Check { config } => check::run(config, &mut io::stdout().lock()),
-        Command::Routes { config, json } => {
-            let form = if *json { routes::Form::Json } else { routes::Form::Table };
-            routes::run(config, form, &mut io::stdout().lock())
+        Command::Routes { config, json } => routes::run(config, Form::of(*json), &mut io::stdout().lock()),
+        Command::Diff { old, new, fail_on, json } => {
+            diff::run([old, new], *fail_on, Form::of(*json), &mut io::stdout().lock())
+        }
+        Command::Drift { config, openapi, base_path, json } => {
+            drift::run(config, (openapi, base_path.as_deref()), Form::of(*json), &mut io::stdout().lock())
         }
         Command::Kpi(wish) => kpi::run(wish, &Clock::System, (&mut io::stdout().lock(), &mut io::stderr().lock())),
         Command::Schema => schema::run(&mut io::stdout().lock()),

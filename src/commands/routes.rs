@@ -22,6 +22,13 @@ pub enum Form {
     Json,
 }
 
+impl Form {
+    /// By `--json`.
+    pub fn of(is_json: bool) -> Self {
+        if is_json { Self::Json } else { Self::Table }
+    }
+}
+
 /// Lists the routes in the order of the file.
 pub fn run(config: &Path, form: Form, output: &mut impl Write) -> anyhow::Result<ExitCode> {
     let settings = config::load(config)?;
@@ -69,6 +76,8 @@ struct Row<'s> {
     body_bytes_max: u64,
     /// How much may be asked for; those that hold everywhere are among them.
     quotas: Vec<&'s str>,
+    /// What the API's own document calls it, if it stands in one.
+    operation_id: Option<&'s str>,
 }
 
 fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Row<'s>> {
@@ -80,6 +89,7 @@ fn rows<'s>(settings: &'s Settings, route: &'s Route) -> impl Iterator<Item = Ro
             upgrade: &route.upgrades,
             body_bytes_max: route.body_bytes_max,
             quotas: quotas(settings, route),
+            operation_id: route.origin.as_ref().and_then(|origin| origin.operation.as_deref()),
             ..Row::open(method.as_str(), (&*route.path).into())
         };
         match &route.access {
@@ -108,6 +118,13 @@ fn quotas<'s>(settings: &'s Settings, route: &Route) -> Vec<&'s str> {
     holding.map(|(_, quota)| quota.name.as_ref()).collect()
 }
 
+/// What a route demands, in few words: `accounts (a|b) +consent, authorization_code`.
+pub(super) fn summary(settings: &Settings, route: &Route) -> String {
+    let row = rows(settings, route).next();
+    let words = row.map(|row| [demand(&row), row.grants.join(",")]).unwrap_or_default();
+    words.into_iter().filter(|words| !words.is_empty()).collect::<Vec<_>>().join(", ")
+}
+
 /// The metadata of a resource, which needs no token.
 fn documents(resource: &Resource) -> impl Iterator<Item = Row<'_>> {
     ["GET", "HEAD"].into_iter().map(|method| Row::open(method, resource.metadata_path().into()))
@@ -131,6 +148,7 @@ impl<'s> Row<'s> {
             upgrade: &[],
             body_bytes_max: 0,
             quotas: Vec::new(),
+            operation_id: None,
         }
     }
 }
@@ -148,22 +166,29 @@ fn further(demands: &Demands) -> Vec<&'static str> {
 }
 
 fn table(rows: &[Row<'_>], output: &mut impl Write) -> io::Result<()> {
-    let heading = ["METHOD", "PATH", "HOST", "SCOPES", "GRANTS", "UPSTREAM"].map(str::to_owned);
-    let lines: Vec<[String; 6]> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
-    let mut widths = [0; 6];
-    for line in &lines {
+    let from_documents = rows.iter().any(|row| row.operation_id.is_some());
+    let last = if from_documents { "OPERATION" } else { "" };
+    let heading = ["METHOD", "PATH", "HOST", "SCOPES", "GRANTS", "UPSTREAM", last].map(str::to_owned);
+    let lines: Vec<[String; 7]> = std::iter::once(heading).chain(rows.iter().map(cells)).collect();
+    aligned(&lines, output)
+}
+
+/// Columns as wide as what stands in them.
+pub(super) fn aligned<const COLUMNS: usize>(lines: &[[String; COLUMNS]], output: &mut impl Write) -> io::Result<()> {
+    let mut widths = [0; COLUMNS];
+    for line in lines {
         for (width, cell) in widths.iter_mut().zip(line) {
             *width = cell.chars().count().max(*width);
         }
     }
-    for line in &lines {
+    for line in lines {
         let padded: Vec<String> = line.iter().zip(widths).map(|(cell, width)| format!("{cell:width$}")).collect();
         writeln!(output, "{}", padded.join("  ").trim_end())?;
     }
     Ok(())
 }
 
-fn cells(row: &Row<'_>) -> [String; 6] {
+fn cells(row: &Row<'_>) -> [String; 7] {
     [
         row.method.to_owned(),
         row.path.to_string(),
@@ -171,6 +196,7 @@ fn cells(row: &Row<'_>) -> [String; 6] {
         demand(row),
         if row.access == "open" { "-".to_owned() } else { listed(&row.grants, "any") },
         [row.upstream.unwrap_or("-")].into_iter().chain(row.rewritten.as_deref()).collect::<Vec<_>>().join(" "),
+        row.operation_id.unwrap_or_default().to_owned(),
     ]
 }
 
@@ -243,6 +269,7 @@ HEAD    /.well-known/oauth-protected-resource  any                              
             "upgrade": [],
             "body_bytes_max": 1_048_576,
             "quotas": ["calls"],
+            "operation_id": null,
         });
         assert_eq!((rows.as_array().unwrap().len(), &rows[1]), (11, &expected));
     }

@@ -1,11 +1,13 @@
 //! What is wrong with a configuration: where, what, and what to do about it.
 //! No fault quotes a value that came out of the environment.
 
+use std::collections::HashSet;
 use std::fmt;
+use std::path::Path;
 use std::sync::Arc;
 
 /// One thing that is wrong.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Fault {
     /// Where it stands.
     pub place: Place,
@@ -18,7 +20,7 @@ pub struct Fault {
 }
 
 /// A place in a file, as editors and terminals understand it.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Place {
     /// The file as the operator named it.
     pub file: Arc<str>,
@@ -27,7 +29,7 @@ pub struct Place {
 }
 
 /// A line and a column, both counted from one.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Mark {
     /// Line in the text.
     pub line: u64,
@@ -35,7 +37,8 @@ pub struct Mark {
     pub column: u64,
 }
 
-/// Everything that is wrong with one file, in the order of its lines; never empty.
+/// Everything that is wrong with a configuration: of its own file first, then of each that it names, in the order of their
+/// lines; never empty.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Faults(Vec<Fault>);
 
@@ -47,9 +50,17 @@ pub(super) struct Problem {
 }
 
 impl Faults {
-    /// `None` if there is no fault.
-    pub(super) fn collect(mut faults: Vec<Fault>) -> Option<Self> {
-        faults.sort_by_key(|fault| fault.place.mark);
+    /// `None` if there is no fault. `main` is the file that names the others. What is said twice of one place, since it
+    /// holds for many routes, stands once.
+    pub(super) fn collect(mut faults: Vec<Fault>, main: &Path) -> Option<Self> {
+        let main = main.display().to_string();
+        faults.sort_by_cached_key(|Fault { place, .. }| {
+            (*place.file != *main)
+                .then(|| place.file.clone())
+                .map_or((None, place.mark), |file| (Some(file), place.mark))
+        });
+        let mut seen = HashSet::new();
+        faults.retain(|fault| seen.insert(fault.clone()));
         (!faults.is_empty()).then_some(Self(faults))
     }
 

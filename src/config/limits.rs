@@ -315,6 +315,16 @@ pub const TAKEOVER_PREPARE_MAX: Duration = Duration::from_mins(1);
 pub const TAKEOVER_SERVE_MAX: Duration = Duration::from_secs(30);
 /// The configuration file, in bytes.
 pub const CONFIG_BYTES_MAX: usize = 16 * 1024 * 1024;
+/// An API's own document, in bytes; the UK's whole account information has half a megabyte.
+pub const OPENAPI_BYTES_MAX: usize = 8 * 1024 * 1024;
+/// Operations of one document, those that an override leaves out included; the largest APIs in public have some two thousand.
+pub const OPENAPI_OPERATIONS_MAX: usize = 10_000;
+/// References of a document that follow one another; documents in use have one or two.
+pub const OPENAPI_REFERENCES_MAX: usize = 8;
+/// Ways of passing that one operation may offer, schemes of one way, and scopes of one scheme.
+pub const OPENAPI_SECURITY_MAX: usize = 64;
+/// APIs whose documents one configuration names.
+pub const APIS_MAX: usize = 64;
 /// Worker threads; more than any machine we know has CPUs.
 pub const WORKERS_MAX: usize = 1024;
 /// A PEM file: a chain of certificates, a key, or a set of roots.

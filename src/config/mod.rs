@@ -17,10 +17,13 @@ pub mod files;
 pub mod introspection;
 pub mod issuers;
 pub mod key_source;
+mod layer;
 pub mod limits;
 mod listeners;
+mod matcher;
 mod names;
 pub mod network;
+pub mod openapi;
 pub mod profile;
 mod quantity;
 pub mod quota_counting;
@@ -47,6 +50,7 @@ mod tree;
 mod upgrade;
 pub mod upstream_tls;
 pub mod upstreams;
+mod variables;
 
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
@@ -60,6 +64,7 @@ use files::{Files, Reload};
 use issuers::Issuer;
 use limits::Limits;
 use network::Network;
+use openapi::Api;
 use profile::Profile;
 use quotas::Quota;
 use reader::{Context, Value};
@@ -123,7 +128,7 @@ fn read(
     let settings = tree.as_ref().and_then(|node| settings(&context.root(node)));
     let (faults, named) = context.end();
     files.extend(named);
-    match (settings, Faults::collect(faults)) {
+    match (settings, Faults::collect(faults, file)) {
         (Some(settings), None) => Ok(settings),
         (_, Some(faults)) => Err(faults),
         // Every reader that gives nothing has noted why. Were one to forget, a reload must refuse and not panic.
@@ -175,7 +180,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),
         has_metadata: server.as_ref().is_some_and(|server| server.public_origin.is_some()),
     };
-    let routes = section.need("routes").and_then(|value| routes::read(&value, &known));
+    let (apis, routes) = openapi::read(&section, server.as_ref(), &known);
     quotas::check_used(&section, quotas.as_deref(), routes.as_deref());
     let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
@@ -186,6 +191,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         upstreams: upstreams?,
         quotas: quotas?,
         routes: routes?,
+        apis: apis?,
         resources: resources?,
         limits: limits?,
         revocations: revocations?,
@@ -211,8 +217,10 @@ pub struct Settings {
     pub upstreams: Vec<Upstream>,
     /// How much of it.
     pub quotas: Vec<Quota>,
-    /// What is let through, and on which terms.
+    /// What is let through, and on which terms: what was written by hand first, then what the APIs' documents say.
     pub routes: Vec<Route>,
+    /// The APIs whose documents were read.
+    pub apis: Vec<Api>,
     /// What third parties are told of it; none where no public origin is known.
     pub resources: Vec<Resource>,
     /// The bounds that operators may move.
@@ -281,7 +289,7 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 14] = [
+const SECTIONS: [&str; 15] = [
     "server",
     "admin",
     "access_log",
@@ -295,6 +303,7 @@ const SECTIONS: [&str; 14] = [
     "upstreams",
     "quotas",
     "routes",
+    "apis",
     "resources",
 ];
 

@@ -4,19 +4,23 @@
 use super::asked::{Asked, Questions};
 use super::fault::{self, Fault, Mark, Place, Problem};
 use super::files::Files;
+use super::layer::Layer;
 use super::tree::{Key, Kind, Node};
+use super::variables;
 use std::borrow::Cow;
 use std::cell::RefCell;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 use std::sync::Arc;
 
 /// What one reading of a file has in common.
 pub(super) struct Context<'c> {
     file: Arc<str>,
     folder: PathBuf,
-    environment: &'c dyn Fn(&str) -> Option<String>,
-    faults: RefCell<Vec<Fault>>,
+    /// `None`: text is taken as it stands.
+    environment: Option<&'c dyn Fn(&str) -> Option<String>>,
+    faults: Rc<RefCell<Vec<Fault>>>,
     files: RefCell<Files>,
     asked: Questions,
 }
@@ -30,9 +34,18 @@ pub(super) struct Value<'c> {
 }
 
 /// A mapping whose keys are all known.
+#[derive(Clone)]
 pub(super) struct Section<'c> {
     at: Value<'c>,
-    entries: &'c [(Key, Node)],
+    layers: Vec<Layer<'c>>,
+}
+
+/// A key and its value.
+pub(super) struct Entry<'c> {
+    pub(super) name: &'c str,
+    /// Where the key begins.
+    pub(super) mark: Mark,
+    pub(super) value: Value<'c>,
 }
 
 /// A string in two forms, so that no fault can show what the environment holds.
@@ -49,8 +62,20 @@ impl<'c> Context<'c> {
         Self {
             file: file.display().to_string().into(),
             folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
-            environment,
-            faults: RefCell::new(Vec::new()),
+            environment: Some(environment),
+            faults: Rc::default(),
+            files: RefCell::default(),
+            asked: Questions::default(),
+        }
+    }
+
+    /// For a file that somebody else wrote: its faults join ours, and nothing of the environment gets into it.
+    pub(super) fn beside(&self, file: &Path) -> Context<'static> {
+        Context {
+            file: file.display().to_string().into(),
+            folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
+            environment: None,
+            faults: self.faults.clone(),
             files: RefCell::default(),
             asked: Questions::default(),
         }
@@ -63,7 +88,7 @@ impl<'c> Context<'c> {
 
     /// What was asked, and what was wrong.
     pub(super) fn into_answers(self) -> (Vec<(String, Asked)>, Vec<Fault>) {
-        (self.asked.into_all(), self.faults.into_inner())
+        (self.asked.into_all(), self.faults.take())
     }
 
     pub(super) fn root(&'c self, node: &'c Node) -> Value<'c> {
@@ -71,14 +96,17 @@ impl<'c> Context<'c> {
     }
 
     pub(super) fn note(&self, mark: Option<Mark>, path: String, problem: Problem) {
+        self.faults.borrow_mut().push(self.fault(mark, path, problem));
+    }
+
+    fn fault(&self, mark: Option<Mark>, path: String, problem: Problem) -> Fault {
         let place = Place { file: self.file.clone(), mark };
-        let fault = Fault { place, path, what: problem.what, hint: problem.hint };
-        self.faults.borrow_mut().push(fault);
+        Fault { place, path, what: problem.what, hint: problem.hint }
     }
 
     /// Everything that is wrong, and every file that was looked at.
     pub(super) fn end(self) -> (Vec<Fault>, Files) {
-        (self.faults.into_inner(), self.files.into_inner())
+        (self.faults.take(), self.files.into_inner())
     }
 }
 
@@ -88,9 +116,35 @@ impl<'c> Value<'c> {
         self.context.note(Some(self.node.mark), self.path.clone(), problem);
     }
 
+    /// Notes that this value is wrong, at a key of it.
+    pub(super) fn refuse_at(&self, mark: Mark, problem: Problem) {
+        self.context.note(Some(mark), self.path.clone(), problem);
+    }
+
+    /// The same as a fault that nobody has noted.
+    pub(super) fn fault_at(&self, mark: Mark, problem: Problem) -> Fault {
+        self.context.fault(Some(mark), self.path.clone(), problem)
+    }
+
     /// The line of the value, for faults that name two places.
     pub(super) fn line(&self) -> u64 {
         self.node.mark.line
+    }
+
+    /// Where the value begins.
+    pub(super) fn mark(&self) -> Mark {
+        self.node.mark
+    }
+
+    /// Which line the value stands in, and of which file if that is not the one of `other`.
+    pub(super) fn line_seen_from(&self, other: &Value<'_>) -> String {
+        let line = format!("line {}", self.line());
+        if self.context.file == other.context.file { line } else { format!("{line} of {}", self.context.file) }
+    }
+
+    /// The file in which the value stands, as the operator named it, and what is common to its reading.
+    pub(super) fn context(&self) -> &'c Context<'c> {
+        self.context
     }
 
     /// The way to the value, for faults that name two places.
@@ -119,7 +173,48 @@ impl<'c> Value<'c> {
             self.context.note(Some(key.mark), self.child(&key.name), problem);
         }
         self.context.asked.note(&self.path, || Asked::Mapping(known.iter().copied().map(Box::from).collect()));
-        Some(Section { at: self.clone(), entries })
+        let layer = Layer { at: self.clone(), entries, hidden: &[], is_made: false };
+        Some(Section { at: self.clone(), layers: vec![layer] })
+    }
+
+    /// The entries of a mapping of which we know some keys only.
+    pub(super) fn entries(&self) -> Option<Vec<Entry<'c>>> {
+        let entries = self.members();
+        if entries.is_none() {
+            self.wrong_type("a mapping");
+        }
+        entries
+    }
+
+    /// The entries, where this is a mapping.
+    pub(super) fn members(&self) -> Option<Vec<Entry<'c>>> {
+        let Kind::Mapping(entries) = &self.node.kind else { return None };
+        let entry = |(key, node): &'c (Key, Node)| Entry {
+            name: &key.name,
+            mark: key.mark,
+            value: self.below(Some(&key.name), node),
+        };
+        Some(entries.iter().map(entry).collect())
+    }
+
+    /// The value of `key`, where this is a mapping that has it: for documents, whose other keys are not ours to judge.
+    pub(super) fn get(&self, key: &str) -> Option<Self> {
+        let Kind::Mapping(entries) = &self.node.kind else { return None };
+        let (_, node) = entries.iter().find(|(candidate, _)| candidate.name.as_ref() == key)?;
+        Some(self.below(Some(key), node))
+    }
+
+    /// The text of a string or a number, as it stands there.
+    pub(super) fn shown(&self) -> Option<&'c str> {
+        match &self.node.kind {
+            Kind::Text(text) | Kind::Number(text) => Some(text),
+            Kind::Null | Kind::Bool(_) | Kind::Sequence(_) | Kind::Mapping(_) => None,
+        }
+    }
+
+    /// The items, where this is a list.
+    pub(super) fn items(&self) -> Option<Vec<Self>> {
+        matches!(self.node.kind, Kind::Sequence(_)).then(|| self.list_or_empty())?
     }
 
     /// Whether this is a mapping with `key`: for questions across keys, without noting anything.
@@ -166,7 +261,9 @@ impl<'c> Value<'c> {
             }
         };
         self.context.asked.note(&self.path, || Asked::Text);
-        match expand(shown, self.context.environment) {
+        let expanded =
+            self.context.environment.map_or(Ok(Cow::Borrowed(shown)), |known| variables::expand(shown, known));
+        match expanded {
             Ok(value) if value.is_empty() => {
                 self.refuse(Problem::new("the string is empty"));
                 None
@@ -244,6 +341,12 @@ impl<'c> Value<'c> {
         });
     }
 
+    /// A node of it; `None` for the key: it is told as this value itself.
+    pub(super) fn below(&self, key: Option<&str>, node: &'c Node) -> Self {
+        let path = key.map_or_else(|| self.path.clone(), |key| self.child(key));
+        Self { context: self.context, node, path }
+    }
+
     fn child(&self, key: &str) -> String {
         let key = key.escape_debug();
         if self.path.is_empty() { key.to_string() } else { format!("{}.{key}", self.path) }
@@ -256,10 +359,19 @@ impl<'c> Section<'c> {
         &self.at
     }
 
+    /// One mapping out of several, at `at`.
+    pub(super) fn of(at: Value<'c>, layers: Vec<Layer<'c>>) -> Self {
+        Self { at, layers }
+    }
+
+    /// Its entries as a layer of another, but for the `hidden` ones.
+    pub(super) fn layers(&self, hidden: &'c [&'c str]) -> impl Iterator<Item = Layer<'c>> {
+        self.layers.iter().map(move |layer| Layer { hidden, ..layer.clone() })
+    }
+
     /// The value of `key`, if the key stands there.
     pub(super) fn find(&self, key: &str) -> Option<Value<'c>> {
-        let (_, node) = self.entries.iter().find(|(candidate, _)| candidate.name.as_ref() == key)?;
-        Some(Value { context: self.at.context, node, path: self.at.child(key) })
+        self.layers.iter().find_map(|layer| layer.find(key))
     }
 
     /// The value of `key`; that it is missing is noted.
@@ -302,65 +414,4 @@ pub(super) fn distinct<'c, T: Clone + Eq + std::hash::Hash>(
         }
     }
     (values.len() == total).then_some(values)
-}
-
-/// Replaces each `${NAME}`. There is no other syntax, no default and no nesting.
-fn expand<'t>(text: &'t str, environment: &dyn Fn(&str) -> Option<String>) -> Result<Cow<'t, str>, Problem> {
-    let Some((before, mut rest)) = text.split_once("${") else { return Ok(Cow::Borrowed(text)) };
-    let mut value = before.to_owned();
-    loop {
-        let Some((name, after)) = rest.split_once('}') else {
-            return Err(Problem::new("`${` without its `}`").hint("write ${NAME} for a variable of the environment"));
-        };
-        if !is_variable_name(name) {
-            return Err(Problem::new(format!("{} cannot be the name of a variable", fault::quoted(name)))
-                .hint("write ${NAME}: letters, digits and `_`, no digit first; there are no defaults"));
-        }
-        let Some(found) = environment(name) else {
-            return Err(Problem::new(format!("the environment has no variable `{name}`"))
-                .hint(format!("set {name} where scopegate is started")));
-        };
-        value.push_str(&found);
-        let Some((before, next)) = after.split_once("${") else {
-            value.push_str(after);
-            return Ok(Cow::Owned(value));
-        };
-        value.push_str(before);
-        rest = next;
-    }
-}
-
-fn is_variable_name(name: &str) -> bool {
-    !name.is_empty()
-        && !name.starts_with(|c: char| c.is_ascii_digit())
-        && name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn variables_are_replaced_and_nothing_else() {
-        let environment = |name: &str| (name == "KEY").then(|| "s3cret".to_owned());
-        for (text, expected) in [
-            ("plain", Some("plain")),
-            ("$KEY", Some("$KEY")),
-            ("${KEY}", Some("s3cret")),
-            ("a${KEY}b${KEY}c", Some("as3cretbs3cretc")),
-            ("${KEY", None),
-            ("${}", None),
-            ("${NONE}", None),
-            ("${KEY:-x}", None),
-            ("${1}", None),
-        ] {
-            assert_eq!(expand(text, &environment).ok().as_deref(), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_value_of_the_environment_is_not_expanded_again() {
-        let environment = |_: &str| Some("${KEY}".to_owned());
-        assert_eq!(expand("${KEY}", &environment).unwrap(), "${KEY}");
-    }
 }

@@ -46,7 +46,7 @@ pub(super) fn read(value: &Value<'_>, route: Option<&Template>) -> Option<Rewrit
 
 /// Literal segments, in the spelling that a request's path has when it is let through: two that are joined have no
 /// other reading either.
-fn prefix(text: &str) -> Result<Box<str>, Problem> {
+pub(super) fn prefix(text: &str) -> Result<Box<str>, Problem> {
     let template = template::parse(text)?;
     // The name of a parameter has no place in a shape.
     if template.shape != text {

@@ -6,14 +6,15 @@ use super::envelope::{self, Envelope};
 use super::fault::Problem;
 use super::issuers::Issuer;
 use super::limits::{self, Limits};
+use super::matcher::{self, Matcher};
 use super::names::Names;
+use super::openapi::Origin;
 use super::quotas::{self, Quota};
-use super::reader::{Section, Value, distinct};
+use super::reader::{Section, Value};
 use super::rewrite::{self, Rewrite};
 use super::service::{self, Service};
-use super::template::{self, Template};
+use super::upgrade;
 use super::upstreams::{self, Total, Upstream};
-use super::{address, resources, upgrade};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 
@@ -47,6 +48,8 @@ pub struct Route {
     pub cors: Option<Cors>,
     /// Indexes into `Settings::quotas`; those that hold everywhere need not be among them.
     pub quotas: Vec<usize>,
+    /// Where it stands in an API's own document; `None`: it was written by hand.
+    pub origin: Option<Origin>,
 }
 
 /// Who may pass a route.
@@ -89,25 +92,37 @@ impl Access {
     }
 }
 
-/// `routes:`; at least one, and no two that could take the same request.
-pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
+/// One route before it is read: by hand, or out of an API's document.
+pub(super) struct Rule<'c> {
+    pub(super) section: Section<'c>,
+    pub(super) origin: Option<Origin>,
+}
+
+/// `routes:` as rules; at least one.
+pub(super) fn by_hand<'c>(value: &Value<'c>) -> Option<Vec<Option<Rule<'c>>>> {
+    let rule = |item: Value<'c>| item.section(&KEYS).map(|section| Rule { section, origin: None });
+    Some(value.list()?.into_iter().map(rule).collect())
+}
+
+/// Reads all rules, of which no two may take the same request. `None` is one whose fault is noted.
+pub(super) fn read(rules: Vec<Option<Rule<'_>>>, known: &Known<'_>) -> Option<Vec<Route>> {
     let mut by_shape: HashMap<String, Vec<Matcher<'_>>> = HashMap::new();
     let mut asks_for_tokens = None;
-    let mut routes = Vec::new();
-    for item in value.list()? {
-        let Some(section) = item.section(&KEYS) else {
+    let mut routes = Vec::with_capacity(rules.len());
+    for rule in rules {
+        let Some(Rule { section, origin }) = rule else {
             routes.push(None);
             continue;
         };
         if section.find("access").is_none() && asks_for_tokens.is_none() {
-            asks_for_tokens = Some(item.clone());
+            asks_for_tokens = Some(section.whole().clone());
         }
-        let matcher = matcher(&section, known.has_metadata);
+        let matcher = matcher::read(&section, known.has_metadata);
         let terms = terms(&section, matcher.as_ref(), known);
-        routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| route(matcher, terms)));
+        routes.push(matcher.as_ref().zip(terms).map(|(matcher, terms)| Route { origin, ..route(matcher, terms) }));
         if let Some(matcher) = matcher {
             let alike = by_shape.entry(matcher.template.shape.clone()).or_default();
-            refuse_overlap(&matcher, alike);
+            matcher::refuse_overlap(&matcher, alike);
             alike.push(matcher);
         }
     }
@@ -118,15 +133,6 @@ pub(super) fn read(value: &Value<'_>, known: &Known<'_>) -> Option<Vec<Route>> {
         item.refuse(problem.hint("add an entry under `issuers`, or `access: open` to the route"));
     }
     routes.into_iter().collect()
-}
-
-/// Which requests a route takes.
-struct Matcher<'c> {
-    /// Where its path stands.
-    path: Value<'c>,
-    template: Template,
-    methods: Vec<Method>,
-    hosts: Vec<Box<str>>,
 }
 
 /// On which terms, and whereto.
@@ -158,22 +164,8 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         service: terms.service,
         cors: terms.cors,
         quotas: terms.quotas,
+        origin: None,
     }
-}
-
-fn matcher<'c>(section: &Section<'c>, has_metadata: bool) -> Option<Matcher<'c>> {
-    let path = section.need("path");
-    let template = path.as_ref().and_then(|value| value.parse(template::parse));
-    if let (Some(value), Some(template)) = (&path, &template)
-        && has_metadata
-        && resources::is_reserved(&template.text)
-    {
-        let problem = Problem::new("the gateway itself answers there, with the metadata of `resources`");
-        value.refuse(problem.hint("remove the route"));
-    }
-    let methods = section.need("methods").and_then(|value| distinct(value.list()?, |item| item.parse(method)));
-    let hosts = section.read_or("hosts", Vec::new(), |value| distinct(value.list()?, |item| item.parse(host)));
-    Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })
 }
 
 fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>) -> Option<Terms> {
@@ -220,51 +212,8 @@ fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
     })
 }
 
-/// Which of two such routes answers would depend on their order, and so would who may pass.
-fn refuse_overlap(matcher: &Matcher<'_>, alike: &[Matcher<'_>]) {
-    let every_host = |one: &Matcher<'_>| one.hosts.is_empty();
-    let Some(other) = alike.iter().find(|other| {
-        matcher.methods.iter().any(|method| other.methods.contains(method))
-            && (every_host(matcher) || every_host(other) || matcher.hosts.iter().any(|host| other.hosts.contains(host)))
-    }) else {
-        return;
-    };
-    let both: Vec<&str> =
-        matcher.methods.iter().filter(|method| other.methods.contains(method)).map(Method::as_str).collect();
-    let problem = Problem::new(format!(
-        "takes the same {} requests as {} in line {}",
-        both.join(", "),
-        other.path.path(),
-        other.path.line()
-    ));
-    matcher.path.refuse(problem.hint("join the two, or tell them apart by `methods` or `hosts`"));
-}
-
-/// An RFC 9110 §9.1 method. Methods are case-sensitive, and no server knows `get`.
-fn method(text: &str) -> Result<Method, Problem> {
-    let method = Method::from_bytes(text.as_bytes()).map_err(|_| Problem::new("is not a method"))?;
-    let upper = text.to_ascii_uppercase();
-    match upper.as_str() {
-        "CONNECT" => Err(Problem::new("asks for a tunnel, past every check").hint("remove it")),
-        "TRACE" => Err(Problem::new("would send a client's token back to it").hint("remove it")),
-        "GET" | "HEAD" | "POST" | "PUT" | "PATCH" | "DELETE" | "OPTIONS" if upper != text => {
-            Err(Problem::new("is not a registered method").hint(format!("did you mean `{upper}`?")))
-        }
-        _ => Ok(method),
-    }
-}
-
-fn host(text: &str) -> Result<Box<str>, Problem> {
-    let host = text.to_ascii_lowercase();
-    let bare = host.strip_prefix('[').and_then(|rest| rest.strip_suffix(']'));
-    let is_address = bare.is_some_and(|address| address.parse::<std::net::Ipv6Addr>().is_ok());
-    if is_address || address::is_name(&host) {
-        return Ok(host.into());
-    }
-    Err(Problem::new("is not a host").hint("a name without scheme, port, path or final dot: api.bank.example"))
-}
-
-const KEYS: [&str; 25] = [
+/// What a route may say.
+pub(super) const KEYS: [&str; 25] = [
     "path",
     "methods",
     "hosts",

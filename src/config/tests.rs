@@ -201,6 +201,7 @@ routes:
         quotas: Vec::new(),
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
+        origin: None,
     };
     assert_eq!(settings.routes, [expected]);
     let [first, second] = settings.issuers.as_slice() else { panic!("two issuers") };

@@ -38,6 +38,30 @@ struct Rule {
     route: usize,
 }
 
+/// Which route takes which request, for who only asks: by the same tree as a gateway's.
+#[derive(Debug, Default)]
+pub struct Places(Node);
+
+impl Places {
+    /// Of these routes.
+    pub fn new(routes: &[config::routes::Route]) -> Self {
+        let mut root = Node::default();
+        for (place, route) in routes.iter().enumerate() {
+            root.add(route, place);
+        }
+        Self(root)
+    }
+
+    /// Which of them takes it.
+    pub fn at(&self, host: &str, path: &str, method: &Method) -> Option<usize> {
+        let path = path.strip_prefix('/').unwrap_or(path);
+        match self.0.find(path.as_bytes(), &Wanted { host: host.as_bytes(), method }) {
+            Found::Route(rule) => Some(rule.route),
+            Found::OtherMethods(_) | Found::Nothing => None,
+        }
+    }
+}
+
 /// What stands at a path for one host.
 enum Found<'r> {
     Route(&'r Rule),
@@ -85,8 +109,7 @@ impl Router {
         let mut root = Node::default();
         let mut routes = Vec::with_capacity(rules.len());
         for (route, settings) in rules {
-            let (hosts, methods) = (settings.hosts.clone(), settings.methods.clone());
-            root.insert(segments(&settings.path), Rule { hosts, methods, route: route.place });
+            root.add(settings, route.place);
             routes.push(route);
         }
         Self { routes, root }
@@ -118,6 +141,11 @@ struct Wanted<'a> {
 }
 
 impl Node {
+    fn add(&mut self, route: &config::routes::Route, place: usize) {
+        let (hosts, methods) = (route.hosts.clone(), route.methods.clone());
+        self.insert(segments(&route.path), Rule { hosts, methods, route: place });
+    }
+
     fn insert<'s>(&mut self, mut segments: impl Iterator<Item = &'s str>, rule: Rule) {
         match segments.next() {
             None => self.here.push(rule),

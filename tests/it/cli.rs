@@ -42,6 +42,8 @@ fn a_configuration_with_five_faults_names_all_five_and_exits_2() {
     }
 }
 
+const ACCOUNTS: &str = "src/sandbox/bank/openapi/account-information.yaml";
+
 #[test]
 fn every_outcome_has_its_exit_code() {
     for (arguments, code) in [
@@ -60,10 +62,17 @@ fn every_outcome_has_its_exit_code() {
         (&["serve", "--config", "no/such/file.yaml"], 2),
         (&["check", "config"], 2),
         (&["check", "config/jwks.json"], 2),
+        (&["diff", "config/scopegate.yaml", "config/scopegate.yaml"], 0),
+        (&["diff", "config/scopegate.yaml", "no/such/file.yaml"], 2),
+        (&["diff", "--fail-on", "nothing", "config/scopegate.yaml", "config/scopegate.yaml"], 2),
+        (&["drift", "config/scopegate.yaml", ACCOUNTS], 1),
+        (&["drift", "config/scopegate.yaml", "config/scopegate.yaml"], 2),
+        (&["drift", "config/scopegate.yaml", "no/such/file.yaml"], 2),
+        (&["drift", "config/scopegate.yaml", ACCOUNTS, "--base-path", "accounts"], 2),
     ] {
         let output = scopegate(arguments);
         assert_eq!(output.status.code(), Some(code), "{arguments:?}: {}", text(&output.stderr));
-        assert_eq!(output.stdout.is_empty(), code != 0, "{arguments:?} speaks on the wrong stream");
+        assert_eq!(output.stdout.is_empty(), code == 2, "{arguments:?} speaks on the wrong stream");
     }
 }
 

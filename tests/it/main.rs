@@ -53,6 +53,7 @@ mod limits;
 mod metadata;
 mod mtls;
 mod observe;
+mod openapi;
 mod pace;
 mod peers;
 mod properties;

@@ -9,6 +9,7 @@ mod dpop;
 mod front;
 mod hops;
 mod log_line;
+mod openapi;
 mod payment;
 mod request;
 mod strain;
@@ -20,6 +21,7 @@ pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
 pub use hops::{trailers, via};
 pub use log_line::log_line;
+pub use openapi::document as openapi;
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
@@ -61,6 +63,7 @@ pub const TARGETS: [Target; 25] = [
     ("dpop", dpop),
     ("assertion", assertion),
     ("config", configuration),
+    ("openapi", openapi),
     ("request", request),
     ("upstream_request", upstream_request),
     ("response", response),

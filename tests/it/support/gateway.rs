@@ -135,21 +135,26 @@ impl Setup {
 
     /// Starts it so, and in front of an address that need not be the upstream's.
     pub fn launch(self, upstream: Server, address: SocketAddr, files: &[(&str, String)]) -> World {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
-        let settings = config::parse(&self.yaml(address), &folder.path().join("scopegate.yaml"))
-            .unwrap_or_else(|faults| panic!("{faults}"));
-        let metadata = |origin| format!(", resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
-        let space =
-            format!("realm=\"bank\"{}", settings.server.public_origin.as_ref().map(metadata).unwrap_or_default());
-        let gateway = Gateway::start(settings, self.clock.clone()).unwrap();
-        World { upstream, clock: self.clock, rows: AtomicUsize::new(ROWS), space, gateway: Some(gateway), folder }
+        World::launch(&self.yaml(address), self.clock, upstream, files)
     }
 }
 
 impl World {
+    /// With this configuration, and these files beside it.
+    pub fn launch(yaml: &str, clock: Clock, upstream: Server, files: &[(&str, String)]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
+        let settings =
+            config::parse(yaml, &folder.path().join("scopegate.yaml")).unwrap_or_else(|faults| panic!("{faults}"));
+        let metadata = |origin| format!(", resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
+        let space =
+            format!("realm=\"bank\"{}", settings.server.public_origin.as_ref().map(metadata).unwrap_or_default());
+        let gateway = Gateway::start(settings, clock.clone()).unwrap();
+        Self { upstream, clock, rows: AtomicUsize::new(ROWS), space, gateway: Some(gateway), folder }
+    }
+
     /// With the default configuration.
     pub fn start() -> Self {
         Setup::default().start()
