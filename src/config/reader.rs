@@ -14,12 +14,15 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 use std::sync::Arc;
 
+/// Where variables come from.
+type Environment<'c> = &'c dyn Fn(&str) -> Option<String>;
+
 /// What one reading of a file has in common.
 pub(super) struct Context<'c> {
     file: Arc<str>,
     folder: PathBuf,
     /// `None`: text is taken as it stands.
-    environment: Option<&'c dyn Fn(&str) -> Option<String>>,
+    environment: Option<Environment<'c>>,
     faults: Rc<RefCell<Vec<Fault>>>,
     files: RefCell<Files>,
     asked: Questions,

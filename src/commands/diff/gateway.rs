@@ -184,7 +184,7 @@ fn clients_shown(changes: &mut Changes, old: &ClientCertificates, new: &ClientCe
     let ((before, trusted), (after, trusts)) = (trust(old), trust(new));
     let turn = match (before, after) {
         // Tokens that are bound to a certificate are good only where one can be shown.
-        ("none", "optional") | ("required", "optional") => Turn::MoreOpen,
+        ("none" | "required", "optional") => Turn::MoreOpen,
         ("optional", _) => Turn::Stricter,
         (_, _) => Turn::Different,
     };

@@ -102,12 +102,12 @@ fn compare(old: &Settings, new: &Settings) -> Vec<Row> {
         changes: vec![change],
     });
     let mut rows: Vec<Row> = for_all.collect();
-    rows.extend(requests::pairs(old, new).into_iter().filter_map(|pair| row(old, new, pair)));
+    rows.extend(requests::pairs(old, new).iter().filter_map(|pair| row(old, new, pair)));
     rows.sort_by_key(|row| row.became);
     rows
 }
 
-fn row(old: &Settings, new: &Settings, pair: Pair<'_>) -> Option<Row> {
+fn row(old: &Settings, new: &Settings, pair: &Pair<'_>) -> Option<Row> {
     let demand = |placed: Placed<'_>| routes::summary(placed.settings, placed.route);
     let whole = |old: String, new: String, turn| vec![Change { what: "route".to_owned(), old, new, turn }];
     let nothing = || change::NOTHING.to_owned();

@@ -22,7 +22,7 @@ pub(super) fn compare(changes: &mut Changes, old: Placed<'_>, new: Placed<'_>) {
 }
 
 /// The quotas by which the route's calls are counted.
-fn bounding<'s>(Placed { settings, route }: Placed<'s>) -> Vec<&'s Quota> {
+fn bounding(Placed { settings, route }: Placed<'_>) -> Vec<&Quota> {
     let is_open = matches!(route.access, Access::Open);
     let holds = |(place, quota): &(usize, &Quota)| match quota.reach {
         Reach::Named => route.quotas.contains(place),

@@ -59,6 +59,7 @@ fn both_ways(key: &str, (old, new): (&str, &str), expected: &str, reversed: &str
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_term_of_a_route_is_compared() {
     let base = "scopes: [a, b]";
     for (old, new, expected, reversed) in [
@@ -268,6 +269,7 @@ fn a_role_and_the_question_for_opaque_tokens_are_compared() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn every_setting_of_an_issuer_is_compared_where_its_tokens_pass() {
     let issuer = |rest: &str| format!("{ONE}{rest} }}");
     let base = format!("audiences: [x, y], algorithms: [ES256, PS256], {KEYS}");
@@ -424,6 +426,7 @@ fn every_setting_of_an_issuer_is_compared_where_its_tokens_pass() {
 }
 
 #[test]
+#[expect(clippy::too_many_lines, reason = "one table")]
 fn what_holds_for_all_requests_is_compared() {
     let server = |rest: &str| format!("server: {{ listen: 127.0.0.1:0, public_origin: 'https://api.example'{rest} }}");
     for (key, old, new, expected, reversed) in [

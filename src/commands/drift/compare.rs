@@ -30,16 +30,16 @@ pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Plac
             }
         };
         let path = format!("{base}{}", operation.path);
-        let bare = shape(&path);
+        let sample = shape(&path);
         let asked = hosts.iter().copied().chain([ELSEWHERE]);
-        let found: BTreeSet<usize> = asked.filter_map(|host| places.at(host, &bare, &operation.method)).collect();
+        let found: BTreeSet<usize> = asked.filter_map(|host| places.at(host, &sample, &operation.method)).collect();
         let routes = found.iter().filter_map(|index| settings.routes.get(*index));
         let about = About { settings, operation, path: &path };
         if found.is_empty() {
             differences.push(about.missing(place.api));
         }
         differences.extend(routes.flat_map(|route| about.differences(route)));
-        known.insert((operation.method.clone(), bare));
+        known.insert((operation.method.clone(), sample));
         bases.insert(base.clone());
     }
     differences.extend(extra(settings, place.api, &known, &bases));

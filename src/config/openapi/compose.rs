@@ -69,7 +69,7 @@ fn draft<'d>(
         made("path", path_mark, Kind::Text(format!("{}{path}", base?).into())),
         made("methods", mark, Kind::Sequence(vec![text(mark, &operation.method)])),
     ];
-    let at = demand.at.as_ref().map_or(mark, |at| at.mark());
+    let at = demand.at.as_ref().map_or(mark, Value::mark);
     let list = |items: &[Box<str>]| Kind::Sequence(items.iter().map(|item| text(at, item)).collect());
     let mut terms = Vec::new();
     if let (Ok(scopes), false, false) = (&demand.scopes, answers.everything, says("scopes") || says("any_scope")) {
@@ -91,6 +91,7 @@ fn draft<'d>(
 }
 
 /// What an override, or the gateway itself, answers of what a document may leave open.
+#[expect(clippy::struct_excessive_bools, reason = "four questions, each answered or not")]
 struct Answers {
     everything: bool,
     scopes: bool,
@@ -107,7 +108,8 @@ impl Answers {
         let scopes = demand.scopes.as_ref().err().filter(|_| !self.scopes);
         let grants = demand.grants.as_ref().err().filter(|_| !self.grants);
         // Who says both says all that is demanded.
-        let certificate = demand.certificate.as_ref().filter(|_| !self.certificate && !(self.scopes && self.grants));
+        let is_answered = self.certificate || (self.scopes && self.grants);
+        let certificate = demand.certificate.as_ref().filter(|_| !is_answered);
         scopes.or(grants).or(certificate)
     }
 }

@@ -58,13 +58,10 @@ pub(super) fn read<'d>(root: &Value<'d>) -> Option<Vec<Operation<'d>>> {
 
 fn version(root: &Value<'_>) -> Option<Version> {
     let said = root.get("openapi").map(|value| (value, Version::OpenApi3));
-    let (value, version) = match said.or_else(|| root.get("swagger").map(|value| (value, Version::Swagger2))) {
-        Some(said) => said,
-        None => {
-            let problem = Problem::new("is no OpenAPI document: neither `openapi` nor `swagger` stands in it");
-            root.refuse(problem);
-            return None;
-        }
+    let said = said.or_else(|| root.get("swagger").map(|value| (value, Version::Swagger2)));
+    let Some((value, version)) = said else {
+        root.refuse(Problem::new("is no OpenAPI document: neither `openapi` nor `swagger` stands in it"));
+        return None;
     };
     let text = value.shown().unwrap_or_default();
     let begins = |prefix: &str| text.strip_prefix(prefix).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));

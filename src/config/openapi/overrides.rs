@@ -179,7 +179,7 @@ impl<'o> Known<'o> {
 
     /// All that begin so, by these methods.
     fn by_prefix(&self, path: &Value<'_>, prefix: &str, methods: Option<&[Value<'_>]>) -> Option<Vec<usize>> {
-        let texts = methods.map(|methods| methods.iter().map(|method| method.text()).collect::<Option<Vec<_>>>());
+        let texts = methods.map(|methods| methods.iter().map(Value::text).collect::<Option<Vec<_>>>());
         let texts = match texts {
             Some(texts) => Some(texts?),
             None => None,

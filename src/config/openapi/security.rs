@@ -157,11 +157,11 @@ fn scopes<'d>(value: &Value<'d>) -> Result<Vec<Box<str>>, Complaint<'d>> {
     let mut scopes = Vec::with_capacity(items.len());
     for item in items {
         let Some(text) = item.shown() else { return Err(Complaint::at(&item, Problem::new("is no scope"))) };
-        if !scopes.iter().any(|known: &Box<str>| **known == *text) {
-            scopes.push(text.into());
+        if !scopes.contains(&text) {
+            scopes.push(text);
         }
     }
-    Ok(scopes)
+    Ok(scopes.into_iter().map(Box::from).collect())
 }
 
 /// The alternatives as one rule. A rule asks for scopes and for grants apart, so of two alternatives one of both must be alike.

@@ -282,7 +282,7 @@ fn where_paths_begin_is_certain_or_asked_for() {
 /// The same terms as `what_a_route_can_say_is_said_exactly`, in the words of another time.
 #[test]
 fn swagger_is_read_too_and_json_is_yaml() {
-    let json = r##"{
+    let json = r#"{
 	"swagger": "2.0", "host": "a.example", "basePath": "/v1", "schemes": ["https"],
 	"info": { "title": "caf\u00e9 \ud83d\ude00 \/ \t", "description": "a\nb: \"c\" # no comment" },
 	"paths": { "/x": { "get": { "operationId": "GetX", "responses": { "200": {} } },
@@ -293,7 +293,7 @@ fn swagger_is_read_too_and_json_is_yaml() {
 		"code": { "type": "oauth2", "flow": "accessCode", "scopes": { "a": "", "b": "" } },
 		"basic": { "type": "basic" }
 	}
-}"##;
+}"#;
     let expected = ["GET /v1/x a client_credentials", "POST /v1/x a b authorization_code"];
     assert_eq!(shown(&with(json, "").unwrap()), expected);
     let settings = with(&json.replace(r#", "basePath": "/v1""#, ""), "").unwrap();
@@ -418,7 +418,7 @@ paths:
 components: { securitySchemes: { B: { type: http, scheme: bearer } } }
 ";
     let over = |items: &[&str]| {
-        let items: String = items.iter().map(|item| format!("      - {{ {item} }}\n")).collect();
+        let items = items.iter().map(|item| format!("      - {{ {item} }}\n")).collect::<Vec<_>>().concat();
         with(document, &format!("    override:\n{items}")).map(|settings| shown(&settings))
     };
     let found = over(&[
@@ -571,7 +571,8 @@ fn every_bound_of_a_document_has_one_past_it() {
     let apis = |count: usize| {
         (1..count)
             .map(|index| format!("  - {{ openapi: api.yaml, upstream: u, base_path: /{index} }}\n"))
-            .collect::<String>()
+            .collect::<Vec<_>>()
+            .concat()
     };
     assert_eq!(with(&one("[{ TPP: [a] }]"), &apis(limits::APIS_MAX)).unwrap().routes.len(), limits::APIS_MAX);
     assert!(
@@ -584,7 +585,7 @@ fn every_bound_of_a_document_has_one_past_it() {
 fn what_the_sample_says_is_read() {
     let sample = include_str!("../../../config/scopegate.yaml");
     let lines = sample.lines().skip_while(|line| *line != "# apis:").take_while(|line| line.starts_with('#'));
-    let block: String = lines.map(|line| format!("{}\n", line.get(2..).unwrap_or_default())).collect();
+    let block = lines.map(|line| line.get(2..).unwrap_or_default()).collect::<Vec<_>>().join("\n");
     let folder = tempfile::tempdir().unwrap();
     let document = "openapi: 3.0.3
 security: [{ T: [a] }]
