@@ -26,8 +26,13 @@ pub(super) fn read<'c>(section: &Section<'c>, has_metadata: bool) -> Option<Matc
         value.refuse(problem.hint("remove the route"));
     }
     let methods = section.need("methods").and_then(|value| distinct(value.list()?, |item| item.parse(method)));
-    let hosts = section.read_or("hosts", Vec::new(), |value| distinct(value.list()?, |item| item.parse(host)));
+    let hosts = hosts(section);
     Some(Matcher { path: path?, template: template?, methods: methods?, hosts: hosts? })
+}
+
+/// Lower-case names; empty: every host.
+pub(super) fn hosts(section: &Section<'_>) -> Option<Vec<Box<str>>> {
+    section.read_or("hosts", Vec::new(), |value| distinct(value.list()?, |item| item.parse(host)))
 }
 
 /// Which of two such routes answers would depend on their order, and so would who may pass.

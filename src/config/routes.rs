@@ -135,6 +135,11 @@ pub(super) fn read(rules: Vec<Option<Rule<'_>>>, known: &Known<'_>) -> Option<Ve
     routes.into_iter().collect()
 }
 
+/// Looks at terms of which nobody knows yet what requests they are for, so that what is wrong with them is told.
+pub(super) fn look(section: &Section<'_>, known: &Known<'_>) {
+    let _no_route_is_made = (matcher::hosts(section), terms(section, None, known));
+}
+
 /// On which terms, and whereto.
 struct Terms {
     access: Access,

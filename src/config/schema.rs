@@ -108,7 +108,9 @@ enum Beside {
 }
 
 /// Good neighbours of what stands below a section: where `every_place_was_seen` fails, one is wanting.
-const NEIGHBOURS: [(&str, &str); 7] = [
+const NEIGHBOURS: [(&str, &str); 9] = [
+    ("apis", "apis: [{ upstream: x, override: [{ operation: x }] }]"),
+    ("apis", "apis: [{ upstream: x, override: [{ path: x }] }]"),
     ("resources", "server: { listen: 127.0.0.1:1, public_origin: https://a.example }"),
     ("issuers", "issuers: [{ jwks: { uri: x }, introspection: { private_key: x, algorithm: ES256 } }]"),
     ("issuers", "issuers: [{ introspection: { certificate: x } }]"),
@@ -330,7 +332,7 @@ mod tests {
     #[test]
     fn the_form_is_that_of_the_readers() {
         let schema = schema();
-        assert_eq!(schema["required"], json!(["routes", "server", "upstreams"]));
+        assert_eq!(schema["required"], json!(["server", "upstreams"]));
         assert_eq!(schema["additionalProperties"], json!(false));
         let server = &schema["properties"]["server"]["properties"];
         assert_eq!(server["errors"]["anyOf"][0]["enum"], json!(["problem", "obie", "berlin", "ohvps"]));

@@ -9,7 +9,7 @@ use crate::config::demands;
 use crate::config::fault::Mark;
 use crate::config::layer::Layer;
 use crate::config::reader::{Section, Value};
-use crate::config::routes::{self, Rule};
+use crate::config::routes::{self, Known, Rule};
 use crate::config::tree::{Key, Kind, Node};
 
 /// A rule before it is read; it owns what was made out of the document.
@@ -134,6 +134,28 @@ fn hint(operation: &Operation<'_>, answers: &Answers) -> String {
     };
     let open = if demand.needs_token { "" } else { "; or `access: open` in it, if no token is needed" };
     format!("say who may pass in an `override` of the configuration: {{ {what}{scopes}{grants} }}{open}{certificate}")
+}
+
+/// Looks at what would hold for operations that could not be read.
+pub(super) fn look(api: &Section<'_>, overrides: Option<&Overrides<'_>>, known: &Known<'_>) {
+    let mark = api.whole().mark();
+    // A scope of some kind, since a document would name one.
+    let scopes = [made("scopes", mark, Kind::Sequence(vec![text(mark, "any")]))];
+    let of_open: Vec<&str> = OF_DOCUMENT.iter().chain(&demands::KEYS).copied().collect();
+    let sections = overrides.into_iter().flat_map(Overrides::sections).map(Some);
+    for over in sections.chain([None]) {
+        let at = over.unwrap_or(api).whole();
+        let is_open = over.is_some_and(|over| over.find("access").is_some());
+        let mut layers = Vec::new();
+        if let Some(over) = over {
+            layers.extend(over.layers(&BESIDE_TERMS));
+        }
+        if !is_open {
+            layers.push(Layer { is_made: false, ..Layer::made(at.clone(), &scopes) });
+        }
+        layers.extend(api.layers(if is_open { &of_open } else { &OF_DOCUMENT }));
+        routes::look(&Section::of(at.clone(), layers), known);
+    }
 }
 
 impl<'d> Draft<'d> {

@@ -85,7 +85,7 @@ pub(super) fn read(
     server: Option<&Server>,
     known: &Known<'_>,
 ) -> (Option<Vec<Api>>, Option<Vec<Route>>) {
-    let entries = root.find("apis").map(|value| entries(&value));
+    let entries = root.find("apis").map(|value| entries(&value, known));
     let by_hand = match (root.find("routes"), &entries) {
         (Some(value), _) => routes::by_hand(&value),
         (None, Some(_)) => Some(Vec::new()),
@@ -129,16 +129,16 @@ struct Entry<'c> {
     tree: Option<Node>,
 }
 
-fn entries<'c>(value: &Value<'c>) -> Option<Vec<Option<Entry<'c>>>> {
+fn entries<'c>(value: &Value<'c>, known: &Known<'_>) -> Option<Vec<Option<Entry<'c>>>> {
     let items = value.list()?;
     if items.len() > limits::APIS_MAX {
         value.refuse(Problem::new(format!("there are more than {}", limits::APIS_MAX)));
         return None;
     }
-    Some(items.iter().map(entry).collect())
+    Some(items.iter().map(|item| entry(item, known)).collect())
 }
 
-fn entry<'c>(value: &Value<'c>) -> Option<Entry<'c>> {
+fn entry<'c>(value: &Value<'c>, known: &Known<'_>) -> Option<Entry<'c>> {
     let section = value.section(&compose::api_keys())?;
     let base_path = section.read_or("base_path", None, |value| value.parse(super::rewrite::prefix).map(Some));
     let upstream = section.need("upstream");
@@ -150,6 +150,10 @@ fn entry<'c>(value: &Value<'c>) -> Option<Entry<'c>> {
         }
         Some((path, text.ok()?))
     });
+    if document.is_none() {
+        let overrides = overrides::read(&section, None);
+        compose::look(&section, overrides.as_ref(), known);
+    }
     let (base_path, _, (path, text)) = (base_path?, upstream?, document?);
     let context = value.context().beside(&path);
     let tree = parse(&text, &context);

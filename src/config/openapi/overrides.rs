@@ -36,6 +36,11 @@ pub(super) struct Overrides<'c> {
 }
 
 impl<'c> Overrides<'c> {
+    /// All of them.
+    pub(super) fn sections(&self) -> impl Iterator<Item = &Section<'c>> {
+        self.list.iter().map(|over| &over.section)
+    }
+
     /// The one that has the say for an operation.
     pub(super) fn of(&self, operation: usize) -> Option<&Override<'c>> {
         self.list.get((*self.chosen.get(operation)?)?)
@@ -78,17 +83,24 @@ fn one<'c>(item: &Value<'c>, known: Option<&Known<'_>>) -> Option<Override<'c>> 
                 methods.refuse(Problem::new("belongs to `path`: an `operation` has one method").hint("remove it"));
             }
             let ids = operation.one_or_list()?;
-            ids.iter().map(|id| known.map_or(Some(Vec::new()), |known| known.by_id(id))).collect::<Option<Vec<_>>>()
+            ids.iter()
+                .map(|id| match known {
+                    Some(known) => known.by_id(id),
+                    None => id.text().map(|_| Vec::new()),
+                })
+                .collect::<Option<Vec<_>>>()
         }
         (None, Some(path)) => {
             let methods = section.read_or("methods", None, |value| value.list().map(Some));
             if let Some(prefix) = path.shown().and_then(beneath) {
                 exactness = Exactness::Beneath(prefix.len());
             }
-            methods.and_then(|methods| {
-                known
-                    .map_or(Some(Vec::new()), |known| known.by_path(&path, methods.as_deref()))
-                    .map(|found| vec![found])
+            methods.and_then(|methods| match known {
+                Some(known) => Some(vec![known.by_path(&path, methods.as_deref())?]),
+                None => {
+                    let texts = methods.iter().flatten().chain([&path]).map(|value| value.text().map(drop));
+                    texts.collect::<Option<()>>().map(|()| Vec::new())
+                }
             })
         }
         (Some(_), Some(_)) | (None, None) => {
