@@ -105,6 +105,12 @@ pub enum Command {
         #[arg(long, value_name = "FOLDER")]
         out: Option<PathBuf>,
     },
+    /// Look at an audit log.
+    Audit {
+        /// What to do with it.
+        #[command(subcommand)]
+        command: AuditCommand,
+    },
     /// Run a small bank behind a gateway, with authorization server and developer portal, to try things out.
     #[cfg(feature = "sandbox")]
     Sandbox {
@@ -180,6 +186,26 @@ pub enum FailOn {
     Open,
 }
 
+/// What can be done with an audit log.
+#[derive(Debug, Subcommand)]
+pub enum AuditCommand {
+    /// Say whether it is as it was written. Exit 0: it is; 1: it is not, and where; 2: it could not be looked at.
+    Verify {
+        /// Its files, the oldest first, or their folder; - is standard input.
+        #[arg(value_name = "FILE", required = true)]
+        files: Vec<PathBuf>,
+        /// The public half of `audit_log.key`, in PEM form: a log that somebody wrote anew is noticed.
+        #[arg(long, value_name = "FILE")]
+        key: Option<PathBuf>,
+        /// The last hash of the file before, where that one is not here.
+        #[arg(long, value_name = "HASH")]
+        from: Option<String>,
+        /// A hash that was seen in it before: lines cut off at the end are noticed.
+        #[arg(long, value_name = "HASH")]
+        to: Option<String>,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -210,6 +236,7 @@ mod tests {
             "completions zsh",
             "man",
             "man --out a",
+            "audit verify a b --key k --from h --to h",
         ] {
             let words = std::iter::once("scopegate").chain(good.split(' '));
             assert!(Cli::try_parse_from(words).is_ok(), "{good}");

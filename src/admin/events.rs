@@ -45,7 +45,17 @@ fn receive(shared: &Shared, body: &[u8]) -> Option<Response<Full<Bytes>>> {
         return Some(text(StatusCode::NOT_FOUND, "no issuer's events are taken\n".to_owned()));
     };
     let outcome = reception.receive(body, (&shared.revocations, &shared.events), &shared.clock);
-    outcome.err().map(|why| refuse(&why))
+    match outcome {
+        Ok(taken) => {
+            let entries = taken.entries.to_string();
+            shared.audit("security_event", &[("outcome", "taken"), ("issuer", &taken.issuer), ("entries", &entries)]);
+            None
+        }
+        Err(why) => {
+            shared.audit("security_event", &[("outcome", "refused"), ("reason", why.name())]);
+            Some(refuse(&why))
+        }
+    }
 }
 
 /// The answer to a body that did not arrive whole.

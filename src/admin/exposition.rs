@@ -2,7 +2,9 @@
 //! closed sets: route templates, reasons, statuses, names of issuers, upstreams and servers.
 
 use super::door::Turned;
-use super::{Admin, State, arrivals, events, introspection, quotas, servers, services, state as store, status_list};
+use super::{
+    Admin, State, arrivals, events, introspection, logs, quotas, servers, services, state as store, status_list,
+};
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::observe::metrics::{Cell, Outcome, RouteMetrics, WorkerMetrics};
@@ -33,6 +35,7 @@ pub fn render(admin: &Admin) -> prometheus::Result<String> {
     families.extend(status_list::families(shared));
     families.extend(quotas::families(shared));
     families.extend(store::families(shared));
+    families.extend(logs::families(shared));
     families.extend(process(shared, state));
     let is_ready = gauge(float(u64::from(admin.is_ready())), Vec::new());
     families.push(family("ready", "1 where /readyz says so.", MetricType::GAUGE, vec![is_ready]));

@@ -7,6 +7,7 @@ mod events;
 pub mod exposition;
 pub mod history;
 mod introspection;
+mod logs;
 mod quotas;
 pub mod reloads;
 mod revoke;
@@ -149,6 +150,9 @@ impl Admin {
     fn ready(&self) -> Answer {
         if self.state.is_draining.load(Ordering::Relaxed) {
             return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
+        }
+        if self.shared.audit.as_ref().is_some_and(|audit| !audit.has_room()) {
+            return text(StatusCode::SERVICE_UNAVAILABLE, "audit log: it cannot be written\n".to_owned());
         }
         let missing = self.missing();
         if self.note_ready() && !self.shared.revocations.is_behind() {

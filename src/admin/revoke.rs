@@ -44,6 +44,7 @@ pub(super) async fn answer(shared: &Shared, headers: &HeaderMap, body: &[u8]) ->
                 tracing::info!(issuer = revocation.issuer, kind = kind(revocation.whose), "tokens were revoked");
                 let done =
                     || Response::builder().status(StatusCode::NO_CONTENT).body(Full::default()).unwrap_or_default();
+                wanted.audit(shared, kind(revocation.whose));
                 only_here(shared).await.unwrap_or_else(done)
             }
             Err(refused) => not_taken(&refused),
@@ -79,6 +80,21 @@ fn wrong_sender(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
 }
 
 impl Wanted {
+    fn audit(&self, shared: &Shared, kind: &str) {
+        let subject = self.subject.as_deref().and_then(|subject| shared.audit_subject(&self.issuer, subject));
+        let before = self.issued_before.map(|before| before.to_string());
+        let named = [
+            ("token_id", self.token_id.as_deref()),
+            ("subject", subject.as_deref()),
+            ("client_id", self.client_id.as_deref()),
+            ("consent", self.consent_id.as_deref()),
+            ("issued_before", before.as_deref()),
+        ];
+        let mut fields = vec![("issuer", &*self.issuer), ("kind", kind)];
+        fields.extend(named.into_iter().filter_map(|(name, value)| Some((name, value?))));
+        shared.audit("revoke", &fields);
+    }
+
     fn revocation(&self, shared: &Shared) -> Result<Revocation<'_>, &'static str> {
         let policy = shared.policy.load();
         if !policy.verifier.issuers().iter().any(|issuer| *issuer.settings.issuer == *self.issuer) {

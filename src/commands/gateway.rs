@@ -5,6 +5,7 @@ use super::control::{self, Control};
 use super::door;
 use super::fixed::Fixed;
 use super::front::{self, Front};
+use super::life;
 use super::parts;
 use super::sockets::{self, Sockets};
 use super::worker;
@@ -114,6 +115,7 @@ impl Gateway {
             let write = move || writer.run(&metrics.log_lines_unwritten);
             others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
         }
+        others.extend(life::write(&shared)?);
         let threads =
             worker::employ(&control.admin.shared, &settings.limits, (listeners, front.as_ref(), buffers), &stages)?;
         let running = Arc::clone(&control);
@@ -138,6 +140,7 @@ impl Gateway {
     pub fn open(&self) {
         let state = &self.control.admin.state;
         state.history.note(self.shared().clock.now(), Kind::Started, concat!("version ", env!("CARGO_PKG_VERSION")));
+        life::started(self.shared());
         self.stage.send_replace(Stage::Serve);
         self.is_admin_open.send_replace(true);
     }
@@ -201,6 +204,7 @@ impl Gateway {
         self.stage.send_replace(Stage::Drain);
         join(self.workers);
         self.stage.send_replace(Stage::End);
+        life::ended(&self.control.admin.shared);
         drop(self.log);
         join(self.others);
     }
@@ -245,6 +249,7 @@ impl Gateway {
 
     fn reload_ended(&self, reload: Reload) {
         let state = &self.control.admin.state;
+        life::reloaded(self.shared(), reload.outcome.is_ok());
         state.reloads.ended(reload, &state.history);
     }
 }

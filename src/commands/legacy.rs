@@ -1,7 +1,7 @@
 //! What a process lets go for its successor, and what it takes over from its predecessor.
 
 use super::gateway::Gateway;
-use super::parts;
+use super::{life, parts};
 use crate::admin::history::Kind;
 use crate::clock::UnixSeconds;
 use crate::state::exchange::Peer;
@@ -63,6 +63,7 @@ impl Gateway {
 
     /// A successor did not come to serve.
     pub fn takeover_failed(&self) {
+        life::handed_over(self.shared(), "failed");
         let state = &self.control.admin.state;
         state.takeovers_failed.fetch_add(1, Ordering::Relaxed);
         state.history.note(self.shared().clock.now(), Kind::TakeoverFailed, "the log says why; this process goes on");

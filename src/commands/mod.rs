@@ -1,6 +1,7 @@
 //! One file per subcommand: the only place that wires the parts together.
 
 pub mod arrival;
+pub mod audit;
 pub mod check;
 pub mod completions;
 pub mod control;
@@ -13,6 +14,7 @@ pub mod gateway;
 mod health;
 pub mod kpi;
 mod legacy;
+mod life;
 pub mod man;
 mod names;
 mod parts;
@@ -27,7 +29,7 @@ mod sockets;
 mod takeover;
 pub mod worker;
 
-use crate::cli::Command;
+use crate::cli::{AuditCommand, Command};
 use crate::clock::Clock;
 use crate::config::fault::Faults;
 use crate::telemetry;
@@ -56,6 +58,10 @@ pub fn run(command: &Command) -> ExitCode {
         Command::Probe { url, ca_file } => probe::run(url, ca_file.as_deref(), &mut io::stdout().lock()),
         Command::Completions { shell } => completions::run(*shell, &mut io::stdout().lock()),
         Command::Man { out } => man::run(out.as_deref(), &mut io::stdout().lock()),
+        Command::Audit { command: AuditCommand::Verify { files, key, from, to } } => {
+            let (files, key, from, to) = (files.clone(), key.clone(), from.clone(), to.clone());
+            audit::verify(&audit::Wish { files, key, from, to }, &mut io::stdout().lock())
+        }
         #[cfg(feature = "sandbox")]
         Command::Sandbox { listen, portal, tls, data, database } => {
             let keep = match (data, database) {

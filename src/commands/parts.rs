@@ -13,6 +13,7 @@ use crate::gateway::authorize::proof::Proofs;
 use crate::gateway::authorize::sender::Senders;
 use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::forward::queue::Queue;
+use crate::gateway::observe::audit::Audit;
 use crate::gateway::observe::metrics::Metrics;
 use crate::gateway::policy::{Endpoints, Parts, Policy};
 use crate::gateway::quotas::Quota;
@@ -51,12 +52,19 @@ pub(super) fn share(
         endpoints: endpoints(settings, None, clock.instant())?,
         quotas: quotas(settings, None),
     };
+    let audit = settings.audit_log.as_ref().map(|log| {
+        let path = log.path.display();
+        let hint = "the gateway must be able to make, read and append to the file, which is nobody else's";
+        Audit::open(log, clock.clone())
+            .map_err(|fault| CannotServe(format!("cannot write the audit log {path}: {fault}\n  hint: {hint}")))
+    });
     Ok(Arc::new(Shared {
         policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
         revocations,
         store,
         events: Record::default(),
         metrics,
+        audit: audit.transpose()?,
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
         tunnels: Arc::new(Tunnels::new(limits.tunnels_max)),
         doors: AtomicU64::new(0),

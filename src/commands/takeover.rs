@@ -17,7 +17,7 @@
 
 use super::gateway::Gateway;
 use super::legacy::Legacy;
-use super::{CannotServe, parts};
+use super::{CannotServe, life, parts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::Settings;
 use crate::config::limits::{TAKEOVER_KEYS_MAX, TAKEOVER_PREPARE_MAX, TAKEOVER_SERVE_MAX};
@@ -122,6 +122,7 @@ pub(super) async fn run(gateway: &Gateway) -> anyhow::Result<u32> {
     successor.says(PREPARED, &mut line, TAKEOVER_PREPARE_MAX).await?;
 
     let legacy = gateway.let_go(Peer::new(tells)?)?;
+    life::handed_over(gateway.shared(), "begun");
     line.write_all(write_legacy(&legacy).as_bytes()).await?;
     successor.says(SERVING, &mut line, TAKEOVER_SERVE_MAX).await?;
     let line = line.into_std()?;

@@ -307,6 +307,23 @@ pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 pub const LOG_BLOCK_BYTES: usize = 64 * 1024;
 /// Blocks that may wait for the writer; further ones are dropped and counted.
 pub const LOG_BLOCKS_MAX: usize = 64;
+/// Bytes of the audit log that wait for the writer, all workers together; beyond it nothing is let in that had to be told of:
+/// a minute of a busy gateway.
+pub const AUDIT_QUEUE_BYTES_MAX: usize = 64 * 1024 * 1024;
+/// What is written of it at once: another process that shares the file waits for so long.
+pub const AUDIT_WRITE_BYTES_MAX: usize = 1024 * 1024;
+/// Where the last line of its file is looked for; lines are some hundred bytes.
+pub const AUDIT_TAIL_BYTES_MAX: u64 = 4 * 1024 * 1024;
+/// A line that is longer is none of ours: a client's name may be as long as a token, and each octet of it six.
+pub const AUDIT_LINE_BYTES_MAX: usize = 256 * 1024;
+/// Lines behind the last signature that a verifier takes for not signed yet. The writer signs before half of them are there.
+pub const AUDIT_UNSIGNED_MAX: u64 = 20_000;
+/// The shortest time until it is put on the disk: less would be each line alone.
+pub const AUDIT_SYNC_MIN: Duration = Duration::from_millis(10);
+/// The longest.
+pub const AUDIT_SYNC_MAX: Duration = Duration::from_mins(1);
+/// What digests of customers' names are keyed with; less could be tried.
+pub const AUDIT_SUBJECT_KEY_BYTES_MIN: usize = 16;
 /// So long a successor waits for its issuers' keys, and then says whose are missing.
 pub const TAKEOVER_KEYS_MAX: Duration = Duration::from_secs(45);
 /// From the start of a successor until it could serve: it reads its files and fetches its issuers' keys meanwhile.

@@ -4,6 +4,7 @@ mod address;
 pub mod admin;
 mod asked;
 pub mod assertion;
+pub mod audit_log;
 pub mod balance;
 mod bounded;
 pub mod cors;
@@ -56,6 +57,7 @@ use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
 use admin::Admin;
 use assertion::Assertion;
+use audit_log::AuditLog;
 use dpop::Dpop;
 use envelope::Envelope;
 use events::Events;
@@ -128,14 +130,22 @@ fn read(
     let settings = tree.as_ref().and_then(|node| settings(&context.root(node)));
     let (faults, named) = context.end();
     files.extend(named);
+    let digest = digest(text);
     match (settings, Faults::collect(faults, file)) {
-        (Some(settings), None) => Ok(settings),
+        (Some(settings), None) => Ok(Settings { digest, ..settings }),
         (_, Some(faults)) => Err(faults),
         // Every reader that gives nothing has noted why. Were one to forget, a reload must refuse and not panic.
         (None, None) => {
             Err(Faults::one(&file.display().to_string(), Problem::new("refused without a reason: a defect of ours")))
         }
     }
+}
+
+/// The SHA-256 of a configuration's text, as `sha256sum` shows it.
+fn digest(text: &str) -> Box<str> {
+    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
+    digest.as_ref().iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect::<String>().into()
 }
 
 /// Reads every section, the last one too where the first is wrong.
@@ -145,6 +155,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let public = server.as_ref().map(|server| server.listen.as_slice()).unwrap_or_default();
     let admin = Admin::read(&section, public);
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
+    let audit_log = section.read_or("audit_log", None, |value| AuditLog::read(&value).map(Some));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
     let state = section.read_or("state", None, |value| State::read(&value).map(Some));
@@ -184,9 +195,11 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     quotas::check_used(&section, quotas.as_deref(), routes.as_deref());
     let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
+        digest: Box::default(),
         server: server?,
         admin: admin?,
         access_log: access_log?,
+        audit_log: audit_log?,
         issuers: issuers?,
         upstreams: upstreams?,
         quotas: quotas?,
@@ -205,12 +218,16 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
 /// A configuration in which every value was checked and every reference holds.
 #[derive(Debug)]
 pub struct Settings {
+    /// Of the text that they stand in.
+    pub digest: Box<str>,
     /// The listener that third parties reach.
     pub server: Server,
     /// The listener that operators and dashboards reach.
     pub admin: Admin,
     /// Where the line per request goes.
     pub access_log: AccessLog,
+    /// Where decisions are written down; `None`: nowhere.
+    pub audit_log: Option<AuditLog>,
     /// Whose tokens are accepted; never two with one `issuer`.
     pub issuers: Vec<Issuer>,
     /// Where permitted requests go.
@@ -289,10 +306,11 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 15] = [
+const SECTIONS: [&str; 16] = [
     "server",
     "admin",
     "access_log",
+    "audit_log",
     "limits",
     "revocations",
     "state",

@@ -50,6 +50,7 @@ use http1::buffers::Buffers;
 use http1::head::HeadBounds;
 use interaction::InteractionIds;
 use observe::access_log::{HandedOver, LogBuffer};
+use observe::audit::{self, Audit};
 use observe::line::Seconds;
 use observe::metrics::{Metrics, WorkerMetrics};
 use policy::{Endpoints, Policy};
@@ -73,6 +74,8 @@ pub struct Shared {
     pub events: verify::events::record::Record,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where decisions are written down, if anywhere.
+    pub audit: Option<Audit>,
     /// Open client connections.
     pub admission: Arc<Admission>,
     /// Those among them that speak something else than HTTP.
@@ -110,6 +113,7 @@ pub struct Worker {
     bounds: Bounds,
     plan: RefCell<Rc<Plan>>,
     log: RefCell<LogBuffer>,
+    audit: Option<RefCell<audit::Buffer>>,
     seconds: RefCell<Seconds>,
     date: Cell<DateLine>,
     ids: InteractionIds,
@@ -149,6 +153,7 @@ impl Worker {
             bounds,
             plan: RefCell::new(Rc::new(plan)),
             log: RefCell::new(log),
+            audit: shared.audit.as_ref().map(|audit| RefCell::new(audit.buffer())),
             seconds: RefCell::default(),
             date: Cell::new(answer::date_line(shared.clock.now())),
             ids: InteractionIds::new(),
@@ -200,6 +205,9 @@ impl Worker {
         self.home.deadlines.sweep(self.clock.instant());
         self.plan.borrow().upstreams.iter().for_each(|upstream| upstream.relieve());
         self.date.set(answer::date_line(self.clock.now()));
+        if let Some(audit) = &self.audit {
+            audit.borrow_mut().flush();
+        }
     }
 
     /// What must happen about once a second: log lines go out, idle upstream connections end, a new policy takes

@@ -90,6 +90,7 @@ impl Worker {
             Decided::Permitted(permit, certificate) => (permit, certificate),
             Decided::Answered(answer) => return Ok(Carried::Answered(answer)),
         };
+        record.permitted();
         let upgrade = upgrade::wanted(permit.route(), &head, (&body, &interim))?;
         if upgrade.is_some() {
             record.asks_for_tunnel(self.shared.tunnels.enter()?);
@@ -196,6 +197,7 @@ async fn admit<'p, W: Witness>(
     if let Some(permit) = permit::open(route) {
         return Ok(permit);
     }
+    witness.can_tell()?;
     let presented = credentials::find(head, &peer.memo, policy.senders.dpop())?;
     let in_its_scheme = |refusal: Refusal| refusal.presented(presented.scheme());
     // Where a route asks for two tokens, the one in `Authorization` is the client's own.

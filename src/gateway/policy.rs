@@ -41,6 +41,8 @@ use std::time::Duration;
 pub struct Policy {
     /// Counts reloads, from 1.
     pub generation: u64,
+    /// The SHA-256 of the configuration's text, as `sha256sum` shows it.
+    pub digest: Box<str>,
     /// Which route a request is for.
     pub router: Router,
     /// What clients are told of the resources behind the routes.
@@ -188,6 +190,7 @@ impl Policy {
         let routes = settings.routes.iter().enumerate().map(compile);
         Self {
             generation,
+            digest: settings.digest.clone(),
             router: Router::new(routes.collect()),
             resources,
             events: settings.events.as_ref().map(|events| reception(events, &verifier)),

@@ -170,6 +170,8 @@ pub enum Reason {
     TunnelsFull,
     /// Too many requests wait for the issuer's answers.
     IssuerBusy,
+    /// What is decided could not be written down.
+    AuditUnavailable,
     /// A fault of the gateway.
     Internal,
 }
@@ -198,7 +200,7 @@ pub enum Afterwards {
 
 impl Reason {
     /// Every reason, in pipeline order. `index` is the place in it.
-    pub const ALL: [Self; 76] = [
+    pub const ALL: [Self; 77] = [
         Self::HeadMalformed,
         Self::HostConflict,
         Self::Misdirected,
@@ -274,6 +276,7 @@ impl Reason {
         Self::StateUnavailable,
         Self::TunnelsFull,
         Self::IssuerBusy,
+        Self::AuditUnavailable,
         Self::Internal,
     ];
 
@@ -399,6 +402,7 @@ impl Reason {
             Self::StateUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "state_unavailable", "The request cannot be checked at the moment"),
             Self::TunnelsFull => refuse(StatusCode::SERVICE_UNAVAILABLE, "tunnels_full", "The gateway carries as many such connections as it may; try again later"),
             Self::IssuerBusy => refuse(StatusCode::SERVICE_UNAVAILABLE, "issuer_busy", "The access token cannot be checked at the moment").blame(Fault::Issuer),
+            Self::AuditUnavailable => refuse(StatusCode::SERVICE_UNAVAILABLE, "audit_unavailable", "The gateway cannot take requests at the moment; try again later"),
             Self::Internal => refuse(StatusCode::INTERNAL_SERVER_ERROR, "internal", "The gateway failed").close(),
         }
     }

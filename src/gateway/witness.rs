@@ -42,6 +42,11 @@ pub(super) trait Witness {
         Ok(())
     }
 
+    /// Whether it can be written down what becomes of the request, where that is asked for: else it goes no further.
+    fn can_tell(&self) -> Result<(), Refusal> {
+        Ok(())
+    }
+
     /// A token was looked at.
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse);
 }
@@ -74,6 +79,10 @@ impl Witness for Record {
     fn counts(&mut self, route: &Route, head: &Head) -> Result<(), Refusal> {
         // A bound on floods is each gateway's own.
         pipeline::count(&route.quotas.strangers, (head, None), self).map(drop)
+    }
+
+    fn can_tell(&self) -> Result<(), Refusal> {
+        self.can_be_audited()
     }
 
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {

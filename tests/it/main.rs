@@ -17,6 +17,8 @@ mod admin_access;
 mod assertion;
 mod assertion_keys;
 mod attacks;
+mod audit;
+mod audit_chain;
 mod authorize;
 mod balance;
 mod broken;

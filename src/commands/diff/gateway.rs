@@ -1,12 +1,12 @@
 //! Compares what holds for all requests: the listener and its certificates, proofs, revocations, bounds, upstreams.
 
-use super::change::{self, Changes, Turn};
+use super::change::{Changes, Turn};
+use super::helpers;
 use crate::config::admin::{Admin, AdminTls, Probes};
 use crate::config::dpop::{Dpop, Nonce};
 use crate::config::events::Events;
 use crate::config::limits::Limits;
 use crate::config::revocations::Revocations;
-use crate::config::state::{LimitsAway, ProofsAway, RevocationsAway, State};
 use crate::config::tls::{ClientCertificates, ClientTrust, ServerTls, Version};
 use crate::config::upstreams::Upstream;
 use crate::config::{OnQueryToken, Server, Settings};
@@ -18,6 +18,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
         server,
         admin,
         access_log,
+        audit_log,
         issuers: _,
         upstreams,
         quotas: _,
@@ -30,11 +31,14 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
         dpop,
         events,
         assertion,
+        // Of the text, which may change without meaning.
+        digest: _,
     } = old;
     let mut changes = Changes::default();
     servers(&mut changes, server, &new.server);
     operators(&mut changes, admin, &new.admin);
     changes.beside("access_log", access_log, &new.access_log);
+    changes.presence("audit_log", (audit_log.as_ref(), new.audit_log.as_ref()), Turn::Changed, helpers::audit);
     all_limits(&mut changes, limits, &new.limits);
     let Revocations { file, entries_max, keep } = revocations;
     let both = (file.as_ref(), new.revocations.file.as_ref());
@@ -44,7 +48,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     });
     changes.beside("revocations.entries", entries_max, &new.revocations.entries_max);
     changes.demand("revocations.keep", keep, &new.revocations.keep);
-    changes.presence("state", (state.as_ref(), new.state.as_ref()), Turn::Stricter, shared);
+    changes.presence("state", (state.as_ref(), new.state.as_ref()), Turn::Stricter, helpers::store);
     changes.presence("dpop", (dpop.as_ref(), new.dpop.as_ref()), Turn::MoreOpen, proofs);
     changes.presence("events", (events.as_ref(), new.events.as_ref()), Turn::Stricter, |changes, before, after| {
         let Events { audiences, issuers, token } = before;
@@ -60,42 +64,6 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     changes.unshown("resources", resources, &new.resources, Turn::Changed);
     all_upstreams(&mut changes, upstreams, &new.upstreams);
     changes
-}
-
-/// What several gateways agree on, and what becomes of requests while they cannot.
-fn shared(changes: &mut Changes, old: &State, new: &State) {
-    let State { store, authorities, username, password, prefix, timeout, proofs_away, revocations_away, limits_away } =
-        old;
-    // Under another prefix or in another store there are other gateways.
-    changes.other("state.store", store, &new.store);
-    changes.other("state.prefix", prefix, &new.prefix);
-    changes.unshown("state.ca", authorities, &new.authorities, Turn::Changed);
-    changes.unshown("state.username", username, &new.username, Turn::Changed);
-    changes.unshown("state.password", password, &new.password, Turn::Changed);
-    changes.beside("state.timeout", timeout, &new.timeout);
-    let refuses_proofs = |away: ProofsAway| match away {
-        ProofsAway::Refuse => true,
-        ProofsAway::Local => false,
-    };
-    let refuses_tokens = |away: RevocationsAway| match away {
-        RevocationsAway::Refuse => true,
-        RevocationsAway::GoOn => false,
-    };
-    // How strict it is.
-    let limits = |away: LimitsAway| match away {
-        LimitsAway::Allow => 0,
-        LimitsAway::Local => 1,
-        LimitsAway::Refuse => 2,
-    };
-    let proofs = (refuses_proofs(*proofs_away), refuses_proofs(new.proofs_away));
-    changes.demand("state.when_away.proofs refuse", &proofs.0, &proofs.1);
-    let tokens = (refuses_tokens(*revocations_away), refuses_tokens(new.revocations_away));
-    changes.demand("state.when_away.revocations refuse", &tokens.0, &tokens.1);
-    if let Some(turn) =
-        change::turn(limits(new.limits_away) <= limits(*limits_away), limits(new.limits_away) >= limits(*limits_away))
-    {
-        changes.note("state.when_away.limits", (format!("{limits_away:?}"), format!("{:?}", new.limits_away)), turn);
-    }
 }
 
 /// Whom the admin listener lets in.

@@ -2,6 +2,7 @@
 
 pub(super) mod change;
 mod gateway;
+mod helpers;
 mod issuer;
 mod quota;
 pub(super) mod requests;

@@ -112,7 +112,7 @@ fn protocol(version: Version) -> &'static [u8] {
     }
 }
 
-fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
+pub(super) fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
     match outcome {
         Outcome::Passed(status) => number(block, "status", u64::from(status.as_u16())),
         Outcome::Refused(reason) => {
@@ -122,7 +122,7 @@ fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
     }
 }
 
-fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {
+pub(super) fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     block.extend_from_slice(b",\"");
     block.extend_from_slice(name.as_bytes());
     block.extend_from_slice(b"\":\"");

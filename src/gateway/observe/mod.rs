@@ -1,6 +1,7 @@
 //! OBSERVE: what happened, told once, when the last byte of the answer has gone.
 
 pub mod access_log;
+pub mod audit;
 pub mod clients;
 mod end;
 pub mod histogram;

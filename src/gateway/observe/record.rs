@@ -47,6 +47,8 @@ pub struct Record {
     /// The one before it, where a request carries two.
     client_token: Option<VerifiedToken>,
     pub(super) cache: Option<CacheUse>,
+    /// It was decided that it may go on.
+    pub(super) is_permitted: bool,
     pub(super) upstream_wait: Option<Duration>,
     /// From the head of the request to that of the upstream's answer.
     pub(super) first: Option<Duration>,
@@ -109,6 +111,7 @@ impl Record {
             token: None,
             client_token: None,
             cache: None,
+            is_permitted: false,
             upstream_wait: None,
             first: None,
             receipt: None,
@@ -170,7 +173,8 @@ impl Record {
 
     /// This token stood in the URL.
     pub fn leaked(&self, token: &[u8]) {
-        self.plan.policy.verifier.revoke_leaked(token, self.now());
+        let revoked = self.plan.policy.verifier.revoke_leaked(token, self.now());
+        revoked.inspect(|issuer| self.audit_leak(issuer));
     }
 
     /// The route was found.
@@ -319,6 +323,7 @@ impl Drop for Record {
         self.worker.metrics().services.count(service, services::fault(self.outcome, self.end), waited);
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
+        self.audit(&stamp);
         self.activity.end();
     }
 }

@@ -40,8 +40,13 @@ impl Texts {
 
     /// What the upstream is told under `name`.
     pub(super) fn identity_field(&self, name: &str) -> Option<&str> {
-        self.identity().split("\r\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
+        find(self.identity(), name)
     }
+}
+
+/// What the upstream is told under `name` by these headers.
+pub(in crate::gateway) fn find<'h>(headers: &'h str, name: &str) -> Option<&'h str> {
+    headers.split("\r\n").find_map(|line| line.strip_prefix(name)?.strip_prefix(": "))
 }
 
 /// The headers as they stand in a request, one line each. A value that cannot stand in a header field as it is

@@ -201,22 +201,24 @@ impl Verifier {
     /// A token was seen where everybody can read it: if it is a good one, it is good no more. Nothing is kept of one that
     /// is not, so that nobody can fill the list with what we never accepted. One without `jti` has no name to revoke
     /// it by, and an opaque one is known only while it is remembered.
-    pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) {
+    pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) -> Option<Arc<Issuer>> {
         let remembered = self.cache.find(&cache::digest(token));
         let verdict = remembered.map_or_else(|| jwt::verify(token, self, now).map(Arc::new), Ok);
-        let Ok(verdict) = verdict else { return };
+        let verdict = verdict.ok()?;
         // A status list is not waited for: to revoke what it revoked does no harm.
-        if verdict.check(&self.revocations, now).is_err() {
-            return;
-        }
+        verdict.check(&self.revocations, now).ok()?;
         let issuer = &verdict.issuer().settings;
         match verdict.revoke(&self.revocations, now) {
-            Some(Ok(())) => tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and is revoked"),
+            Some(Ok(())) => {
+                tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and is revoked");
+                return Some(Arc::clone(verdict.issuer()));
+            }
             Some(Err(refused)) => tracing::error!(%refused, "a token was sent in a URL and could not be revoked"),
             None => {
                 tracing::warn!(issuer = &*issuer.name, "a token was sent in a URL and has no `jti` to revoke it by");
             }
         }
+        None
     }
 
     /// Whom a route that accepts the tokens of these issuers, all if there is none in the list, asks about opaque ones.

@@ -22,7 +22,7 @@ const OWN_PROOF: &str =
     "Let a DPoP library make the proof for each request: its method, its address without the query, this token.";
 
 /// Name, what was wrong, what mends it; in the order in which the gateway looks.
-const REASONS: [(&str, &str, &str); 76] = [
+const REASONS: [(&str, &str, &str); 77] = [
     (
         "head_malformed",
         "The request is not HTTP as the standard writes it.",
@@ -242,5 +242,10 @@ const REASONS: [(&str, &str, &str); 76] = [
     ("state_unavailable", "The gateway could not ask what other gateways know of the proof or the token.", ASK_LATER),
     ("tunnels_full", "The gateway carries as many connections of another protocol as it may.", ASK_LATER),
     ("issuer_busy", "The gateway is asking about too many tokens at once.", ASK_LATER),
+    (
+        "audit_unavailable",
+        "The gateway could not write down what it decides, and takes nothing until it can.",
+        ASK_LATER,
+    ),
     ("internal", "The gateway failed.", ASK_LATER),
 ];

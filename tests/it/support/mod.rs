@@ -1,6 +1,7 @@
 //! What every test stands on: real sockets, bounded waits, no fixed ports.
 
 pub mod assertions;
+pub mod audit;
 pub mod client;
 pub mod events;
 pub mod front;

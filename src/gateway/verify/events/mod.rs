@@ -30,6 +30,15 @@ pub struct Reception {
     token: Option<cache::Digest>,
 }
 
+/// An event that was.
+#[derive(Debug)]
+pub struct Taken {
+    /// Its issuer's name.
+    pub issuer: Arc<str>,
+    /// What it put on the deny-list.
+    pub entries: usize,
+}
+
 /// Why an event was not taken.
 #[derive(Debug)]
 pub enum NotTaken {
@@ -95,13 +104,13 @@ impl Reception {
         token: &[u8],
         (list, record): (&Revocations, &Record),
         clock: &Clock,
-    ) -> Result<(), NotTaken> {
+    ) -> Result<Taken, NotTaken> {
         let outcome = self.verify(token, clock).and_then(|(set, issuer)| {
             let now = clock.now();
             let id = digest(&set);
             if record.has_seen(&id, now) {
                 record.count(Outcome::Repeated);
-                return Ok(());
+                return Ok(Taken { issuer: Arc::clone(&issuer.settings.name), entries: 0 });
             }
             let count = |fate| set.events.iter().for_each(|event| record.event(event.kind, fate));
             let revocations = revocations(&set, issuer, now).inspect_err(|_| count(Fate::Refused))?;
@@ -111,7 +120,7 @@ impl Reception {
             set.events.iter().for_each(|event| record.event(event.kind, Fate::of(event.kind)));
             record.taken((&issuer.settings.name, &id), now);
             tracing::info!(issuer = &*issuer.settings.name, entries = revocations.len(), "a security event was taken");
-            Ok(())
+            Ok(Taken { issuer: Arc::clone(&issuer.settings.name), entries: revocations.len() })
         });
         outcome.or_else(|why| record.refused(why))
     }
@@ -225,6 +234,17 @@ fn digest(set: &SecurityEvents) -> cache::Digest {
     let mut digest = cache::Digest::default();
     digest.copy_from_slice(context.finish().as_ref());
     digest
+}
+
+impl NotTaken {
+    /// For logs.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::Bad(code, _) => code.as_str(),
+            Self::NoKeys(_) => "no_keys",
+            Self::List(_) => "list",
+        }
+    }
 }
 
 impl Code {

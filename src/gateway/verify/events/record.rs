@@ -58,7 +58,7 @@ impl Record {
         self.last.lock().unwrap_or_else(PoisonError::into_inner).insert(Arc::clone(issuer), now);
     }
 
-    pub(super) fn refused(&self, why: NotTaken) -> Result<(), NotTaken> {
+    pub(super) fn refused<T>(&self, why: NotTaken) -> Result<T, NotTaken> {
         self.count(match &why {
             NotTaken::Bad(code, _) => Outcome::Bad(*code),
             NotTaken::NoKeys(_) => Outcome::NoKeys,

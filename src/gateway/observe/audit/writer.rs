@@ -1,0 +1,188 @@
+//! Seals and writes the audit log's lines, on a thread of its own. What cannot be written is kept and tried again, and
+//! what was lost meanwhile is said in the log itself.
+
+use super::file::{self, AuditFile};
+use super::key::SigningKey;
+use super::{Inbox, Message, Seconds, Stamp, State};
+use crate::clock::Clock;
+use crate::config::audit_log::AuditLog;
+use crate::config::limits::{AUDIT_UNSIGNED_MAX, AUDIT_WRITE_BYTES_MAX};
+use crate::config::secret::Secret;
+use std::io::{self, ErrorKind};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+use std::sync::mpsc::{Receiver, RecvTimeoutError};
+use std::time::{Duration, Instant};
+
+/// The one writer of this process.
+#[derive(Debug)]
+pub struct Writer {
+    file: AuditFile,
+    key: Option<SigningKey>,
+    sync_interval: Duration,
+    messages: Receiver<Message>,
+    state: Arc<State>,
+    clock: Clock,
+    /// Lines that are to be written next.
+    pending: Vec<u8>,
+    /// Since when something is written and not on the disk.
+    unsynced: Option<Instant>,
+    /// Lines since the last checkpoint.
+    unsigned: u64,
+}
+
+/// Whether there will be more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Coming {
+    More,
+    Nothing,
+}
+
+impl Writer {
+    pub(super) fn open(settings: &AuditLog, (messages, state): Inbox, clock: Clock) -> io::Result<Self> {
+        let unusable = || io::Error::new(ErrorKind::InvalidInput, "its key cannot sign");
+        let key = settings.key.as_ref().map(|key| SigningKey::read(Secret::expose(key)).ok_or_else(unusable));
+        Ok(Self {
+            file: AuditFile::open(&settings.path)?,
+            key: key.transpose()?,
+            sync_interval: settings.sync,
+            messages,
+            state,
+            clock,
+            pending: Vec::new(),
+            unsynced: None,
+            unsigned: 0,
+        })
+    }
+
+    /// Writes until it is told that nothing comes any more. A fault is told once and does not end it: the disk may have
+    /// room again.
+    pub fn run(mut self) {
+        while self.receive() == Coming::More {
+            self.write();
+        }
+        let end = self.clock.instant() + LAST_TRIES;
+        while !self.write() && self.clock.instant() < end {
+            std::thread::sleep(RETRY_INTERVAL);
+        }
+        self.sync();
+        if !self.pending.is_empty() {
+            let lines = memchr::memchr_iter(b'\n', &self.pending).count();
+            tracing::error!(lines, "the last lines of the audit log could not be written and are lost");
+        }
+    }
+
+    /// Takes what was handed over, or waits for it, for as long as there is something to do without.
+    fn receive(&mut self) -> Coming {
+        let is_failing = self.state.is_failing.load(Ordering::Relaxed);
+        if is_failing || self.pending.len() >= AUDIT_WRITE_BYTES_MAX {
+            std::thread::sleep(RETRY_INTERVAL);
+        }
+        let mut wait = if is_failing { Duration::ZERO } else { self.patience() };
+        while self.pending.len() < AUDIT_WRITE_BYTES_MAX {
+            match self.messages.recv_timeout(wait) {
+                Ok(Message::Lines(lines)) if self.pending.is_empty() => self.pending = lines,
+                Ok(Message::Lines(lines)) => self.pending.extend_from_slice(&lines),
+                Err(RecvTimeoutError::Timeout) => break,
+                Ok(Message::End) | Err(RecvTimeoutError::Disconnected) => return Coming::Nothing,
+            }
+            // What else is there already goes with it.
+            wait = Duration::ZERO;
+        }
+        Coming::More
+    }
+
+    fn patience(&self) -> Duration {
+        let left = |since: Instant| self.sync_interval.saturating_sub(self.clock.instant().duration_since(since));
+        self.unsynced.map_or(IDLE_INTERVAL, left)
+    }
+
+    /// Whether nothing is left to be written.
+    fn write(&mut self) -> bool {
+        self.sync_if_due();
+        let lost = self.state.undeclared.load(Ordering::Relaxed);
+        if self.pending.is_empty() && lost == 0 {
+            return true;
+        }
+        let stamp = self.stamp();
+        let mut lines = std::mem::take(&mut self.pending);
+        let count = lines.len();
+        if lost > 0 {
+            lines.extend_from_slice(&file::own(&stamp, "gap", &format!(",\"lost\":{lost}")));
+            lines.push(b'\n');
+        }
+        let written = self.file.append(&lines, &stamp, None);
+        lines.truncate(count);
+        match written {
+            Ok(written) => {
+                self.state.written.fetch_add(written, Ordering::Relaxed);
+                self.unsigned += written;
+                self.state.undeclared.fetch_sub(lost, Ordering::Relaxed);
+                self.state.waiting.fetch_sub(count, Ordering::Relaxed);
+                self.unsynced.get_or_insert(self.clock.instant());
+                self.succeeded();
+                self.sync_if_due();
+                true
+            }
+            Err(fault) => {
+                self.pending = lines;
+                self.failed("written", &fault);
+                false
+            }
+        }
+    }
+
+    fn sync_if_due(&mut self) {
+        let is_late = |since| self.clock.instant().duration_since(since) >= self.sync_interval;
+        if self.unsynced.is_some_and(is_late) || (self.key.is_some() && self.unsigned > AUDIT_UNSIGNED_MAX / 2) {
+            self.sync();
+        }
+    }
+
+    /// A checkpoint is the last line of what is put on the disk.
+    fn sync(&mut self) {
+        if self.unsynced.is_none() {
+            return;
+        }
+        let stamp = self.stamp();
+        let signed = match &self.key {
+            Some(key) => self.file.append(b"", &stamp, Some(&|before, line| key.sign(before, line))),
+            None => Ok(0),
+        };
+        match signed.and_then(|signed| self.file.sync().map(|()| signed)) {
+            Ok(signed) => {
+                self.state.written.fetch_add(signed, Ordering::Relaxed);
+                (self.unsynced, self.unsigned) = (None, 0);
+                self.succeeded();
+            }
+            Err(fault) => {
+                // Not before its time again: a disk does not mend within less.
+                self.unsynced = Some(self.clock.instant());
+                self.failed("put on the disk", &fault);
+            }
+        }
+    }
+
+    fn failed(&self, what: &str, fault: &io::Error) {
+        if !self.state.is_failing.swap(true, Ordering::Relaxed) {
+            tracing::error!(%fault, "the audit log cannot be {what}: mend the disk or the path; it is tried again");
+        }
+    }
+
+    fn succeeded(&self) {
+        if self.pending.is_empty() && self.state.is_failing.swap(false, Ordering::Relaxed) {
+            tracing::info!("the audit log can be written again");
+        }
+    }
+
+    fn stamp(&self) -> Stamp {
+        Seconds::default().stamp(self.clock.now_ms())
+    }
+}
+
+/// Between two tries while nothing can be written.
+const RETRY_INTERVAL: Duration = Duration::from_millis(200);
+/// Nothing has to happen then.
+const IDLE_INTERVAL: Duration = Duration::from_secs(1);
+/// How long the end of the process waits for a disk.
+const LAST_TRIES: Duration = Duration::from_secs(5);
