@@ -386,7 +386,14 @@ impl Bank {
         let policy = Policy::compile(
             &settings,
             1,
-            Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new(), quotas: Vec::new() },
+            Parts {
+                verifier,
+                senders: Arc::default(),
+                keys: None,
+                endpoints: Vec::new(),
+                quotas: Vec::new(),
+                tracing: None,
+            },
             &Metrics::new(1),
         );
         Self { issuer, settings, policy, now: Clock::System.now() }

@@ -32,8 +32,8 @@
 //! # Threads
 //!
 //! One worker per CPU, each with a runtime, a listening socket, upstream connections, counters and a log buffer of its
-//! own: a request lives and dies on its thread. One control thread fetches keys and status lists, replaces our own keys
-//! and answers operators; one writes the access log, one the audit log. They share the
+//! own: a request lives and dies on its thread. One control thread fetches keys and status lists, replaces our own keys,
+//! answers operators and delivers spans; one writes the access log, one the audit log. They share the
 //! [`Policy`](gateway::policy::Policy), which is replaced whole on reload, and the verdict cache.
 //!
 //! # Where things are added

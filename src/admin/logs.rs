@@ -1,11 +1,11 @@
-//! How the audit log fares.
+//! How the audit log and the traces fare.
 
-use super::exposition::{counter, family, float, gauge};
+use super::exposition::{counter, family, float, gauge, label};
 use crate::gateway::Shared;
 use prometheus::proto::{MetricFamily, MetricType};
 use std::sync::atomic::Ordering;
 
-/// Empty where there is none.
+/// Empty where neither is configured.
 pub(super) fn families(shared: &Shared) -> Vec<MetricFamily> {
     let mut families = Vec::new();
     if let Some(audit) = &shared.audit {
@@ -25,6 +25,22 @@ pub(super) fn families(shared: &Shared) -> Vec<MetricFamily> {
             now("audit_failing", "1 while the audit log cannot be written.", {
                 u64::from(state.is_failing.load(Ordering::Relaxed))
             }),
+        ]);
+    }
+    if shared.policy.load().tracing.is_some() {
+        let counts = &shared.spans;
+        let lost = [("overflow", &counts.overflowed), ("collector", &counts.refused)];
+        let lost = lost.map(|(cause, count)| counter(count.load(Ordering::Relaxed), vec![label("cause", cause)]));
+        families.extend([
+            family("trace_spans_exported_total", "Spans that the collector has taken.", MetricType::COUNTER, {
+                vec![counter(counts.exported.load(Ordering::Relaxed), Vec::new())]
+            }),
+            family(
+                "trace_spans_dropped_total",
+                "Spans lost: too many waited, or the collector was away or said no.",
+                MetricType::COUNTER,
+                lost.into(),
+            ),
         ]);
     }
     families

@@ -3,6 +3,7 @@
 use super::gateway::Stage;
 use super::health;
 use super::names::Lookups;
+use super::traces::Traces;
 use crate::admin::Admin;
 use crate::admin::status::series::SAMPLE_INTERVAL;
 use crate::config::key_source::KeySource;
@@ -54,8 +55,9 @@ pub async fn run(
         Ok(listener) => drop(thread::beside(answer_operators(control.admin.clone(), listener, is_open))),
         Err(fault) => tracing::error!(%fault, "the admin listener cannot be used"),
     }
+    let traces = Traces::default();
     tokio::select! {
-        () = keep_keys(&control) => {}
+        () = keep_keys(&control, &traces) => {}
         () = keep_written(&control) => {}
         () = keep_shared(&control) => {}
         () = tend_keys(&control) => {}
@@ -67,6 +69,7 @@ pub async fn run(
     if let Err(fault) = shared.revocations.write(shared.clock.now()) {
         tracing::error!(%fault, "the last revocations could not be written down and are forgotten");
     }
+    traces.finish(&shared.policy.load()).await;
 }
 
 /// While they are let in. Who comes at another time waits for whoever listens on the same socket.
@@ -125,7 +128,7 @@ impl Fetching {
 
 /// Begins what a new policy asks for beside requests. One task per issuer whose keys are fetched; a reload ends those that are no longer needed, or fetch in another way than
 /// they should now.
-async fn keep_keys(control: &Control) {
+async fn keep_keys(control: &Control, traces: &Traces) {
     let mut kept: Vec<Fetching> = Vec::new();
     let lookups = Lookups::default();
     loop {
@@ -147,6 +150,7 @@ async fn keep_keys(control: &Control) {
         }
         health::watch(&policy);
         lookups.watch(&policy);
+        traces.deliver(&policy, &control.admin.shared.clock);
         drop(policy);
         control.changed.notified().await;
     }

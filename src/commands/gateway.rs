@@ -229,7 +229,8 @@ impl Gateway {
         self.control.admin.note_ready();
         let keys = keys.map(|keys| keys.take(now));
         let quotas = parts::quotas(settings, Some(&old));
-        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints, quotas };
+        let tracing = parts::tracing(settings, Some(&old), &shared.spans);
+        let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints, quotas, tracing };
         shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
         if let (Some(current), Some(front)) = (&self.front, front) {
             let turned = front.trusts_others_than(&current.load());

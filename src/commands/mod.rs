@@ -27,6 +27,7 @@ pub mod schema;
 pub mod serve;
 mod sockets;
 mod takeover;
+mod traces;
 pub mod worker;
 
 use crate::cli::{AuditCommand, Command};

@@ -15,6 +15,7 @@ use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::forward::queue::Queue;
 use crate::gateway::observe::audit::Audit;
 use crate::gateway::observe::metrics::Metrics;
+use crate::gateway::observe::trace::{Counts, Tracing};
 use crate::gateway::policy::{Endpoints, Parts, Policy};
 use crate::gateway::quotas::Quota;
 use crate::gateway::upgrade::Tunnels;
@@ -45,12 +46,14 @@ pub(super) fn share(
     if store.is_some() {
         revocations.share();
     }
+    let spans = Arc::<Counts>::default();
     let parts = Parts {
         verifier: verifier(settings, None, (&revocations, &clock))?,
         senders: senders(settings, store.clone(), clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
         endpoints: endpoints(settings, None, clock.instant())?,
         quotas: quotas(settings, None),
+        tracing: tracing(settings, None, &spans),
     };
     let audit = settings.audit_log.as_ref().map(|log| {
         let path = log.path.display();
@@ -65,11 +68,19 @@ pub(super) fn share(
         events: Record::default(),
         metrics,
         audit: audit.transpose()?,
+        spans,
         admission: Arc::new(Admission::new(workers, limits.connections_max, limits.connections_per_network_max)),
         tunnels: Arc::new(Tunnels::new(limits.tunnels_max)),
         doors: AtomicU64::new(0),
         clock,
     }))
+}
+
+/// Where spans go: as before, where nothing about it changed.
+pub(super) fn tracing(settings: &Settings, old: Option<&Policy>, spans: &Arc<Counts>) -> Option<Arc<Tracing>> {
+    let wanted = settings.tracing.as_ref()?;
+    let known = old.and_then(|old| old.tracing.as_ref()).filter(|known| known.settings == *wanted);
+    Some(known.map_or_else(|| Arc::new(Tracing::new(wanted.clone(), Arc::clone(spans))), Arc::clone))
 }
 
 /// How the servers of each upstream are reached. An upstream that stays the same keeps what was learned of its servers, and

@@ -324,6 +324,22 @@ pub const AUDIT_SYNC_MIN: Duration = Duration::from_millis(10);
 pub const AUDIT_SYNC_MAX: Duration = Duration::from_mins(1);
 /// What digests of customers' names are keyed with; less could be tried.
 pub const AUDIT_SUBJECT_KEY_BYTES_MIN: usize = 16;
+/// Spans of one worker are handed over at this count, or five times a second.
+pub const TRACE_BATCH_SPANS: usize = 64;
+/// Batches that wait for the collector; further ones are dropped and counted.
+pub const TRACE_BATCHES_MAX: usize = 256;
+/// Spans in one delivery: some 200 KiB.
+pub const TRACE_DELIVERY_SPANS_MAX: usize = 512;
+/// Tries of one delivery, the first among them, while the collector says later or nothing.
+pub const TRACE_TRIES_MAX: u32 = 5;
+/// The longest pause between two of them, whatever the collector asks for.
+pub const TRACE_PAUSE_MAX: Duration = Duration::from_secs(30);
+/// What a collector answers: a count and a sentence.
+pub const TRACE_ANSWER_BYTES_MAX: usize = 64 * 1024;
+/// `tracestate`: what every participant must pass on (W3C Trace Context §3.3.1.5); a longer one is not passed on.
+pub const TRACE_STATE_BYTES_MAX: usize = 512;
+/// A `service_name`.
+pub const TRACE_NAME_BYTES_MAX: usize = 255;
 /// So long a successor waits for its issuers' keys, and then says whose are missing.
 pub const TAKEOVER_KEYS_MAX: Duration = Duration::from_secs(45);
 /// From the start of a successor until it could serve: it reads its files and fetches its issuers' keys meanwhile.

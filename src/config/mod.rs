@@ -47,6 +47,7 @@ pub mod state;
 pub mod status_list;
 mod template;
 pub mod tls;
+pub mod tracing;
 mod tree;
 mod upgrade;
 pub mod upstream_tls;
@@ -78,6 +79,7 @@ use std::net::SocketAddr;
 use std::num::NonZeroUsize;
 use std::path::{Path, PathBuf};
 use tls::ServerTls;
+use tracing::Tracing;
 use upstreams::Upstream;
 
 /// Reads and checks the file at `path`. Relative paths in it begin at its folder.
@@ -156,6 +158,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     let admin = Admin::read(&section, public);
     let access_log = section.read_or("access_log", AccessLog::Stdout, |value| listeners::access_log(&value));
     let audit_log = section.read_or("audit_log", None, |value| AuditLog::read(&value).map(Some));
+    let tracing = section.read_or("tracing", None, |value| Tracing::read(&value).map(Some));
     let limits = section.read_or("limits", Limits::default(), |value| Limits::read(&value));
     let revocations = section.read_or("revocations", Revocations::default(), |value| Revocations::read(&value));
     let state = section.read_or("state", None, |value| State::read(&value).map(Some));
@@ -200,6 +203,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         admin: admin?,
         access_log: access_log?,
         audit_log: audit_log?,
+        tracing: tracing?,
         issuers: issuers?,
         upstreams: upstreams?,
         quotas: quotas?,
@@ -228,6 +232,8 @@ pub struct Settings {
     pub access_log: AccessLog,
     /// Where decisions are written down; `None`: nowhere.
     pub audit_log: Option<AuditLog>,
+    /// Which requests are traced; `None`: none.
+    pub tracing: Option<Tracing>,
     /// Whose tokens are accepted; never two with one `issuer`.
     pub issuers: Vec<Issuer>,
     /// Where permitted requests go.
@@ -306,11 +312,12 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 16] = [
+const SECTIONS: [&str; 17] = [
     "server",
     "admin",
     "access_log",
     "audit_log",
+    "tracing",
     "limits",
     "revocations",
     "state",

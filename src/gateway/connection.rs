@@ -73,6 +73,11 @@ impl Peer {
         if self.client.is_hop(terms) { self.vouched.find(headers) } else { Ok(self.certificate.clone()) }
     }
 
+    /// Whether it is a proxy of ours, whose word on others counts.
+    pub(super) fn is_hop(&self, terms: &Terms) -> bool {
+        self.client.is_hop(terms)
+    }
+
     /// Where a request with these fields came from, for its record.
     pub(super) fn origin<'a>(&'a self, source: &'a Source) -> Origin<'a> {
         Origin { client: &source.line, address: source.address, activity: &self.activity }

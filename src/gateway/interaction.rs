@@ -17,6 +17,12 @@ impl InteractionIds {
         Self(RefCell::new(fastrand::Rng::with_seed(seed)))
     }
 
+    /// Random bits, as good as those of the ids.
+    pub(super) fn chance(&self) -> [u64; 4] {
+        let mut random = self.0.borrow_mut();
+        [(); 4].map(|()| random.u64(..))
+    }
+
     /// A version 4 UUID (RFC 9562 §5.4).
     fn make(&self) -> HeaderValue {
         let mut octets = self.0.borrow_mut().u128(..).to_be_bytes();

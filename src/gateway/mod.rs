@@ -53,6 +53,7 @@ use observe::access_log::{HandedOver, LogBuffer};
 use observe::audit::{self, Audit};
 use observe::line::Seconds;
 use observe::metrics::{Metrics, WorkerMetrics};
+use observe::trace::{Counts, Spans};
 use policy::{Endpoints, Policy};
 use std::cell::{Cell, RefCell};
 use std::net::IpAddr;
@@ -76,6 +77,8 @@ pub struct Shared {
     pub metrics: Arc<Metrics>,
     /// Where decisions are written down, if anywhere.
     pub audit: Option<Audit>,
+    /// What became of spans.
+    pub spans: Arc<Counts>,
     /// Open client connections.
     pub admission: Arc<Admission>,
     /// Those among them that speak something else than HTTP.
@@ -130,6 +133,7 @@ pub struct Plan {
     pub policy: Arc<Policy>,
     upstreams: Vec<Rc<Upstream>>,
     asserter: Option<Asserter>,
+    spans: Option<Spans>,
 }
 
 impl Worker {
@@ -208,6 +212,9 @@ impl Worker {
         if let Some(audit) = &self.audit {
             audit.borrow_mut().flush();
         }
+        if let Some(spans) = self.plan.borrow().spans() {
+            spans.flush();
+        }
     }
 
     /// What must happen about once a second: log lines go out, idle upstream connections end, a new policy takes
@@ -260,6 +267,12 @@ impl Plan {
         };
         let upstreams = policy.upstreams.iter().zip(&policy.endpoints).map(keep_or_make).collect();
         let asserter = policy.assertions.clone().map(Asserter::new);
-        Self { policy, upstreams, asserter }
+        let spans = policy.tracing.as_ref().map(Spans::new);
+        Self { policy, upstreams, asserter, spans }
+    }
+
+    /// Where the spans of its requests go, if any are traced.
+    fn spans(&self) -> Option<&Spans> {
+        self.spans.as_ref()
     }
 }

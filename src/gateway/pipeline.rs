@@ -42,6 +42,10 @@ impl Worker {
         let plan = self.plan();
         let source = self.source_of(peer, &plan.policy.certificates, &parts.headers);
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&parts)));
+        if let Some(tracing) = &plan.policy.tracing {
+            let is_hop = peer.is_hop(&plan.policy.certificates);
+            record.placed(tracing.place(&parts.headers, is_hop, self.ids.chance()));
+        }
         let mut response = match self.carry(&plan, parts, client, (peer, &source, &mut record)).await {
             Ok(Carried::Forwarded(response, nonce)) => {
                 record.passed(response.status());
@@ -125,6 +129,7 @@ impl Worker {
             token_fields: &policy.token_fields,
             assertion: assertion.as_ref(),
             upgrade: upgrade.as_ref(),
+            trace: record.traced(),
             wants_trailers: trailers::are_wanted(&head),
             receipt: record.receipt(),
             interim: &interim,

@@ -13,6 +13,7 @@ use super::forward::queue::Queue;
 use super::observe::histogram::Timings;
 use super::observe::line;
 use super::observe::metrics::{Metrics, RouteMetrics};
+use super::observe::trace::Tracing;
 use super::quotas::{Quota, Quotas};
 use super::resource::Resources;
 use super::route::Router;
@@ -57,6 +58,8 @@ pub struct Policy {
     pub assertions: Option<Arc<Assertions>>,
     /// How much may be asked for, in the configuration's order.
     pub quotas: Vec<Arc<Quota>>,
+    /// Which requests leave a trace; `None`: none.
+    pub tracing: Option<Arc<Tracing>>,
     /// Which client certificates count, and who may speak for others.
     pub certificates: Terms,
     /// Whether connections begin with a balancer's word on their client.
@@ -97,6 +100,8 @@ pub struct Parts {
     pub endpoints: Vec<Endpoints>,
     /// What was counted so far.
     pub quotas: Vec<Arc<Quota>>,
+    /// Which requests leave a trace.
+    pub tracing: Option<Arc<Tracing>>,
 }
 
 /// How one upstream is reached.
@@ -183,7 +188,7 @@ impl Served {
 impl Policy {
     /// Compiles checked settings. Counters of routes that stay are kept.
     pub fn compile(settings: &Settings, generation: u64, parts: Parts, metrics: &Metrics) -> Self {
-        let Parts { verifier, senders, keys, endpoints, quotas } = parts;
+        let Parts { verifier, senders, keys, endpoints, quotas, tracing } = parts;
         let resources = Resources::compile(settings, metrics);
         let known = (&*verifier, &resources, quotas.as_slice(), metrics);
         let compile = |(place, route)| (Route::compile(place, route, settings, known), route);
@@ -198,6 +203,7 @@ impl Policy {
             senders,
             assertions: settings.assertion.clone().zip(keys).map(|(how, keys)| Arc::new(Assertions::new(how, keys))),
             quotas,
+            tracing,
             certificates: Terms {
                 hops: settings.server.trusted_hops.clone(),
                 handshake: if settings.server.knows_authorities() { Vouched::Yes } else { Vouched::No },

@@ -85,6 +85,7 @@ mod takeover;
 mod tidy;
 mod times;
 mod tls;
+mod traces;
 mod trailers;
 mod trust;
 mod tunnel;

@@ -33,7 +33,14 @@ fn policy(rules: &[Rule]) -> Option<Policy> {
     Some(Policy::compile(
         &settings,
         1,
-        Parts { verifier, senders: Arc::default(), keys: None, endpoints: Vec::new(), quotas: Vec::new() },
+        Parts {
+            verifier,
+            senders: Arc::default(),
+            keys: None,
+            endpoints: Vec::new(),
+            quotas: Vec::new(),
+            tracing: None,
+        },
         &Metrics::new(1),
     ))
 }

@@ -19,6 +19,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
         admin,
         access_log,
         audit_log,
+        tracing,
         issuers: _,
         upstreams,
         quotas: _,
@@ -39,6 +40,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     operators(&mut changes, admin, &new.admin);
     changes.beside("access_log", access_log, &new.access_log);
     changes.presence("audit_log", (audit_log.as_ref(), new.audit_log.as_ref()), Turn::Changed, helpers::audit);
+    changes.unshown("tracing", tracing, &new.tracing, Turn::Changed);
     all_limits(&mut changes, limits, &new.limits);
     let Revocations { file, entries_max, keep } = revocations;
     let both = (file.as_ref(), new.revocations.file.as_ref());

@@ -6,6 +6,8 @@ use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interim::Interim;
 use super::super::observe::receipt::Receipt;
+use super::super::observe::trace::Trace;
+use super::super::observe::trace::context::TRACEPARENT;
 use super::super::rewrite::Target;
 use super::super::upgrade::Upgrade;
 use super::super::verify::identity::IDENTITY_PREFIX;
@@ -31,6 +33,8 @@ pub struct About<'a> {
     pub assertion: Option<&'a Assertion>,
     /// What the request goes on in, if the upstream agrees.
     pub upgrade: Option<&'a Upgrade<'a>>,
+    /// Its place in a trace, where requests are traced.
+    pub trace: Option<&'a Trace>,
     /// Whether the client takes trailers.
     pub wants_trailers: bool,
     /// Told when the last byte of the body is here, if there is a body.
@@ -61,7 +65,14 @@ impl Sink for Vec<u8> {
 /// vouch for. In this order and never mixed: a client can nominate our fields in `Connection` only on its own copy
 /// (CVE-2024-45410).
 pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
-    passing(headers, about.token_fields).for_each(|(name, value)| out.field(name, value));
+    let passing = passing(headers, about.token_fields);
+    match about.trace {
+        None => passing.for_each(|(name, value)| out.field(name, value)),
+        Some(trace) => {
+            passing.filter(|(name, _)| !trace.replaces(name)).for_each(|(name, value)| out.field(name, value));
+            out.field(&TRACEPARENT, trace.field());
+        }
+    }
     out.lines(permit.identity());
     out.lines(about.assertion.map_or(&[], Assertion::line));
     about.certificate.iter().for_each(|fields| out.lines(fields));

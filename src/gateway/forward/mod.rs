@@ -51,6 +51,9 @@ pub async fn send(
     // A pooled connection can turn out to have ended before anything was written; a fresh one hardly can.
     for _ in 0..STALE_MAX {
         let (link, server) = upstream.check_out(end).await?;
+        if let Some(trace) = about.trace {
+            trace.sent_to(&*server.endpoint);
+        }
         match link.send(&mut outgoing).await {
             Ok(response) => {
                 upstream.answered(&server, response.status());

@@ -13,6 +13,9 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     block.extend_from_slice(&stamp.0);
     block.push(b'"');
     text(block, "id", record.id.as_bytes());
+    if let Some(trace) = &record.trace {
+        text(block, "trace_id", trace.id().as_bytes());
+    }
     block.extend_from_slice(&record.client);
     if let Some(method) = &record.method {
         text(block, "method", method.as_str().as_bytes());

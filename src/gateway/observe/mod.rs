@@ -14,3 +14,4 @@ pub mod refusals;
 pub mod services;
 mod statuses;
 pub mod totals;
+pub mod trace;

@@ -18,6 +18,7 @@ use super::line::{self, Stamp};
 use super::metrics::{Outcome, RouteMetrics};
 use super::receipt::Receipt;
 use super::services;
+use super::trace::Trace;
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
 use crate::net::client::Activity;
@@ -34,7 +35,7 @@ pub struct Record {
     pub(super) plan: Rc<Plan>,
     activity: Rc<Activity>,
     started: Instant,
-    now_ms: u64,
+    pub(super) now_ms: u64,
     pub(super) client: Rc<[u8]>,
     pub(super) address: IpAddr,
     pub(super) id: HeaderValue,
@@ -49,6 +50,8 @@ pub struct Record {
     pub(super) cache: Option<CacheUse>,
     /// It was decided that it may go on.
     pub(super) is_permitted: bool,
+    /// Its place in a trace, where requests are traced.
+    pub(super) trace: Option<Box<Trace>>,
     pub(super) upstream_wait: Option<Duration>,
     /// From the head of the request to that of the upstream's answer.
     pub(super) first: Option<Duration>,
@@ -112,6 +115,7 @@ impl Record {
             client_token: None,
             cache: None,
             is_permitted: false,
+            trace: None,
             upstream_wait: None,
             first: None,
             receipt: None,
@@ -240,6 +244,9 @@ impl Record {
         if let Some(route) = self.route() {
             route.upstream_times.observe(self.worker.index, wait);
         }
+        if let Some(trace) = &self.trace {
+            trace.sent_after.set(sent.duration_since(self.started));
+        }
         self.upstream_wait = Some(wait);
         self.first = Some(now.duration_since(self.started));
     }
@@ -324,6 +331,7 @@ impl Drop for Record {
         let stamp = self.stamp();
         self.worker.log_line(|block| line::write(block, self, &stamp, took));
         self.audit(&stamp);
+        self.trace(took);
         self.activity.end();
     }
 }

@@ -50,6 +50,9 @@ impl Record {
         text("time", stamp.as_str().as_bytes());
         text("event", b"request");
         text("id", self.id.as_bytes());
+        if let Some(trace) = &self.trace {
+            text("trace_id", trace.id().as_bytes());
+        }
         if let Some(method) = &self.method {
             text("method", method.as_str().as_bytes());
         }
