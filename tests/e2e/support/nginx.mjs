@@ -13,7 +13,7 @@ const ENVIRONMENT = { ...process.env, PATH: `${process.env.PATH}:/usr/local/sbin
 /** The header fields it sends back and logs, by nginx's names for them. */
 const SEEN = [
   'authorization', 'x_auth_client_id', 'x_auth_subject', 'x_auth_subject_type', 'x_auth_scope', 'x_auth_issuer',
-  'x_auth_token_id', 'x_auth_organisation_id', 'x_tpp_note', 'content_type', 'forwarded',
+  'x_auth_token_id', 'x_auth_organisation_id', 'x_tpp_note', 'content_type', 'forwarded', 'traceparent',
 ];
 
 export class Nginx {

@@ -10,6 +10,7 @@ mod front;
 mod hops;
 mod log_line;
 mod openapi;
+mod logs;
 mod payment;
 mod request;
 mod strain;
@@ -22,6 +23,7 @@ pub use front::{forwarded_chain, proxy_header};
 pub use hops::{trailers, via};
 pub use log_line::log_line;
 pub use openapi::document as openapi;
+pub use logs::{audit, traceparent};
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
@@ -49,7 +51,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 25] = [
+pub const TARGETS: [Target; 28] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -76,6 +78,8 @@ pub const TARGETS: [Target; 25] = [
     ("payment", payment),
     ("proxy_header", proxy_header),
     ("forwarded_chain", forwarded_chain),
+    ("traceparent", traceparent),
+    ("audit", audit),
 ];
 
 /// A path that passes has one reading: decoding it adds no segment, no dot segment, no separator and nothing that a
