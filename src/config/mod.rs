@@ -180,7 +180,6 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         profile::check_gateway(&section, (server, issuers), (dpop.as_ref(), revocations));
     }
     let (quota_names, quotas) = quotas::read(&section, issuers.as_deref());
-    let fallback = Limits::default();
     let audiences = issuers.as_deref().map(issuers::all_audiences);
     let known = routes::Known {
         issuers: &issuer_names,
@@ -190,7 +189,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         quotas: (&quota_names, quotas.as_deref()),
         servers: upstreams.as_deref(),
         vouches: server.as_ref().is_none_or(Server::vouches),
-        limits: limits.as_ref().unwrap_or(&fallback),
+        limits: &limits.clone().unwrap_or_default(),
         errors: server.as_ref().map_or(Envelope::Problem, |server| server.errors),
         has_metadata: server.as_ref().is_some_and(|server| server.public_origin.is_some()),
     };
