@@ -79,8 +79,9 @@ fn rules_alerts_and_dashboards_name_metrics_that_exist() {
     let missing: Vec<_> = words(&all, "scopegate_").into_iter().filter(|name| !exists(name)).collect();
     assert!(missing.is_empty(), "{missing:?}");
     let recorded: BTreeSet<_> = rules.lines().filter_map(|line| line.trim().strip_prefix("- record: ")).collect();
-    let unknown: Vec<_> =
-        words(&all, "scopegate:").into_iter().filter(|name| !recorded.contains(name.as_str())).collect();
+    // The titles of dashboards begin so, too.
+    let is_known = |name: &String| name == "scopegate:" || recorded.contains(name.as_str());
+    let unknown: Vec<_> = words(&all, "scopegate:").into_iter().filter(|name| !is_known(name)).collect();
     assert!(unknown.is_empty(), "{unknown:?}");
 }
 
