@@ -155,7 +155,7 @@ pub struct KpiArgs {
     /// A configuration that says for which service routes are, for logs that do not.
     #[arg(long, value_name = "FILE")]
     pub config: Option<PathBuf>,
-    /// What to publish of the interfaces for customers: date,interface,uptime_percent,response_ms,error_percent.
+    /// What to publish of the interfaces for customers: `date,interface,uptime_percent,response_ms,error_percent`.
     #[arg(long, value_name = "FILE")]
     pub psu: Option<PathBuf>,
     /// Compare with the benchmarks of UK Open Banking.

@@ -7,10 +7,10 @@ use super::report::{BENCHMARKS, Benchmarks, Report, Row, WHOLE};
 /// All of it. The first eleven columns stay what they are.
 pub(super) fn page(report: &Report<'_>) -> String {
     let mut page = String::new();
-    line(&mut page, header(report));
+    line(&mut page, &header(report));
     for (place, day) in report.days.iter().enumerate() {
         for row in report.rows(place) {
-            line(&mut page, cells(report, &day.date, &row));
+            line(&mut page, &cells(report, &day.date, &row));
         }
     }
     page
@@ -52,7 +52,7 @@ fn cells(report: &Report<'_>, date: &str, row: &Row) -> Vec<String> {
     cells
 }
 
-fn line(page: &mut String, cells: Vec<String>) {
+fn line(page: &mut String, cells: &[String]) {
     for (place, cell) in cells.iter().enumerate() {
         if place > 0 {
             page.push(',');

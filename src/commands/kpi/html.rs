@@ -2,6 +2,7 @@
 
 use super::psu::VALUES;
 use super::report::{BENCHMARKS, Benchmarks, Report, Row, WHOLE};
+use std::fmt::{self, Write as _};
 
 /// All of it.
 pub(super) fn page(report: &Report<'_>) -> String {
@@ -32,18 +33,21 @@ fn summary(page: &mut String, report: &Report<'_>) {
     for row in report.totals() {
         let title = title(&row);
         let mean = row.mean_response_ms.as_ref().map_or_else(|| "–".to_owned(), |mean| format!("{mean} ms"));
-        page.push_str(&format!(
-            "<div><dt>{title}</dt><dd><b>{} %</b> available</dd><dd>{mean} on average</dd>",
-            row.uptime_percent
-        ));
-        page.push_str(&format!("<dd>{} % errors</dd>", or_dash(row.error_percent.as_ref())));
+        put(
+            page,
+            format_args!(
+                "<div><dt>{title}</dt><dd><b>{} %</b> available</dd><dd>{mean} on average</dd>",
+                row.uptime_percent
+            ),
+        );
+        put(page, format_args!("<dd>{} % errors</dd>", or_dash(row.error_percent.as_ref())));
         if report.benchmarks == Benchmarks::Shown {
             for (name, kept) in BENCHMARKS.into_iter().zip(row.kept) {
                 let what = name.trim_end_matches("_kept");
                 match kept {
                     None => {}
-                    Some(true) => page.push_str(&format!("<dd class=\"kept\">✓ {what} within the benchmark</dd>")),
-                    Some(false) => page.push_str(&format!("<dd class=\"missed\">✗ {what} misses the benchmark</dd>")),
+                    Some(true) => put(page, format_args!("<dd class=\"kept\">✓ {what} within the benchmark</dd>")),
+                    Some(false) => put(page, format_args!("<dd class=\"missed\">✗ {what} misses the benchmark</dd>")),
                 }
             }
         }
@@ -54,27 +58,30 @@ fn summary(page: &mut String, report: &Report<'_>) {
 
 fn table(page: &mut String, report: &Report<'_>, (place, title): (usize, &str)) {
     let interfaces: Vec<&String> = report.psu.iter().filter(|_| place == 0).flat_map(|psu| &psu.interfaces).collect();
-    page.push_str(&format!(
-        "<h2>{title}</h2>\n<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\">\n<table>\n"
-    ));
-    page.push_str(&format!("<caption>{title}, by day</caption>\n<thead><tr>"));
+    put(
+        page,
+        format_args!(
+            "<h2>{title}</h2>\n<div class=\"wide\" role=\"region\" aria-label=\"{title}\" tabindex=\"0\">\n<table>\n"
+        ),
+    );
+    put(page, format_args!("<caption>{title}, by day</caption>\n<thead><tr>"));
     for column in COLUMNS {
-        page.push_str(&format!("<th scope=\"col\">{column}</th>"));
+        put(page, format_args!("<th scope=\"col\">{column}</th>"));
     }
     for interface in &interfaces {
         for value in PSU_COLUMNS {
-            page.push_str(&format!("<th scope=\"col\">{}: {value}</th>", escaped(interface)));
+            put(page, format_args!("<th scope=\"col\">{}: {value}</th>", escaped(interface)));
         }
     }
     page.push_str("</tr></thead>\n<tbody>\n");
     for (number, day) in report.days.iter().enumerate() {
         let rows = report.rows(number);
         let Some(row) = rows.get(place) else { continue };
-        page.push_str(&format!("<tr><th scope=\"row\"><time datetime=\"{0}\">{0}</time></th>", day.date));
+        put(page, format_args!("<tr><th scope=\"row\"><time datetime=\"{0}\">{0}</time></th>", day.date));
         cells(page, row);
         for (psu, interface) in report.psu.iter().flat_map(|psu| interfaces.iter().map(move |name| (psu, name))) {
             for value in psu.values(&day.date, interface) {
-                page.push_str(&format!("<td>{}</td>", or_dash(value.as_ref())));
+                put(page, format_args!("<td>{}</td>", or_dash(value.as_ref())));
             }
         }
         page.push_str("</tr>\n");
@@ -91,8 +98,13 @@ fn cells(page: &mut String, row: &Row) {
         or_dash(row.mean_first_byte_ms.as_ref()),
         or_dash(row.error_percent.as_ref()),
     ] {
-        page.push_str(&format!("<td>{value}</td>"));
+        put(page, format_args!("<td>{value}</td>"));
     }
+}
+
+/// A page in memory takes whatever there is room for.
+fn put(page: &mut String, text: fmt::Arguments<'_>) {
+    page.write_fmt(text).ok();
 }
 
 fn title(row: &Row) -> &'static str {

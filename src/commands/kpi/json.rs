@@ -74,10 +74,10 @@ fn service(report: &Report<'_>, row: &Row) -> Value {
 
 fn endpoints(report: &Report<'_>, day: usize) -> Value {
     let tally = report.read.tallies.get(day);
-    let of = |(name, (requests, errors)): (&Box<str>, &(u64, u64))| {
-        (name.to_string(), json!({ "requests": requests, "errors": errors }))
-    };
-    Value::Object(tally.into_iter().flat_map(|tally| &tally.endpoints).map(of).collect())
+    let counts = tally.into_iter().flat_map(|tally| &tally.endpoints);
+    let members =
+        counts.map(|(name, (requests, errors))| (name.to_string(), json!({ "requests": requests, "errors": errors })));
+    Value::Object(members.collect())
 }
 
 /// Texts of digits as numbers.

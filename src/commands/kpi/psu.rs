@@ -137,7 +137,7 @@ mod tests {
             assert_eq!(parse(rows).unwrap_err(), (line, said.to_owned()));
         }
         assert!(Psu::parse("day,interface\n", &[]).is_err());
-        let rows = |count: usize| (0..count).map(|n| format!("2026-07-01,i{n},1,1,1\n")).collect::<String>();
+        let rows = |count: usize| (0..count).map(|n| format!("2026-07-01,i{n},1,1,1\n")).collect::<Vec<_>>().concat();
         assert!(parse(&rows(INTERFACES_MAX)).is_ok());
         assert_eq!(parse(&rows(INTERFACES_MAX + 1)).unwrap_err().0, INTERFACES_MAX + 2);
     }

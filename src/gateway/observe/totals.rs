@@ -114,7 +114,7 @@ mod tests {
         metrics.route("/b").count(1, Outcome::Refused(Reason::TokenExpired), Duration::from_mins(1));
         let before = metrics.totals();
         assert_eq!((before.requests(), before.buckets[1], before.buckets[14]), (2, 1, 1));
-        metrics.forget(|label| label == "/a");
+        metrics.forget(|label| label == "/a", |_| true);
         assert_eq!(metrics.totals().requests(), 2);
         metrics.route("/a").count(0, Outcome::Passed(StatusCode::NOT_FOUND), Duration::ZERO);
         let delta = metrics.totals().since(&before);
