@@ -24,7 +24,7 @@ fn the_gateways_own_log_becomes_the_report() {
     world.send(&payment());
     world.send(&Request::get("/open"));
     world.upstream.becomes(always("HTTP/1.1 503 Service Unavailable\r\ncontent-length: 0\r\n\r\n"));
-    world.clock.advance(Duration::from_secs(60));
+    world.clock.advance(Duration::from_mins(1));
     for _ in 0..5 {
         world.send(&payment());
     }
