@@ -1,5 +1,7 @@
 //! Stands for the connections to the store in a build without them: there is none. The configuration is refused before.
 
+#![expect(clippy::unused_async, reason = "the other one waits")]
+
 use super::count::{Script, Word};
 use super::{Fault, Login};
 use crate::net::dial::Stream;
@@ -16,7 +18,6 @@ pub(super) type Driver = Pin<Box<dyn Future<Output = ()>>>;
 pub(super) type Inbox = mpsc::Sender<Vec<u8>>;
 
 impl Wire {
-    #[expect(clippy::unused_async, reason = "the other one waits")]
     pub(super) async fn open(_: Stream, _: &Login, _: Option<Inbox>) -> Result<(Self, Driver), Fault> {
         Err(Fault::new("this scopegate was built without the feature `redis`"))
     }
