@@ -151,6 +151,7 @@ fn digest(text: &str) -> Box<str> {
 }
 
 /// Reads every section, the last one too where the first is wrong.
+#[expect(clippy::too_many_lines, reason = "one list: a line or two for each section")]
 fn settings(root: &Value<'_>) -> Option<Settings> {
     let section = root.section(&SECTIONS)?;
     let server = section.need("server").and_then(|value| listeners::server(&value));

@@ -53,7 +53,7 @@ pub(super) trait Witness {
 
 impl Witness for Record {
     fn now(&self) -> UnixSeconds {
-        Record::now(self)
+        Self::now(self)
     }
 
     fn link(&self) -> Option<&Link> {
@@ -61,19 +61,19 @@ impl Witness for Record {
     }
 
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {
-        Record::shown(self, certificate);
+        Self::shown(self, certificate);
     }
 
     fn leaked(&mut self, token: &[u8]) {
-        Record::leaked(self, token);
+        Self::leaked(self, token);
     }
 
     fn documented(&mut self, document: &Document) {
-        Record::documented(self, document);
+        Self::documented(self, document);
     }
 
     fn routed(&mut self, route: &Route, fields: &HeaderMap) {
-        Record::routed(self, route, fields);
+        Self::routed(self, route, fields);
     }
 
     fn counts(&mut self, route: &Route, head: &Head) -> Result<(), Refusal> {
@@ -86,9 +86,9 @@ impl Witness for Record {
     }
 
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {
-        Record::verified(self, cache);
+        Self::verified(self, cache);
         if let Ok(token) = verdict {
-            Record::holder(self, token);
+            Self::holder(self, token);
         }
     }
 }

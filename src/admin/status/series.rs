@@ -133,7 +133,7 @@ impl Series {
         let up = shared.store.as_ref().map(|store| store.tallies().iter().all(Tally::is_up));
         match (self.store, up) {
             (Some(true), Some(false)) => {
-                note(Kind::StoreLost, "what becomes of calls meanwhile is in `state.when_away`")
+                note(Kind::StoreLost, "what becomes of calls meanwhile is in `state.when_away`");
             }
             (Some(false), Some(true)) => note(Kind::StoreBack, "it answers every thread"),
             (_, _) => {}
