@@ -95,8 +95,7 @@ impl Form {
 #[derive(Default)]
 struct Forms(BTreeMap<Way, Form>);
 
-/// What stands beside the way to a sample. Some sections look at all keys before they look into one, others stop where two
-/// exclude each other, and some look at a key only where another is good.
+/// What stands beside the way to a sample: sections look at all keys first, stop where two exclude each other, or want a good one.
 #[derive(Clone, Copy)]
 enum Beside {
     /// Every other key, with nothing.

@@ -1,7 +1,6 @@
 //! A gateway with its configuration, its upstream and its log, as one value. Dropped, it is drained.
 
 use super::client::{Client, Request, id};
-use super::reasons::description;
 use super::server::Server;
 use super::tokens::{AUDIENCE, ISSUER, NOW, Token};
 use super::wire::Message;
@@ -12,7 +11,7 @@ use scopegate::config;
 use std::fmt::Write as _;
 use std::net::SocketAddr;
 use std::path::PathBuf;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::AtomicUsize;
 use tempfile::TempDir;
 
 /// The pieces of a configuration. Every piece has a default that works.
@@ -46,9 +45,9 @@ pub struct World {
     /// Its time.
     pub clock: Clock,
     /// Numbers the rows of `refuses`, so that each has a line of its own in the log.
-    rows: AtomicUsize,
+    pub(super) rows: AtomicUsize,
     /// What every challenge begins with, where the configuration has no `resources`.
-    space: String,
+    pub(super) space: String,
     gateway: Option<Gateway>,
     folder: TempDir,
 }
@@ -143,9 +142,7 @@ impl World {
     /// With this configuration, and these files beside it.
     pub fn launch(yaml: &str, clock: Clock, upstream: Server, files: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            std::fs::write(folder.path().join(name), text).unwrap();
-        }
+        files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
         let settings =
             config::parse(yaml, &folder.path().join("scopegate.yaml")).unwrap_or_else(|faults| panic!("{faults}"));
         let metadata = |origin| format!(", resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
@@ -236,8 +233,10 @@ impl World {
         eventually("a line of the access log", || {
             let log = self.log();
             // The last line may be half written.
-            let complete = &log[..log.rfind('\n')?];
-            complete.lines().find(|line| line.contains(&id)).map(|line| serde_json::from_str(line).unwrap())
+            log[..log.rfind('\n')?]
+                .lines()
+                .find(|line| line.contains(&id))
+                .map(|line| serde_json::from_str(line).unwrap())
         })
     }
 
@@ -267,37 +266,6 @@ pub fn issuer(name: &str, issuer: &str, jwks: &str) -> String {
 pub fn route(path: &str, methods: &str, terms: &str) -> String {
     let terms = terms.replace('\n', "\n    ");
     format!("  - path: \"{path}\"\n    methods: [{methods}]\n    upstream: api\n    {terms}\n")
-}
-
-impl World {
-    /// Sends each row's token to `/accounts` and demands its refusal: 401 with the exact challenge on the wire, the
-    /// exact reason in the log, and nothing upstream.
-    pub fn refuses(&self, rows: &[(&str, String, &str)]) {
-        let before = self.upstream.hits();
-        let first = self.rows.fetch_add(rows.len(), Ordering::Relaxed);
-        for (n, (name, token, reason)) in (first..).zip(rows) {
-            let answer = self.send(&Request::get("/accounts").token(token).numbered(n));
-            let expected = format!(
-                "Bearer {}, error=\"invalid_token\", error_description=\"{}\"",
-                self.space,
-                description(reason)
-            );
-            assert_eq!((answer.status(), answer.get("www-authenticate")), (401, Some(expected.as_str())), "{name}");
-            assert_eq!(answer.json()["detail"], description(reason), "{name}");
-        }
-        for (n, (name, _, reason)) in (first..).zip(rows) {
-            assert_eq!(self.log_line(n)["reason"], *reason, "{name}");
-        }
-        assert_eq!(self.upstream.hits(), before);
-    }
-
-    /// Sends each row's token to `/accounts` and demands that it passes.
-    pub fn accepts(&self, rows: &[(&str, String)]) {
-        for (name, token) in rows {
-            let answer = self.send(&Request::get("/accounts").token(token));
-            assert_eq!(answer.status(), 200, "{name}: {}", answer.text());
-        }
-    }
 }
 
 const ROWS: usize = 1_000_000; // Above the numbers that tests give themselves.

@@ -24,6 +24,7 @@ pub mod store;
 pub mod switch;
 pub mod tls;
 pub mod tokens;
+pub mod verdicts;
 pub mod wire;
 
 use scopegate::clock::Clock;
