@@ -31,7 +31,7 @@ criterion_group! {
         .sample_size(20)
         .warm_up_time(Duration::from_millis(500))
         .measurement_time(Duration::from_secs(2));
-    targets = warm, cold, refused
+    targets = warm, beside, cold, refused
 }
 criterion_main!(pipeline);
 
@@ -44,6 +44,21 @@ fn warm(c: &mut Criterion) {
     c.bench_function("pipeline: the same token, a body of 1 KiB", |b| b.iter(|| client.ask(&post, OK)));
     drop(client);
     door.close();
+}
+
+/// With a candidate of as many routes, and with one whose issuer differs, so that it judges every token for itself.
+fn beside(c: &mut Criterion) {
+    for (name, change) in [("the same issuer", ["", ""]), ("another audience", ["audiences: [", "audiences: [more, "])]
+    {
+        let door = Door::beside(1000, Some(change));
+        let get = get(&door.issuer.token("RS256", 0));
+        let mut client = door.client();
+        c.bench_function(&format!("pipeline: the same token, beside a candidate, {name}"), |b| {
+            b.iter(|| client.ask(&get, OK));
+        });
+        drop(client);
+        door.close();
+    }
 }
 
 fn cold(c: &mut Criterion) {
@@ -78,6 +93,11 @@ struct Door {
 
 impl Door {
     fn open(verdicts: usize) -> Self {
+        Self::beside(verdicts, None)
+    }
+
+    /// Beside a candidate that differs in one text.
+    fn beside(verdicts: usize, candidate: Option<[&str; 2]>) -> Self {
         let (folder, issuer) = (tempfile::tempdir().unwrap(), Issuer::new());
         std::fs::write(folder.path().join("jwks.json"), issuer.key_set()).unwrap();
         let configuration = Configuration {
@@ -87,7 +107,13 @@ impl Door {
             verdicts,
             access_log: "access.log",
         };
-        let settings = config::parse(&configuration.text(), &folder.path().join("scopegate.yaml")).unwrap();
+        let mut text = configuration.text();
+        if let Some([from, to]) = candidate {
+            let changed = if from.is_empty() { text.clone() } else { text.replace(from, to) };
+            std::fs::write(folder.path().join("candidate.yaml"), changed).unwrap();
+            text.push_str("shadow: { config: candidate.yaml }\n");
+        }
+        let settings = config::parse(&text, &folder.path().join("scopegate.yaml")).unwrap();
         let gateway = Gateway::start(settings, Clock::System).unwrap();
         Self { issuer, gateway, folder }
     }

@@ -30,7 +30,7 @@ use scopegate::config::routes::Access;
 use scopegate::gateway::assertion::keys::Keys;
 use scopegate::gateway::assertion::{Asserter, Assertions};
 use scopegate::gateway::authorize::permit::{self, Granted};
-use scopegate::gateway::authorize::{Facts, scopes};
+use scopegate::gateway::authorize::{Facts, Replay, scopes};
 use scopegate::gateway::certificate::{ClientCertificate, Shown, Vouched};
 use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
@@ -175,7 +175,7 @@ fn authorizing(c: &mut Criterion) {
     let route = route::find(&bank.policy.router, &head).unwrap();
     let token = bank.verify(&head, &Memo::default()).0;
     let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
-    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None };
+    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None, replay: Replay::Spend };
     c.bench_function("authorize: grant", |b| {
         b.iter_batched(
             || token.clone(),
@@ -185,7 +185,15 @@ fn authorizing(c: &mut Criterion) {
     });
     let Access::Token(demands) = &bank.settings.routes[route.place].access else { panic!("the route wants a token") };
     let check = scopes::Scopes::compile(&demands.all, &demands.any).unwrap();
-    let facts = Facts { token: &token, head: &head, bearer: &bearer, client: None, certificate: None, now: bank.now };
+    let facts = Facts {
+        token: &token,
+        head: &head,
+        bearer: &bearer,
+        client: None,
+        certificate: None,
+        now: bank.now,
+        replay: Replay::Spend,
+    };
     c.bench_function("authorize: scopes", |b| b.iter(|| check.check(black_box(&facts)).is_ok()));
 }
 
@@ -194,7 +202,7 @@ fn asserting(c: &mut Criterion) {
     let head = bank.heads("ES256", 1).remove(0);
     let route = route::find(&bank.policy.router, &head).unwrap();
     let bearer = credentials::find(&head, &Memo::default(), Dpop::Unknown).unwrap();
-    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None };
+    let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate: None, replay: Replay::Spend };
     let token = bank.verify(&head, &Memo::default()).0;
     let granted = permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
     let Granted::Now(permit) = granted else { panic!("no proof is to be asked about") };
@@ -243,7 +251,8 @@ fn knowing_certificates(c: &mut Criterion) {
             b.iter(|| {
                 let (token, cache) = bank.verify(black_box(&head), &memo);
                 let bearer = credentials::find(&head, &memo, Dpop::Unknown).unwrap();
-                let asker = permit::Asker { head: &head, bearer: &bearer, client: None, certificate };
+                let asker =
+                    permit::Asker { head: &head, bearer: &bearer, client: None, certificate, replay: Replay::Spend };
                 assert!(cache == CacheUse::Hit);
                 permit::grant(route, token, (&asker, &bank.policy.senders), bank.now).unwrap();
             });

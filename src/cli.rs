@@ -45,6 +45,8 @@ pub enum Command {
         #[arg(long)]
         json: bool,
     },
+    /// Say what would become of a request, stage by stage, and why; send nothing.
+    Explain(Explain),
     /// Compute from access logs what a bank must publish of its interface: availability, response times, errors, by day.
     Kpi(KpiArgs),
     /// Say what changes from one configuration to another: which requests become more open, stricter, new or gone.
@@ -131,6 +133,41 @@ pub enum Command {
         #[arg(long, value_name = "URL", conflicts_with = "data")]
         database: Option<String>,
     },
+}
+
+/// What is to be explained. Exits 0 where the request would be let through, 1 where it would be refused.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// The configuration.
+    #[arg(value_name = "FILE")]
+    pub config: PathBuf,
+    /// The request's method, such as GET.
+    #[arg(value_name = "METHOD")]
+    pub method: String,
+    /// Path and query, such as /accounts.
+    #[arg(value_name = "PATH")]
+    pub path: String,
+    /// Where the access token stands; `-` reads standard input. It is never printed, nor typed where other users see it.
+    #[arg(long, value_name = "FILE")]
+    pub token_file: Option<PathBuf>,
+    /// The host asked for. Without it: one that the route names, or any.
+    #[arg(long, value_name = "HOST")]
+    pub host: Option<String>,
+    /// A further header field, as often as needed. With a DPoP proof among them the token comes by the DPoP scheme.
+    #[arg(long, short = 'H', value_name = "NAME: VALUE")]
+    pub header: Vec<String>,
+    /// The certificate that the client shows, in PEM form.
+    #[arg(long, value_name = "FILE")]
+    pub certificate: Option<PathBuf>,
+    /// As of this time: 2026-11-26T03:00:00Z, or seconds since 1970. Without it: now.
+    #[arg(long, value_name = "TIME")]
+    pub at: Option<String>,
+    /// Ask nobody for keys or tokens; what cannot be decided without is said.
+    #[arg(long)]
+    pub offline: bool,
+    /// Print JSON instead of text.
+    #[arg(long)]
+    pub json: bool,
 }
 
 /// Of which days, from what, in which form.
@@ -225,6 +262,7 @@ mod tests {
             "check a.yaml",
             "routes a.yaml",
             "routes a.yaml --json",
+            "explain a.yaml GET /a --token-file - -H x:y --offline",
             "diff a b",
             "diff a b --json --fail-on open",
             "diff --fail-on change a b",

@@ -24,7 +24,7 @@
 //! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs, what quotas count |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
-//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events` on a listener of their own |
+//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events`, `/explain` on a listener of their own |
 //! | [`commands`] | one file per subcommand, and the only place that wires parts together |
 //! | [`cli`], [`telemetry`] | the command line, the process's own log |
 //! | `sandbox` | a small bank to try things out; it talks to the gateway over HTTP only |
@@ -41,7 +41,7 @@
 //! | what | write | then name it in |
 //! |---|---|---|
 //! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/routes.rs`; the compiler asks in `commands/diff` what it does to who may pass |
-//! | a reason to refuse | a variant of `Reason` in `gateway/reason.rs` | the table beside it: the compiler lists them |
+//! | a reason to refuse | a variant of `Reason` in `gateway/reason.rs` | the tables beside it and in `gateway/explain/words.rs`: the compiler lists them |
 //! | a metric | a field in `gateway/observe/metrics.rs` | `admin/exposition.rs` |
 //! | a configuration key | a checked field in its section's file below `config/` | the list of keys there, and `config/scopegate.yaml` |
 //! | a rule of a standard | a row in `docs/standards.md` | the test that holds it |

@@ -3,7 +3,7 @@
 
 use super::door::Turned;
 use super::{
-    Admin, State, arrivals, events, introspection, logs, quotas, servers, services, state as store, status_list,
+    Admin, State, arrivals, events, introspection, logs, quotas, servers, services, shadow, state as store, status_list,
 };
 use crate::gateway::Shared;
 use crate::gateway::authorize::proof::Proofs;
@@ -36,6 +36,7 @@ pub fn render(admin: &Admin) -> prometheus::Result<String> {
     families.extend(quotas::families(shared));
     families.extend(store::families(shared));
     families.extend(logs::families(shared));
+    families.extend(shadow::families(shared));
     families.extend(process(shared, state));
     let is_ready = gauge(float(u64::from(admin.is_ready())), Vec::new());
     families.push(family("ready", "1 where /readyz says so.", MetricType::GAUGE, vec![is_ready]));

@@ -4,6 +4,7 @@
 mod arrivals;
 pub mod door;
 mod events;
+mod explain;
 pub mod exposition;
 pub mod history;
 mod introspection;
@@ -14,6 +15,7 @@ mod revoke;
 mod serve;
 mod servers;
 mod services;
+mod shadow;
 mod state;
 pub mod status;
 mod status_list;
@@ -103,7 +105,8 @@ impl Admin {
                 },
             },
             ("/reload", &Method::POST) => self.state.reloads.answer().await,
-            ("/revoke" | "/events" | "/reload", _) => other_method("POST"),
+            ("/explain", &Method::POST) => explain::answer(&self.shared, &head.headers, body).await,
+            ("/revoke" | "/events" | "/reload" | "/explain", _) => other_method("POST"),
             (path, &Method::GET | &Method::HEAD) if PAGES.contains(&path) => self.page(path),
             (path, _) if PAGES.contains(&path) => other_method("GET, HEAD"),
             _ => text(StatusCode::NOT_FOUND, NOTHING_ELSE.to_owned()),
@@ -238,4 +241,4 @@ const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 const BODY_TIMEOUT: Duration = Duration::from_secs(5);
 /// To whoever looks for something else.
 const NOTHING_ELSE: &str =
-    "there is /status, /status.json, /livez, /readyz, /metrics, /jwks.json, /reload, /revoke and /events\n";
+    "there is /status, /status.json, /livez, /readyz, /metrics, /jwks.json, /reload, /revoke, /events and /explain\n";

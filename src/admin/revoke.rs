@@ -67,7 +67,7 @@ pub(super) async fn only_here(shared: &Shared) -> Option<Response<Full<Bytes>>> 
 
 /// A page in an operator's browser must not be able to revoke: it can send neither this type nor, without `Origin`, a
 /// request of this method.
-fn wrong_sender(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
+pub(super) fn wrong_sender(headers: &HeaderMap) -> Option<(StatusCode, &'static str)> {
     let is_json = headers.get(header::CONTENT_TYPE).is_some_and(|value| {
         let essence = value.as_bytes().split(|b| *b == b';').next().unwrap_or_default();
         essence.trim_ascii().eq_ignore_ascii_case(b"application/json")

@@ -6,6 +6,7 @@ use super::names::Lookups;
 use super::traces::Traces;
 use crate::admin::Admin;
 use crate::admin::status::series::SAMPLE_INTERVAL;
+use crate::clock::Clock;
 use crate::config::key_source::KeySource;
 use crate::gateway::verify::Issuer;
 use crate::gateway::verify::introspect::call::Client;
@@ -133,7 +134,9 @@ async fn keep_keys(control: &Control, traces: &Traces) {
     let lookups = Lookups::default();
     loop {
         let policy = control.admin.shared.policy.load_full();
-        let wanted = policy.verifier.issuers();
+        // A candidate's keys are fetched like any; for it nobody is asked about a token.
+        let candidates = policy.candidate.iter().flat_map(|candidate| candidate.verifier.issuers());
+        let wanted: Vec<_> = policy.verifier.issuers().iter().chain(candidates).collect();
         kept.retain(|fetching| {
             let stays = wanted.iter().any(|issuer| fetching.is_for(issuer));
             if !stays {
@@ -145,8 +148,10 @@ async fn keep_keys(control: &Control, traces: &Traces) {
             if !kept.iter().any(|fetching| fetching.is_for(issuer)) {
                 kept.extend(keep_fresh(control, issuer));
             }
-            ask(control, issuer);
-            watch(control, issuer);
+        }
+        for issuer in policy.verifier.issuers() {
+            ask(issuer, &control.admin.shared.clock);
+            watch(issuer, &control.admin.shared.clock);
         }
         health::watch(&policy);
         lookups.watch(&policy);
@@ -184,9 +189,9 @@ async fn keep_series(control: &Control) {
 }
 
 /// Makes the calls about an issuer's opaque tokens, until no policy asks any more.
-fn ask(control: &Control, issuer: &Arc<Issuer>) {
+pub(super) fn ask(issuer: &Arc<Issuer>, clock: &Clock) {
     let Some(introspector) = issuer.introspector.as_ref().filter(|introspector| introspector.is_idle()) else { return };
-    let client = match Client::new(issuer, control.admin.shared.clock.clone()) {
+    let client = match Client::new(issuer, clock.clone()) {
         Ok(Some(client)) => Rc::new(client),
         Ok(None) => return,
         Err(fault) => {
@@ -210,9 +215,9 @@ fn ask(control: &Control, issuer: &Arc<Issuer>) {
 }
 
 /// Fetches an issuer's status lists, until no policy looks at them any more.
-fn watch(control: &Control, issuer: &Arc<Issuer>) {
+pub(super) fn watch(issuer: &Arc<Issuer>, clock: &Clock) {
     let Some(lists) = issuer.status_lists.as_ref().filter(|lists| lists.is_idle()) else { return };
-    let client = match status::fetch::Client::new(issuer, control.admin.shared.clock.clone()) {
+    let client = match status::fetch::Client::new(issuer, clock.clone()) {
         Ok(Some(client)) => Rc::new(client),
         Ok(None) => return,
         Err(fault) => {

@@ -63,7 +63,8 @@ pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
     settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
     parts::endpoints(settings, None, Clock::System.instant())?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
-    parts::verifier(settings, None, (&list, &Clock::System)).map(drop)
+    let verifier = parts::verifier(settings, None, (&list, &Clock::System))?;
+    parts::candidate(settings, (&verifier, &Arc::default()), (&list, &Clock::System)).map(drop)
 }
 
 impl Gateway {
@@ -227,11 +228,13 @@ impl Gateway {
         let access = door::open(&settings.admin, Some(&self.control.admin.access.load()))?;
         // What was ready stays so, whatever issuers come now.
         self.control.admin.note_ready();
+        let candidate = parts::candidate(settings, (&verifier, &old.senders), (&shared.revocations, &shared.clock))?;
         let keys = keys.map(|keys| keys.take(now));
         let quotas = parts::quotas(settings, Some(&old));
         let tracing = parts::tracing(settings, Some(&old), &shared.spans);
         let parts = Parts { verifier, senders: Arc::clone(&old.senders), keys, endpoints, quotas, tracing };
-        shared.policy.store(Arc::new(Policy::compile(settings, old.generation + 1, parts, &shared.metrics)));
+        let policy = Policy::compile(settings, old.generation + 1, parts, &shared.metrics);
+        shared.policy.store(Arc::new(policy.beside(candidate)));
         if let (Some(current), Some(front)) = (&self.front, front) {
             let turned = front.trusts_others_than(&current.load());
             current.store(Arc::new(front));

@@ -8,6 +8,7 @@ pub mod control;
 pub mod diff;
 mod door;
 pub mod drift;
+pub mod explain;
 mod fixed;
 pub mod front;
 pub mod gateway;
@@ -55,6 +56,7 @@ pub fn run(command: &Command) -> ExitCode {
             drift::run(config, (openapi, base_path.as_deref()), Form::of(*json), &mut io::stdout().lock())
         }
         Command::Kpi(wish) => kpi::run(wish, &Clock::System, (&mut io::stdout().lock(), &mut io::stderr().lock())),
+        Command::Explain(asked) => explain::run(asked, &mut io::stdout().lock()),
         Command::Schema => schema::run(&mut io::stdout().lock()),
         Command::Probe { url, ca_file } => probe::run(url, ca_file.as_deref(), &mut io::stdout().lock()),
         Command::Completions { shell } => completions::run(*shell, &mut io::stdout().lock()),
@@ -83,7 +85,7 @@ fn explain(error: &anyhow::Error, output: &mut impl io::Write) -> ExitCode {
         say(output, &format_args!("{faults}\n\n{count} in the configuration; nothing was started"));
         return ExitCode::from(CONFIGURATION);
     }
-    if error.downcast_ref::<CannotServe>().is_some() {
+    if error.downcast_ref::<CannotServe>().is_some() || error.downcast_ref::<BadUse>().is_some() {
         say(output, &format_args!("error: {error:#}"));
         return ExitCode::from(CONFIGURATION);
     }
@@ -108,6 +110,18 @@ impl Display for CannotServe {
 }
 
 impl std::error::Error for CannotServe {}
+
+/// What was typed cannot be meant.
+#[derive(Debug)]
+pub struct BadUse(pub String);
+
+impl Display for BadUse {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(&self.0)
+    }
+}
+
+impl std::error::Error for BadUse {}
 
 /// `1 route`, `2 routes`.
 fn counted(count: usize, noun: &str) -> String {

@@ -55,6 +55,8 @@ pub(super) fn share(
         quotas: quotas(settings, None),
         tracing: tracing(settings, None, &spans),
     };
+    let policy = Policy::compile(settings, 1, parts, &metrics);
+    let candidate = candidate(settings, (&policy.verifier, &policy.senders), (&revocations, &clock))?;
     let audit = settings.audit_log.as_ref().map(|log| {
         let path = log.path.display();
         let hint = "the gateway must be able to make, read and append to the file, which is nobody else's";
@@ -62,7 +64,7 @@ pub(super) fn share(
             .map_err(|fault| CannotServe(format!("cannot write the audit log {path}: {fault}\n  hint: {hint}")))
     });
     Ok(Arc::new(Shared {
-        policy: ArcSwap::from_pointee(Policy::compile(settings, 1, parts, &metrics)),
+        policy: ArcSwap::from_pointee(policy.beside(candidate)),
         revocations,
         store,
         events: Record::default(),
@@ -126,7 +128,7 @@ pub(super) fn quotas(settings: &Settings, old: Option<&Policy>) -> Vec<Arc<Quota
 }
 
 /// What a token's sender is proven by.
-fn senders(settings: &Settings, store: Option<Arc<Store>>, now: UnixSeconds) -> Arc<Senders> {
+pub(super) fn senders(settings: &Settings, store: Option<Arc<Store>>, now: UnixSeconds) -> Arc<Senders> {
     let proofs = settings.dpop.clone().zip(settings.server.public_origin.clone());
     Arc::new(Senders::new(proofs.map(|(dpop, origin)| Proofs::new(dpop, origin, store, now))))
 }
@@ -211,6 +213,26 @@ pub(super) fn verifier(
         Some(old) => Arc::clone(old),
         None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
     })
+}
+
+/// What might be in force instead: with the verdicts of whom both know, and by the proofs of those in force. It sends
+/// nothing, so it has neither upstreams nor keys of its own.
+pub(super) fn candidate(
+    settings: &Settings,
+    (verifier_in_force, senders): (&Arc<Verifier>, &Arc<Senders>),
+    both: (&Arc<Revocations>, &Clock),
+) -> anyhow::Result<Option<Policy>> {
+    let Some(wanted) = &settings.shadow else { return Ok(None) };
+    let verifier = verifier(wanted, Some(verifier_in_force), both)?;
+    let parts = Parts {
+        verifier,
+        senders: Arc::clone(senders),
+        keys: None,
+        endpoints: Vec::new(),
+        quotas: Vec::new(),
+        tracing: None,
+    };
+    Ok(Some(Policy::compile(wanted, 0, parts, &Metrics::new(1))))
 }
 
 /// Keys of assertions that can be had: taken over together with everything else, or not at all.

@@ -424,5 +424,7 @@ const NETWORKS_MIN: usize = 4;
 const VERDICTS_MOST: usize = 50_000_000;
 /// A field of a request that its refusal must repeat (an id, a code) may be so long; what is longer is not repeated.
 pub const ECHOED_BYTES_MAX: usize = 64;
+/// Header fields of a request that is to be explained: as many as browsers and proxies together never send.
+pub const EXPLAINED_HEADERS_MAX: usize = 128;
 /// Used DPoP proofs that a configuration may have remembered: 4 to 8 GB.
 pub(super) const PROOFS_MOST: usize = 100_000_000;

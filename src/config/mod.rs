@@ -43,6 +43,7 @@ pub mod schema;
 pub mod secret;
 pub mod served;
 pub mod service;
+mod shadow;
 pub mod state;
 pub mod status_list;
 mod template;
@@ -74,6 +75,7 @@ use reader::{Context, Value};
 use resources::Resource;
 use revocations::Revocations;
 use routes::Route;
+use shadow::Role;
 use state::State;
 use std::net::SocketAddr;
 use std::num::NonZeroUsize;
@@ -97,7 +99,7 @@ pub fn load_with_files(path: &Path) -> (Result<Settings, Faults>, Files) {
         .map_err(|error| Problem::new(format!("cannot read the configuration: {error}")))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::new("the configuration is not UTF-8 text")));
     let outcome = match text {
-        Ok(text) => read(&text, path, &variable, &mut files),
+        Ok(text) => read(&text, path, &variable, Role::Main, &mut files),
         Err(problem) => Err(Faults::one(&path.display().to_string(), problem)),
     };
     (outcome, files)
@@ -115,16 +117,17 @@ fn variable(name: &str) -> Option<String> {
 }
 
 fn parse_with(text: &str, file: &Path, environment: &dyn Fn(&str) -> Option<String>) -> Result<Settings, Faults> {
-    read(text, file, environment, &mut Files::default())
+    read(text, file, environment, Role::Main, &mut Files::default())
 }
 
 fn read(
     text: &str,
     file: &Path,
     environment: &dyn Fn(&str) -> Option<String>,
+    role: Role,
     files: &mut Files,
 ) -> Result<Settings, Faults> {
-    let context = Context::new(file, environment);
+    let context = Context::new(file, environment, role);
     let (tree, flaws) = tree::parse(text);
     for flaw in flaws {
         context.note(flaw.mark, String::new(), flaw.problem);
@@ -196,6 +199,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
     };
     let (apis, routes) = openapi::read(&section, server.as_ref(), &known);
     quotas::check_used(&section, quotas.as_deref(), routes.as_deref());
+    let shadow = section.read_or("shadow", None, |value| shadow::read(&value, &section).map(Some));
     let resources = resources::read(&section, server.as_ref(), (&issuer_names, issuers.as_deref()), routes.as_deref());
     Some(Settings {
         digest: Box::default(),
@@ -216,6 +220,7 @@ fn settings(root: &Value<'_>) -> Option<Settings> {
         dpop: dpop?,
         events: events?,
         assertion: assertion?,
+        shadow: shadow?,
     })
 }
 
@@ -258,6 +263,8 @@ pub struct Settings {
     pub events: Option<Events>,
     /// What upstreams are given to trust; `None`: nothing is signed.
     pub assertion: Option<Assertion>,
+    /// What might be in force instead: held against live traffic, and not enforced.
+    pub shadow: Option<Box<Self>>,
 }
 
 /// The public listener.
@@ -312,7 +319,7 @@ pub enum AccessLog {
 }
 
 /// The sections of a configuration.
-const SECTIONS: [&str; 17] = [
+const SECTIONS: [&str; 18] = [
     "server",
     "admin",
     "access_log",
@@ -330,6 +337,7 @@ const SECTIONS: [&str; 17] = [
     "routes",
     "apis",
     "resources",
+    "shadow",
 ];
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::asked::{Asked, Questions};
 use super::fault::{self, Fault, Mark, Place, Problem};
 use super::files::Files;
 use super::layer::Layer;
+use super::shadow::Role;
 use super::tree::{Key, Kind, Node};
 use super::variables;
 use std::borrow::Cow;
@@ -22,16 +23,17 @@ pub(super) struct Context<'c> {
     file: Arc<str>,
     folder: PathBuf,
     /// `None`: text is taken as it stands.
-    environment: Option<Environment<'c>>,
-    faults: Rc<RefCell<Vec<Fault>>>,
-    files: RefCell<Files>,
+    pub(super) environment: Option<Environment<'c>>,
+    pub(super) role: Role,
+    pub(super) faults: Rc<RefCell<Vec<Fault>>>,
+    pub(super) files: RefCell<Files>,
     asked: Questions,
 }
 
 /// One value, with the way to it.
 #[derive(Clone)]
 pub(super) struct Value<'c> {
-    context: &'c Context<'c>,
+    pub(super) context: &'c Context<'c>,
     node: &'c Node,
     path: String,
 }
@@ -61,8 +63,9 @@ pub(super) struct Text<'c> {
 }
 
 impl<'c> Context<'c> {
-    pub(super) fn new(file: &Path, environment: &'c dyn Fn(&str) -> Option<String>) -> Self {
+    pub(super) fn new(file: &Path, environment: &'c dyn Fn(&str) -> Option<String>, role: Role) -> Self {
         Self {
+            role,
             file: file.display().to_string().into(),
             folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
             environment: Some(environment),
@@ -75,6 +78,7 @@ impl<'c> Context<'c> {
     /// For a file that somebody else wrote: its faults join ours, and nothing of the environment gets into it.
     pub(super) fn beside(&self, file: &Path) -> Context<'static> {
         Context {
+            role: self.role,
             file: file.display().to_string().into(),
             folder: file.parent().map(Path::to_path_buf).unwrap_or_default(),
             environment: None,

@@ -13,8 +13,9 @@ use super::quotas::{self, Quota};
 use super::reader::{Section, Value};
 use super::rewrite::{self, Rewrite};
 use super::service::{self, Service};
-use super::upgrade;
+use super::template::Template;
 use super::upstreams::{self, Total, Upstream};
+use super::{shadow, upgrade};
 use http::{HeaderName, Method};
 use std::collections::HashMap;
 
@@ -48,6 +49,8 @@ pub struct Route {
     pub cors: Option<Cors>,
     /// Indexes into `Settings::quotas`; those that hold everywhere need not be among them.
     pub quotas: Vec<usize>,
+    /// Who might pass instead: held against live traffic, and not enforced.
+    pub shadow: Option<Access>,
     /// Where it stands in an API's own document; `None`: it was written by hand.
     pub origin: Option<Origin>,
 }
@@ -152,6 +155,7 @@ struct Terms {
     service: Option<Service>,
     cors: Option<Cors>,
     quotas: Vec<usize>,
+    shadow: Option<Access>,
 }
 
 fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
@@ -169,6 +173,7 @@ fn route(matcher: &Matcher<'_>, terms: Terms) -> Route {
         service: terms.service,
         cors: terms.cors,
         quotas: terms.quotas,
+        shadow: terms.shadow,
         origin: None,
     }
 }
@@ -183,10 +188,11 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
     });
     let body_bytes_max = section.read_or("body", known.limits.body_bytes_max, |value| value.parse(limits::body));
     let total_timeout = section.read_or("total_timeout", None, |value| value.parse(upstreams::total).map(Some));
-    let access = match section.find("access") {
-        Some(value) => open(section, &value),
-        None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
-    };
+    let shadow = section.read_or("shadow", None, |value| {
+        let section = shadow::of_route(&value)?;
+        access(&section, template, known).map(Some)
+    });
+    let access = access(section, template, known);
     let errors = section.read_or("errors", known.errors, |value| value.parse(envelope::parse));
     let service = section.read_or("service", None, |value| value.parse(service::parse).map(Some));
     let cors = section.read_or("cors", None, |value| cors::read(&value).map(Some));
@@ -202,7 +208,15 @@ fn terms(section: &Section<'_>, matcher: Option<&Matcher<'_>>, known: &Known<'_>
         service: service?,
         cors: cors?,
         quotas: quotas?,
+        shadow: shadow?,
     })
+}
+
+fn access(section: &Section<'_>, template: Option<&Template>, known: &Known<'_>) -> Option<Access> {
+    match section.find("access") {
+        Some(value) => open(section, &value),
+        None => demands::read(section, template, known).map(|demands| Access::Token(Box::new(demands))),
+    }
 }
 
 fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
@@ -218,7 +232,7 @@ fn open(section: &Section<'_>, value: &Value<'_>) -> Option<Access> {
 }
 
 /// What a route may say.
-pub(super) const KEYS: [&str; 25] = [
+pub(super) const KEYS: [&str; 26] = [
     "path",
     "methods",
     "hosts",
@@ -244,4 +258,5 @@ pub(super) const KEYS: [&str; 25] = [
     "service",
     "cors",
     "quotas",
+    "shadow",
 ];

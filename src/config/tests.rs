@@ -199,6 +199,7 @@ routes:
         service: None,
         cors: None,
         quotas: Vec::new(),
+        shadow: None,
         upstream: 1,
         body_bytes_max: 2 * 1024 * 1024,
         origin: None,

@@ -3,7 +3,7 @@
 
 use super::Worker;
 use super::arrival::{Arrival, Client, Protocol, Shown, Source};
-use super::certificate::{self, ClientCertificate, Terms};
+use super::certificate::{self, ClientCertificate, Terms, Vouched};
 use super::http1::answer::{self, Asked};
 use super::http1::head::Persists;
 use super::http1::wire::{Gone, NoHead, Wire};
@@ -11,10 +11,14 @@ use super::interim::Interim;
 use super::observe::record::Origin;
 use super::reason::Reason;
 use super::refusal::Refusal;
-use super::verify::memo::Memo;
-use crate::net::client::{Activity, ClientStream, Transport};
+use super::verify::memo::Memos;
+use crate::clock::Clock;
+use crate::net::client::{Activity, ClientStream, Timeouts, Transport};
+use crate::net::deadline::Deadlines;
+use crate::net::patience::Pace;
 use http::{HeaderMap, StatusCode};
 use std::future::{Future, poll_fn};
+use std::net::Ipv4Addr;
 use std::pin::{Pin, pin};
 use std::rc::{Rc, Weak};
 use std::task::Poll;
@@ -32,10 +36,8 @@ pub struct Peer {
     certificate: Option<Rc<ClientCertificate>>,
     /// Those that it says its own clients showed.
     vouched: certificate::Shown,
-    /// The token that came last.
-    pub(super) memo: Memo,
-    /// The client's own token that came last, on routes that ask for two.
-    pub(super) client_memo: Memo,
+    /// The tokens that came last.
+    pub(super) memos: Memos,
 }
 
 impl Peer {
@@ -57,9 +59,26 @@ impl Peer {
                 .client_certificate()
                 .map(|der| Rc::new(ClientCertificate::new(der, terms.handshake))),
             vouched: certificate::Shown::default(),
-            memo: Memo::default(),
-            client_memo: Memo::default(),
+            memos: Memos::default(),
             activity,
+        }
+    }
+
+    /// Somebody who asks what would become of a request, with this certificate in DER. No proxy, whatever its address: what
+    /// proxies vouch for is taken as vouched for.
+    pub(super) fn imagined(certificate: Option<&[u8]>, terms: &Terms, clock: &Clock) -> Self {
+        let vouched = if terms.hops.is_empty() { terms.handshake } else { Vouched::Yes };
+        let client = Client::Behind(Ipv4Addr::UNSPECIFIED.into());
+        let pace = Pace { stall: Duration::ZERO, rate_min: 0 };
+        let timeouts = Timeouts { handshake: Duration::ZERO, head: Duration::ZERO, idle: Duration::ZERO, pace };
+        Self {
+            client,
+            source: Rc::new(Source::new(client, Protocol::Http)),
+            shown_to: None,
+            activity: Rc::new(Activity::new(timeouts, Deadlines::new(clock.instant()).deadline())),
+            certificate: certificate.map(|der| Rc::new(ClientCertificate::new(der, vouched))),
+            vouched: certificate::Shown::default(),
+            memos: Memos::default(),
         }
     }
 

@@ -9,6 +9,7 @@ pub mod connection;
 pub mod cors;
 pub mod credentials;
 pub mod envelope;
+pub mod explain;
 pub mod forward;
 pub mod forwarded;
 pub mod http1;
@@ -28,6 +29,8 @@ pub mod resource;
 pub mod respond;
 pub mod rewrite;
 pub mod route;
+mod rules;
+pub mod shadow;
 pub mod texts;
 mod tunnel;
 pub mod upgrade;
@@ -121,6 +124,7 @@ pub struct Worker {
     date: Cell<DateLine>,
     ids: InteractionIds,
     link: Option<Link>,
+    shadow_lines: shadow::Lines,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
     sweeps: Cell<usize>,
@@ -162,6 +166,7 @@ impl Worker {
             date: Cell::new(answer::date_line(shared.clock.now())),
             ids: InteractionIds::new(),
             link: shared.store.clone().map(|store| Link::new(store, index)),
+            shadow_lines: shadow::Lines::default(),
             connections: RefCell::default(),
             is_draining: Cell::new(false),
             sweeps: Cell::default(),

@@ -18,12 +18,13 @@ use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::respond::{self, AnswerBody, Content};
+use super::rules::{Decided, Rules};
+use super::verify::Verification;
 use super::verify::cache::CacheUse;
-use super::verify::memo::Memo;
+use super::verify::memo::{Memo, Memos};
 use super::verify::token::VerifiedToken;
-use super::verify::{Verification, Verifier};
 use super::witness::Witness;
-use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, upgrade, via};
+use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
 use bytes::Bytes;
 use http::request::Parts;
@@ -90,7 +91,9 @@ impl Worker {
     ) -> Result<Carried, Refusal> {
         let policy = &*plan.policy;
         let head = head(policy, parts)?;
-        let (permit, certificate) = match decide(&Rules::of(policy), &head, peer, record).await? {
+        let decided = decide(&Rules::of(policy), &head, peer, record).await;
+        shadow::compare(policy, (&head, peer), &decided, record);
+        let (permit, certificate) = match decided? {
             Decided::Permitted(permit, certificate) => (permit, certificate),
             Decided::Answered(answer) => return Ok(Carried::Answered(answer)),
         };
@@ -172,7 +175,7 @@ pub(super) async fn decide<'p, W: Witness>(
     if let Some(answer) = own(policy, head, witness)? {
         return Ok(Decided::Answered(answer));
     }
-    let permit = admit(rules, (head, peer, certificate.as_deref()), witness).await?;
+    let permit = admit(rules, (head, &peer.memos, certificate.as_deref()), witness).await?;
     Ok(Decided::Permitted(permit, certificate))
 }
 
@@ -190,34 +193,38 @@ fn own(policy: &Policy, head: &Head, witness: &mut impl Witness) -> Result<Optio
 }
 
 /// Route, then credentials, verify, authorize: the part of the path that an open route has not.
-async fn admit<'p, W: Witness>(
+pub(super) async fn admit<'p, W: Witness>(
     rules: &Rules<'p>,
-    (head, peer, certificate): (&Head, &Peer, Option<&ClientCertificate>),
+    (head, memos, certificate): (&Head, &Memos, Option<&ClientCertificate>),
     witness: &mut W,
 ) -> Result<Permit<'p>, Refusal> {
     let policy = rules.policy;
-    let route = route::find(&policy.router, head)?;
+    let route = match rules.route {
+        Some(route) => route,
+        None => route::find(&policy.router, head)?,
+    };
     witness.routed(route, head.headers());
     witness.counts(route, head)?;
     if let Some(permit) = permit::open(route) {
         return Ok(permit);
     }
     witness.can_tell()?;
-    let presented = credentials::find(head, &peer.memo, policy.senders.dpop())?;
+    let presented = credentials::find(head, &memos.last, policy.senders.dpop())?;
     let in_its_scheme = |refusal: Refusal| refusal.presented(presented.scheme());
     // Where a route asks for two tokens, the one in `Authorization` is the client's own.
     let customers = match &route.customer_token {
-        Some(field) => Some(credentials::find_customers(head, field, &peer.memo).map_err(in_its_scheme)?),
+        Some(field) => Some(credentials::find_customers(head, field, &memos.last).map_err(in_its_scheme)?),
         None => None,
     };
     let client = match &customers {
-        Some(_) => Some(verify(rules, route, (&presented, &peer.client_memo), witness).await.map_err(in_its_scheme)?),
+        Some(_) => Some(verify(rules, route, (&presented, &memos.client), witness).await.map_err(in_its_scheme)?),
         None => None,
     };
     let bearer = customers.as_ref().unwrap_or(&presented);
-    let token = verify(rules, route, (bearer, &peer.memo), witness).await.map_err(in_its_scheme)?;
+    let token = verify(rules, route, (bearer, &memos.last), witness).await.map_err(in_its_scheme)?;
     let client = client.as_ref().map(|token| (token, &presented));
-    let asker = Asker { head, bearer, client, certificate };
+    let asker = Asker { head, bearer, client, certificate, replay: rules.replay };
+    witness.weighs(route, &token, (&asker, &policy.senders));
     match permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)? {
         Granted::Now(permit) => Ok(permit),
         Granted::Ask(asking) => {
@@ -249,8 +256,14 @@ async fn verify<W: Witness>(
     (bearer, memo): (&Bearer<'_>, &Memo),
     witness: &mut W,
 ) -> Result<VerifiedToken, Refusal> {
+    if let Some(verdict) = witness.knows(rules, route) {
+        return verdict;
+    }
     let (verdict, cache) = match rules.verifier.verify(bearer, memo, &route.asks, witness.now()) {
         Verification::Decided(verdict, cache) => (verdict, cache),
+        Verification::Ask(_) | Verification::Wait(_) if !witness.may_wait() => {
+            (Err(Reason::IssuerUnreachable.into()), CacheUse::Miss)
+        }
         // Boxed, so that the many requests that need not wait carry no room for it.
         Verification::Ask(inquiry) => (Box::pin(inquiry.answer()).await, CacheUse::Miss),
         Verification::Wait(pending) => {
@@ -260,28 +273,6 @@ async fn verify<W: Witness>(
     };
     witness.verified(&verdict, cache);
     verdict
-}
-
-/// What a request is decided by.
-#[derive(Clone, Copy)]
-pub(super) struct Rules<'p> {
-    pub(super) policy: &'p Policy,
-    pub(super) verifier: &'p Verifier,
-}
-
-impl<'p> Rules<'p> {
-    /// Those in force.
-    fn of(policy: &'p Policy) -> Self {
-        Self { policy, verifier: &policy.verifier }
-    }
-}
-
-/// What was decided on a request that was not refused.
-pub(super) enum Decided<'p> {
-    /// It may go on; its client showed this certificate.
-    Permitted(Permit<'p>, Option<Rc<ClientCertificate>>),
-    /// The gateway answers it, without a token: nothing of it goes any further.
-    Answered(Response<Bytes>),
 }
 
 /// What became of a request that was not refused.

@@ -86,6 +86,8 @@ pub struct Policy {
     pub echoed: &'static [&'static str],
     /// Counts requests that match no route.
     pub unrouted: Arc<RouteMetrics>,
+    /// What might be in force instead.
+    pub candidate: Option<Box<Self>>,
 }
 
 /// What a policy is compiled with and outlives it: verdicts, proofs, keys.
@@ -156,6 +158,8 @@ pub struct Route {
     pub quotas: Quotas,
     /// Its counters.
     pub metrics: Arc<RouteMetrics>,
+    /// The same with the terms that might be in force instead.
+    pub shadow: Option<Box<Self>>,
 }
 
 /// Who may pass a route.
@@ -223,7 +227,14 @@ impl Policy {
                 settings.routes.iter().map(|route| route.errors).chain([settings.server.errors]),
             ),
             unrouted: metrics.route(UNROUTED),
+            candidate: None,
         }
+    }
+
+    /// With what might be in force instead.
+    #[must_use]
+    pub fn beside(self, candidate: Option<Self>) -> Self {
+        Self { candidate: candidate.map(Box::new), ..self }
     }
 
     /// Whether requests are counted under this label.
@@ -265,8 +276,13 @@ impl Route {
             Some(Total::Unbounded) | None => None,
         };
         let upstream = upstream.map_or("", |upstream| &upstream.name);
+        let shadow = route.shadow.as_ref().map(|access| {
+            let candidate = config::routes::Route { access: access.clone(), shadow: None, ..route.clone() };
+            Box::new(Self::compile(place, &candidate, settings, (verifier, resources, quotas, metrics)))
+        });
         Self {
             place,
+            shadow,
             line: line::field("route", route.path.as_bytes()).into(),
             service: route.service,
             service_line: route

@@ -120,6 +120,17 @@ impl Router {
         &self.routes
     }
 
+    /// The hosts that a route with this path names; none where there is no such path, or one for every host.
+    pub(super) fn hosts_of(&self, path: &str) -> Vec<&str> {
+        let mut hosts = Vec::new();
+        self.root.collect_hosts(&mut hosts);
+        hosts.retain(|host| matches!(self.found(host.as_bytes(), path.as_bytes(), &NOBODYS), Found::OtherMethods(_)));
+        if matches!(self.found(b"", path.as_bytes(), &NOBODYS), Found::OtherMethods(_)) {
+            hosts.clear();
+        }
+        hosts
+    }
+
     fn at(&self, host: &[u8], path: &[u8], method: &Method) -> Result<&Route, Refusal> {
         match self.found(host, path, method) {
             Found::Route(rule) => self.routes.get(rule.route).ok_or_else(|| Reason::Internal.into()),
@@ -155,6 +166,15 @@ impl Node {
             }
             Some(literal) => self.literals.entry(literal.as_bytes().into()).or_default().insert(segments, rule),
         }
+    }
+
+    fn collect_hosts<'r>(&'r self, hosts: &mut Vec<&'r str>) {
+        for host in self.here.iter().chain(&self.below).flat_map(|rule| &rule.hosts) {
+            if !hosts.contains(&&**host) {
+                hosts.push(host);
+            }
+        }
+        self.literals.values().chain(self.parameter.as_deref()).for_each(|node| node.collect_hosts(hosts));
     }
 
     /// `path` is what remains, without its leading slash.

@@ -1,6 +1,8 @@
 //! Who is told how far a request comes: its record, or whoever wants to know what would become of it. So the path itself
 //! is one, and leaves no traces of its own.
 
+use super::authorize::permit::Asker;
+use super::authorize::sender::Senders;
 use super::certificate::ClientCertificate;
 use super::observe::record::Record;
 use super::pipeline;
@@ -8,6 +10,7 @@ use super::policy::Route;
 use super::read::Head;
 use super::refusal::Refusal;
 use super::resource::Document;
+use super::rules::Rules;
 use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
@@ -47,8 +50,21 @@ pub(super) trait Witness {
         Ok(())
     }
 
+    /// What is known of the token already, if this verifier would say the same.
+    fn knows(&self, _rules: &Rules<'_>, _route: &Route) -> Option<Result<VerifiedToken, Refusal>> {
+        None
+    }
+
     /// A token was looked at.
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse);
+
+    /// The token is about to be held against the route.
+    fn weighs(&mut self, _route: &Route, _token: &VerifiedToken, _how: (&Asker<'_>, &Senders)) {}
+
+    /// Whether there is time to ask an issuer. Where there is not, what it would say counts as not to be had.
+    fn may_wait(&mut self) -> bool {
+        true
+    }
 }
 
 impl Witness for Record {
@@ -87,8 +103,9 @@ impl Witness for Record {
 
     fn verified(&mut self, verdict: &Result<VerifiedToken, Refusal>, cache: CacheUse) {
         Self::verified(self, cache);
-        if let Ok(token) = verdict {
-            Self::holder(self, token);
+        match verdict {
+            Ok(token) => Self::holder(self, token),
+            Err(refusal) => self.doubt = Some(refusal.reason()),
         }
     }
 }

@@ -20,6 +20,11 @@ where
     })
 }
 
+/// Runs `work` on this thread until it is done.
+pub fn here<F: Future>(work: F) -> io::Result<F::Output> {
+    Ok(Builder::new_current_thread().enable_all().build_local(LocalOptions::default())?.block_on(work))
+}
+
 /// Runs `task` beside the others of this thread. Dropped, the handle lets it go on.
 pub fn beside<F: Future<Output = ()> + 'static>(task: F) -> Task<()> {
     tokio::task::spawn_local(task)

@@ -126,7 +126,7 @@ fn beside(path: &Path, suffix: &str) -> PathBuf {
 }
 
 /// What is there, less what has expired by `now`.
-fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
+pub(super) fn read(path: &Path, now: UnixSeconds) -> io::Result<HashMap<Digest, Entry>> {
     let text = match fs::read_to_string(path) {
         Ok(text) => text,
         Err(fault) if fault.kind() == io::ErrorKind::NotFound => String::new(),

@@ -5,6 +5,7 @@
 //! moves the epoch, so that a verdict which was held against the list once need not be again until something changed.
 
 use super::entries::{Digest, Entry, List, digest};
+use super::journal;
 use super::keeper::{Books, Keeper};
 use super::sharing::Sharing;
 use crate::clock::UnixSeconds;
@@ -98,6 +99,13 @@ impl Revocations {
     pub fn open(path: &Path, entries_max: usize, keep: Duration, now: UnixSeconds) -> io::Result<Self> {
         let list = Self::new(entries_max, keep);
         list.keep_in(path, now)?;
+        Ok(list)
+    }
+
+    /// What stands in a file, as of `now`, whoever writes to it: to be looked at, and to take nothing.
+    pub fn as_written(path: &Path, entries_max: usize, keep: Duration, now: UnixSeconds) -> io::Result<Self> {
+        let list = Self::new(entries_max, keep);
+        list.list().entries = journal::read(path, now)?;
         Ok(list)
     }
 

@@ -19,7 +19,7 @@ const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
 const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
-const KNOW_SETTINGS: [&str; 45] = [
+const KNOW_SETTINGS: [&str; 46] = [
     "src/gateway/assertion/keys.rs",
     "src/gateway/assertion/mod.rs",
     "src/gateway/authorize/audience.rs",
@@ -36,6 +36,7 @@ const KNOW_SETTINGS: [&str; 45] = [
     "src/gateway/certificate.rs",
     "src/gateway/cors.rs",
     "src/gateway/envelope.rs",
+    "src/gateway/explain/doubt.rs",
     "src/gateway/forward/connect.rs",
     "src/gateway/forward/health.rs",
     "src/gateway/forward/pool.rs",

@@ -34,6 +34,8 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
         assertion,
         // Of the text, which may change without meaning.
         digest: _,
+        // It decides nothing.
+        shadow: _,
     } = old;
     let mut changes = Changes::default();
     servers(&mut changes, server, &new.server);

@@ -43,6 +43,8 @@ pub(super) fn compare(old: Placed<'_>, new: Placed<'_>) -> Changes {
         service,
         cors,
         quotas: _,
+        // It decides nothing.
+        shadow: _,
     } = old.route;
     let then = new.route;
     match (access, &then.access) {

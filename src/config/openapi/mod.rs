@@ -13,6 +13,7 @@ mod server;
 use super::fault::{Fault, Faults, Mark, Problem};
 use super::reader::{Context, Section, Value};
 use super::routes::{self, Known, Route, Rule};
+use super::shadow::Role;
 use super::tls::ClientCertificates;
 use super::tree::{self, Node};
 use super::{Server, file, limits};
@@ -228,7 +229,7 @@ pub fn operations(path: &Path) -> Result<Vec<Demanded>, Faults> {
 
 /// The operations of a document. `file` stands in messages.
 pub fn operations_of(text: &str, file: &Path) -> Result<Vec<Demanded>, Faults> {
-    let context = Context::new(file, &|_| None).beside(file);
+    let context = Context::new(file, &|_| None, Role::Main).beside(file);
     let tree = parse(text, &context);
     let found = tree.as_ref().and_then(|tree| {
         let operations = document::read(&context.root(tree))?;

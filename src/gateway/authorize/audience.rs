@@ -1,6 +1,6 @@
 //! A token for one API must not open another behind the same gateway (RFC 9700 §2.3).
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -13,6 +13,7 @@ use std::sync::Arc;
 pub struct Audience {
     /// By the issuer's name: which of its audiences they are.
     accepted: Vec<(Arc<str>, Audiences)>,
+    names: Vec<Box<str>>,
 }
 
 impl Audience {
@@ -21,7 +22,16 @@ impl Audience {
         let of = |issuer: &config::issuers::Issuer| {
             (Arc::clone(&issuer.name), Audiences::among(accepted, &issuer.audiences))
         };
-        (!accepted.is_empty()).then(|| Self { accepted: settings.issuers.iter().map(of).collect() })
+        (!accepted.is_empty())
+            .then(|| Self { accepted: settings.issuers.iter().map(of).collect(), names: accepted.to_vec() })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let issuer: &Issuer = facts.token.issuer();
+        let ours = issuer.settings.audiences.iter().map(AsRef::as_ref);
+        let is_held =
+            |one: &&str| Audiences::among(&[*one], &issuer.settings.audiences).overlap(facts.token.audiences());
+        Compared::new(listed(self.names.iter().map(AsRef::as_ref)), listed(ours.filter(is_held)))
     }
 
     /// Refuses a token that is meant for none of them.

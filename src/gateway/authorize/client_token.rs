@@ -1,7 +1,7 @@
 //! A regime of two tokens (ÖHVPS §3.9): beside the customer's token stands the client's own, in `Authorization`. It must be
 //! that client's, obtained for itself, with the scopes that the route names; every other demand is on the customer's.
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config::demands;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -23,6 +23,18 @@ impl ClientToken {
             scopes: wanted.client_scopes.clone(),
             challenge: Attributes::insufficient_scope(Reason::ScopeMissing.description(), wanted.client_scopes.iter()),
         })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let scopes = listed(self.scopes.iter().map(ScopeToken::as_str));
+        let needs = format!("the client's own token, of the same client, with scopes {scopes}");
+        let Some(client) = facts.client else { return Compared::new(needs, "none") };
+        let whose = if client.holder() == Holder::Client { "the client's own" } else { "a customer's" };
+        let is_same = if client.client_id() == facts.token.client_id() { "the same" } else { "another" };
+        let held = client.scope();
+        let missing = self.scopes.iter().filter(|scope| !held.contains(scope)).map(ToString::to_string).collect();
+        let found = format!("{whose}, of {is_same} client, with scopes {}", listed(held.iter()));
+        Compared { needs, found, missing }
     }
 
     /// Refuses a client's token that is a customer's, lacks a scope or is another client's than the customer's token.

@@ -1,7 +1,7 @@
 //! The consent that a request names must be the one that the customer gave (Berlin Group `Consent-ID`, Open Finance
 //! Brasil `consent:<id>`): a token for one consent must not read another's accounts.
 
-use super::Facts;
+use super::{Compared, Facts};
 use crate::config::demands::{ConsentGiven, ConsentHeld, ConsentRule};
 use crate::gateway::read::Head;
 use crate::gateway::reason::Reason;
@@ -17,6 +17,27 @@ impl Consent {
     /// `None` where the route binds no consent.
     pub fn compile(rule: Option<&ConsentRule>) -> Option<Self> {
         rule.cloned().map(Self)
+    }
+
+    /// Which consent it is, is the customer's business.
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let place = match &self.0.given {
+            ConsentGiven::Header(name) => format!("header {name}"),
+            ConsentGiven::Segment(place) => format!("segment {} of the path", place + 1),
+        };
+        let is_held = |prefix: &str| facts.token.scope().iter().any(|scope| scope.starts_with(prefix));
+        let holds_any = match &self.0.held {
+            ConsentHeld::Claim => facts.token.consent().is_some(),
+            ConsentHeld::Scope(prefix) => is_held(prefix),
+        };
+        let given = given(&self.0, facts.head).filter(|given| !given.is_empty());
+        let found = match (given, holds_any) {
+            (None, _) => "the request names none there",
+            (Some(_), false) => "the token holds none",
+            (Some(given), true) if self.is_held(facts.token, given) => "the same",
+            (Some(_), true) => "the token holds another",
+        };
+        Compared::new(format!("the consent that the request names in {place}"), found)
     }
 
     /// Refuses another consent, and a request or a token that names none.

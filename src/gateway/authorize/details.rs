@@ -1,7 +1,7 @@
 //! What was granted in detail (RFC 9396 §9): one of the token's `authorization_details` must be of the route's type and
 //! grant what the route needs.
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config::demands::DetailsRule;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -15,6 +15,20 @@ impl Details {
     /// `None` where the route asks for no details.
     pub fn compile(rule: Option<&DetailsRule>) -> Option<Self> {
         rule.cloned().map(Self)
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let DetailsRule { kind, actions, locations } = &self.0;
+        let mut needs = format!("type {kind}");
+        if !actions.is_empty() {
+            needs = format!("{needs} with actions {}", listed(actions.iter().map(AsRef::as_ref)));
+        }
+        if !locations.is_empty() {
+            needs = format!("{needs} at one of {}", listed(locations.iter().map(AsRef::as_ref)));
+        }
+        let held = facts.token.details();
+        let kinds = listed(held.iter().map(|detail| detail.kind.as_str()));
+        Compared::new(needs, if held.is_empty() { kinds } else { format!("types {}", kinds.escape_default()) })
     }
 
     /// Refuses a token none of whose details grants it. Two halves in two details are not one grant.

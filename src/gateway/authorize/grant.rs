@@ -1,7 +1,7 @@
 //! A client's own token must not read a customer's accounts, nor a customer's token set up consents
 //! (UK Open Banking: one scope, two flows).
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::oauth::grant::Grant;
@@ -16,6 +16,11 @@ impl GrantType {
     /// `None` where the route accepts every grant.
     pub fn compile(accepted: &[Grant]) -> Option<Self> {
         (!accepted.is_empty()).then(|| Self { accepted: accepted.to_vec() })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let found = facts.token.holder().grant().map_or("unknown: the issuer does not say", Grant::as_str);
+        Compared::new(listed(self.accepted.iter().map(|grant| grant.as_str())), found)
     }
 
     /// Refuses another grant, and an unknown one.

@@ -1,6 +1,6 @@
 //! What an API's profile makes every request carry: each field exactly once, not empty, in its form (BG-1, BR-1, TR-2).
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config::required::{Form, RequiredHeader};
 use crate::gateway::interaction;
 use crate::gateway::reason::Reason;
@@ -16,18 +16,33 @@ impl Headers {
         (!required.is_empty()).then(|| Self(required.to_vec()))
     }
 
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let name = |required: &RequiredHeader| match required.form {
+            Form::Text => required.name.to_string(),
+            Form::Uuid => format!("{} (a UUID)", required.name),
+        };
+        let (good, bad): (Vec<_>, Vec<_>) = self.0.iter().partition(|required| is_good(required, facts));
+        Compared {
+            needs: listed(self.0.iter().map(name).collect::<Vec<_>>().iter().map(AsRef::as_ref)),
+            found: listed(good.iter().map(|required| required.name.as_str())),
+            missing: bad.into_iter().map(name).collect(),
+        }
+    }
+
     /// Refuses a request without one of them, with several, or with one in another form.
     pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
-        let is_good = |required: &RequiredHeader| {
-            let mut values = facts.head.headers().get_all(&required.name).iter();
-            match (values.next(), values.next()) {
-                (Some(value), None) => match required.form {
-                    Form::Text => !value.is_empty(),
-                    Form::Uuid => interaction::is_uuid(value.as_bytes()),
-                },
-                (None, _) | (Some(_), Some(_)) => false,
-            }
-        };
+        let is_good = |required: &RequiredHeader| is_good(required, facts);
         if self.0.iter().all(is_good) { Ok(()) } else { Err(Reason::HeaderRequired.into()) }
+    }
+}
+
+fn is_good(required: &RequiredHeader, facts: &Facts<'_>) -> bool {
+    let mut values = facts.head.headers().get_all(&required.name).iter();
+    match (values.next(), values.next()) {
+        (Some(value), None) => match required.form {
+            Form::Text => !value.is_empty(),
+            Form::Uuid => interaction::is_uuid(value.as_bytes()),
+        },
+        (None, _) | (Some(_), Some(_)) => false,
     }
 }

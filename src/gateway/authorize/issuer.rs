@@ -1,6 +1,6 @@
 //! Tokens of one issuer must not open the routes of another.
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -17,6 +17,11 @@ impl Issuer {
     pub fn compile(accepted: &[usize], settings: &config::Settings) -> Option<Self> {
         let name = |place: &usize| settings.issuers.get(*place).map(|issuer| Arc::clone(&issuer.name));
         (!accepted.is_empty()).then(|| Self { accepted: accepted.iter().filter_map(name).collect() })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let found = &facts.token.issuer().settings.name;
+        Compared::new(listed(self.accepted.iter().map(AsRef::as_ref)), &**found)
     }
 
     /// Refuses another issuer's token as if that issuer were unknown: here it is.

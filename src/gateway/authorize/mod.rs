@@ -19,6 +19,7 @@ pub mod step_up;
 use super::certificate::ClientCertificate;
 use super::credentials::Bearer;
 use super::read::Head;
+use super::reason::Reason;
 use super::refusal::Refusal;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
@@ -39,6 +40,36 @@ pub struct Facts<'a> {
     pub certificate: Option<&'a ClientCertificate>,
     /// When the request's head was complete.
     pub now: UnixSeconds,
+    /// What becomes of a proof.
+    pub replay: Replay,
+}
+
+/// What becomes of a proof that fits its request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// It is used up.
+    Spend,
+    /// It is looked up whether it was: nobody sends this request.
+    Look,
+    /// It was used up for this request a moment ago, and this came of it.
+    Known(Option<Reason>),
+}
+
+/// What a check holds against each other, in words for operators: no customer's name, no consent, never a token.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub struct Compared {
+    /// What the route asks for.
+    pub needs: String,
+    /// What is there.
+    pub found: String,
+    /// What of it is not, where that is a list.
+    pub missing: Vec<String>,
+}
+
+impl Compared {
+    fn new(needs: impl Into<String>, found: impl Into<String>) -> Self {
+        Self { needs: needs.into(), found: found.into(), missing: Vec::new() }
+    }
 }
 
 /// The checks of one route, compiled. They run in the order in which they stand here; the first refusal counts.
@@ -89,6 +120,37 @@ impl Check {
         }
     }
 
+    /// The key in the configuration that it comes from.
+    pub fn name(&self) -> &'static str {
+        match self {
+            Self::ClientToken(_) => "customer_token",
+            Self::Role(_) => "psd2_role",
+            Self::Issuer(_) => "issuers",
+            Self::Grant(_) => "grants",
+            Self::Audience(_) => "audience",
+            Self::Scopes(_) => "scopes",
+            Self::Headers(_) => "required_headers",
+            Self::Details(_) => "authorization_details",
+            Self::Consent(_) => "consent",
+            Self::StepUp(_) => "step_up",
+        }
+    }
+
+    fn compared(&self, facts: &Facts<'_>) -> Compared {
+        match self {
+            Self::ClientToken(check) => check.compared(facts),
+            Self::Role(check) => check.compared(facts),
+            Self::Issuer(check) => check.compared(facts),
+            Self::Grant(check) => check.compared(facts),
+            Self::Audience(check) => check.compared(facts),
+            Self::Scopes(check) => check.compared(facts),
+            Self::Headers(check) => check.compared(facts),
+            Self::Details(check) => check.compared(facts),
+            Self::Consent(check) => check.compared(facts),
+            Self::StepUp(check) => check.compared(facts),
+        }
+    }
+
     fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
         match self {
             Self::ClientToken(check) => check.check(facts),
@@ -103,4 +165,10 @@ impl Check {
             Self::StepUp(check) => check.check(facts),
         }
     }
+}
+
+/// One after the other, for people; `none` where there is none.
+fn listed<'w>(words: impl IntoIterator<Item = &'w str>) -> String {
+    let all: Vec<&str> = words.into_iter().collect();
+    if all.is_empty() { "none".to_owned() } else { all.join(", ") }
 }

@@ -1,10 +1,10 @@
 //! The value without which nothing is forwarded. Made only here: by `grant` for a token that passed every check of
 //! its route, by `open` for a route that says so. Where other gateways must agree, it is handed out when they have.
 
-use super::Facts;
 use super::claim::Asking;
 use super::proof::Sound;
 use super::sender::Senders;
+use super::{Compared, Facts, Replay};
 use crate::clock::UnixSeconds;
 use crate::gateway::certificate::ClientCertificate;
 use crate::gateway::credentials::Bearer;
@@ -42,6 +42,19 @@ pub struct Asker<'a> {
     pub client: Option<(&'a VerifiedToken, &'a Bearer<'a>)>,
     /// The certificate that the client showed.
     pub certificate: Option<&'a ClientCertificate>,
+    /// What becomes of a proof.
+    pub replay: Replay,
+}
+
+/// What one check says, for whoever has a decision explained.
+#[derive(Debug)]
+pub struct Finding {
+    /// The check: the key in the configuration that it comes from, or `sender`.
+    pub check: &'static str,
+    /// What it held against each other.
+    pub compared: Compared,
+    /// Why it refuses, if it does.
+    pub refusal: Option<Reason>,
 }
 
 /// Has the sender proven, then runs the route's checks in their order, as of `now`.
@@ -55,10 +68,9 @@ pub fn grant<'p>(
         // An open route asks for no token, so none was verified for it.
         return Err(Reason::Internal.into());
     };
-    let Asker { head, bearer, client, certificate } = *asker;
-    let facts = Facts { token: &token, head, bearer, client: client.map(|(token, _)| token), certificate, now };
+    let facts = asker.facts(&token, now);
     let Sound { mut nonce, mut claim } = senders.check(&facts)?;
-    if let Some((token, bearer)) = client {
+    if let Some((token, bearer)) = asker.client {
         let of_client = senders.check(&Facts { token, bearer, ..facts })?;
         // A proof names one token: the other has none.
         (nonce, claim) = (of_client.nonce.or(nonce), of_client.claim.or(claim));
@@ -71,6 +83,43 @@ pub fn grant<'p>(
         None => Granted::Now(permit),
         Some(claim) => Granted::Ask(Box::new(Asking { permit, claim })),
     })
+}
+
+/// What `grant` would ask, in its order, and every answer: those too that come after a refusal. It permits nothing.
+pub fn survey(
+    route: &Route,
+    token: &VerifiedToken,
+    (asker, senders): (&Asker<'_>, &Senders),
+    now: UnixSeconds,
+) -> Vec<Finding> {
+    let facts = asker.facts(token, now);
+    let sender = |check, facts: &Facts<'_>| Finding {
+        check,
+        compared: senders.compared(facts),
+        refusal: senders.check(facts).err().map(|refusal| refusal.reason()),
+    };
+    let mut findings = vec![sender("sender", &facts)];
+    if let Some((token, bearer)) = asker.client {
+        findings.push(sender("sender of the client's own token", &Facts { token, bearer, ..facts }));
+    }
+    if let Entry::Token(checks) = &route.entry {
+        findings.extend(checks.iter().map(|check| Finding {
+            check: check.name(),
+            compared: check.compared(&facts),
+            refusal: check.check(&facts).err().map(|refusal| refusal.reason()),
+        }));
+    }
+    findings
+}
+
+impl<'a> Asker<'a> {
+    fn facts<'t>(&self, token: &'t VerifiedToken, now: UnixSeconds) -> Facts<'t>
+    where
+        'a: 't,
+    {
+        let Self { head, bearer, client, certificate, replay } = *self;
+        Facts { token, head, bearer, client: client.map(|(token, _)| token), certificate, now, replay }
+    }
 }
 
 /// The one way in without a token: the configuration says `access: open`.

@@ -1,9 +1,9 @@
 //! Whether a DPoP proof fits its request (RFC 9449 §4.3, §7.1): made by the token's holder, for this method, this URI
 //! and this token, just now, and not used before.
 
-use super::Facts;
 use super::claim::Claim;
 use super::sender::is_same;
+use super::{Facts, Replay};
 use crate::clock::UnixSeconds;
 use crate::config::dpop::{Dpop, Nonce};
 use crate::gateway::reason::Reason;
@@ -88,13 +88,18 @@ impl Proofs {
             return Err(Reason::ProofKeyWrong.into());
         }
         let mark = mark(&proof);
-        match self.replays.spend(&mark, facts.now) {
-            Use::First => {
-                let keep = self.good_for(&proof, facts.now);
-                Ok(Sound { nonce, claim: self.store.is_some().then_some(Claim { mark, keep, era }) })
-            }
-            Use::Again => Err(Reason::ProofReplayed.into()),
-            Use::Full => Err(Refusal::unavailable(Reason::ProofsFull, RETRY_AFTER)),
+        match facts.replay {
+            Replay::Spend => match self.replays.spend(&mark, facts.now) {
+                Use::First => {
+                    let keep = self.good_for(&proof, facts.now);
+                    Ok(Sound { nonce, claim: self.store.is_some().then_some(Claim { mark, keep, era }) })
+                }
+                Use::Again => Err(Reason::ProofReplayed.into()),
+                Use::Full => Err(Refusal::unavailable(Reason::ProofsFull, RETRY_AFTER)),
+            },
+            Replay::Look if self.replays.has(&mark, facts.now) => Err(Reason::ProofReplayed.into()),
+            Replay::Known(Some(reason)) => Err(reason.into()),
+            Replay::Look | Replay::Known(None) => Ok(Sound { nonce, claim: None }),
         }
     }
 

@@ -1,6 +1,6 @@
 //! The token's scope must cover the route (RFC 6750 §3.1): exact tokens, whatever their order.
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::oauth::challenge::Attributes;
@@ -24,6 +24,21 @@ impl Scopes {
             any: any.to_vec(),
             challenge: Attributes::insufficient_scope(Reason::ScopeMissing.description(), needed),
         })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let held = facts.token.scope();
+        let (all, any) =
+            (listed(self.all.iter().map(ScopeToken::as_str)), listed(self.any.iter().map(ScopeToken::as_str)));
+        let needs = match (self.all.is_empty(), self.any.is_empty()) {
+            (false, true) => all,
+            (true, _) => format!("one of {any}"),
+            (false, false) => format!("{all}, and one of {any}"),
+        };
+        let has_one = self.any.iter().any(|scope| held.contains(scope));
+        let any = self.any.iter().filter(|_| !has_one);
+        let missing = self.all.iter().filter(|scope| !held.contains(scope)).chain(any).map(ToString::to_string);
+        Compared { needs, found: listed(held.iter()), missing: missing.collect() }
     }
 
     /// Refuses a token that lacks one of `all`, or every one of `any`.

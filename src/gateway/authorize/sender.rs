@@ -2,8 +2,8 @@
 //! which every request brings a proof (RFC 9449 §7), or both. Checked on every request, and no scheme can be avoided by
 //! using the other.
 
-use super::Facts;
 use super::proof::{Proofs, Sound};
+use super::{Compared, Facts};
 use crate::config::profile::Profile;
 use crate::gateway::credentials::Dpop;
 use crate::gateway::reason::Reason;
@@ -32,6 +32,34 @@ impl Senders {
     /// The proofs that are checked.
     pub fn proofs(&self) -> Option<&Proofs> {
         self.proofs.as_ref()
+    }
+
+    /// What the token is bound to, and what was shown.
+    pub fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let bound = facts.token.confirmation();
+        let must = facts.token.issuer().settings.profile == Profile::Fapi2;
+        let needs = match bound {
+            None if must => "a token that is bound to its sender (profile fapi2)".to_owned(),
+            None => "nothing: the token is bound to nobody".to_owned(),
+            Some(Confirmation { is_foreign: true, .. }) => "a proof that the gateway does not know".to_owned(),
+            Some(Confirmation { certificate, key, .. }) => {
+                let certificate = certificate.map(|_| "the client certificate that the token is bound to");
+                let key = key.map(|_| "a DPoP proof by the key that the token is bound to");
+                certificate.into_iter().chain(key).collect::<Vec<_>>().join(", and ")
+            }
+        };
+        let wanted = bound.and_then(|bound| bound.certificate);
+        let certificate = match (facts.certificate, wanted) {
+            (None, _) => "no client certificate",
+            (Some(_), None) => "a client certificate",
+            (Some(shown), Some(wanted)) if is_same(shown.thumbprint(), &wanted) => "that client certificate",
+            (Some(_), Some(_)) => "another client certificate",
+        };
+        let scheme = match facts.bearer.scheme() {
+            Scheme::Bearer => "the Bearer scheme",
+            Scheme::Dpop => "the DPoP scheme",
+        };
+        Compared::new(needs, format!("{certificate}, {scheme}"))
     }
 
     /// Refuses a token in the wrong hands. Gives what is left of the proof, where there is one.

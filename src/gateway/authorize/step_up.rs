@@ -1,7 +1,7 @@
 //! How strongly, and how recently, the customer authenticated (RFC 9470). Checked on every request: a token that was
 //! fresh enough a minute ago may not be now.
 
-use super::Facts;
+use super::{Compared, Facts, listed};
 use crate::config::demands;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -24,6 +24,18 @@ impl StepUp {
             max_age: wanted.max_age,
             challenge: Attributes::step_up(Reason::StepUp.description(), &wanted.acr_values, wanted.max_age),
         })
+    }
+
+    pub(super) fn compared(&self, facts: &Facts<'_>) -> Compared {
+        let acr = (!self.acr_values.is_empty()).then(|| listed(self.acr_values.iter().map(AsRef::as_ref)));
+        let age = self.max_age.map(|most| format!("an authentication of the last {} s", most.as_secs()));
+        let needs: Vec<_> = acr.map(|acr| format!("acr {acr}")).into_iter().chain(age).collect();
+        let acr = facts.token.acr().map_or("no acr".to_owned(), |acr| format!("acr {}", acr.escape_default()));
+        let found = match facts.token.authenticated() {
+            Some(at) => format!("{acr}, authenticated {} s ago", facts.now.0.saturating_sub(at.0)),
+            None => format!("{acr}, no auth_time"),
+        };
+        Compared::new(needs.join(", "), found)
     }
 
     /// Refuses a token whose `acr` is another or whose `auth_time` is too long ago; one that says nothing of it too.

@@ -3,6 +3,7 @@
 
 use super::super::forward::connect::ConnectFault;
 use super::super::reason::Reason;
+use super::super::shadow::Difference;
 use super::super::verify::cache::CacheUse;
 use super::clients::RefusedClients;
 use super::histogram::{self, Distribution, Histogram, Timings};
@@ -104,6 +105,7 @@ pub struct RouteMetrics {
 pub(super) struct RouteCells {
     pub(super) passed: [Cell; statuses::COUNT],
     pub(super) refused: [Cell; Reason::ALL.len()],
+    pub(super) shadow: [Cell; Difference::ALL.len()],
     pub(super) seconds: Histogram,
 }
 
@@ -280,7 +282,7 @@ impl RouteMetrics {
         histogram::distribution(self.cells.iter().filter_map(|cells| cells.get()).map(|cells| &cells.seconds))
     }
 
-    fn sum<'a>(&'a self, cell: impl Fn(&'a RouteCells) -> Option<&'a Cell>) -> u64 {
+    pub(super) fn sum<'a>(&'a self, cell: impl Fn(&'a RouteCells) -> Option<&'a Cell>) -> u64 {
         self.cells.iter().filter_map(|cells| cells.get()).filter_map(|cells| cell(cells)).map(Cell::get).sum()
     }
 }
@@ -290,6 +292,7 @@ impl Default for RouteCells {
         Self {
             passed: std::array::from_fn(|_| Cell::default()),
             refused: std::array::from_fn(|_| Cell::default()),
+            shadow: Default::default(),
             seconds: Histogram::default(),
         }
     }

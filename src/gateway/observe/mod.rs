@@ -12,6 +12,7 @@ pub mod receipt;
 pub mod record;
 pub mod refusals;
 pub mod services;
+mod shadows;
 mod statuses;
 pub mod totals;
 pub mod trace;

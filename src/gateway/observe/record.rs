@@ -31,8 +31,8 @@ use std::time::{Duration, Instant};
 
 /// What is known about one request.
 pub struct Record {
-    pub(super) worker: Rc<Worker>,
-    pub(super) plan: Rc<Plan>,
+    pub(in crate::gateway) worker: Rc<Worker>,
+    pub(in crate::gateway) plan: Rc<Plan>,
     activity: Rc<Activity>,
     started: Instant,
     pub(super) now_ms: u64,
@@ -43,10 +43,12 @@ pub struct Record {
     pub(super) version: Option<Version>,
     uri: Option<Uri>,
     place: Place,
-    pub(super) certificate: Option<Rc<ClientCertificate>>,
-    pub(super) token: Option<VerifiedToken>,
+    pub(in crate::gateway) certificate: Option<Rc<ClientCertificate>>,
+    pub(in crate::gateway) token: Option<VerifiedToken>,
     /// The one before it, where a request carries two.
     client_token: Option<VerifiedToken>,
+    /// Why a token was not believed.
+    pub(in crate::gateway) doubt: Option<Reason>,
     pub(super) cache: Option<CacheUse>,
     /// It was decided that it may go on.
     pub(super) is_permitted: bool,
@@ -113,6 +115,7 @@ impl Record {
             certificate: None,
             token: None,
             client_token: None,
+            doubt: None,
             cache: None,
             is_permitted: false,
             trace: None,
@@ -301,7 +304,8 @@ impl Record {
         self.route().map(|route| &*route.line).or_else(|| self.document().map(|document| &*document.line))
     }
 
-    fn metrics(&self) -> &RouteMetrics {
+    /// Where it is counted.
+    pub fn metrics(&self) -> &RouteMetrics {
         let unrouted = || self.document().map_or(&self.plan.policy.unrouted, |document| &document.metrics);
         self.route().map_or_else(unrouted, |route| &route.metrics)
     }

@@ -130,7 +130,8 @@ impl KeyStore {
         }
     }
 
-    async fn fetch(&self, plan: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
+    /// Fetches the set once.
+    pub async fn fetch(&self, plan: &FetchPlan, clock: &Clock) -> Result<(), KeyFault> {
         // What the answer says is at least as old as the question.
         let asked = clock.instant();
         let answer = plan.key_set(&self.discoveries).await.map(|set| self.take_over(set, asked));
@@ -171,6 +172,11 @@ impl Keys {
     /// The keys that a header with this `kid` can mean: those of that id, or all where it names none.
     pub(super) fn named(&self, kid: Option<&str>) -> impl Iterator<Item = &Key> {
         self.keys.iter().filter(move |key| kid.is_none() || key.kid() == kid)
+    }
+
+    /// Their ids, as far as they have one.
+    pub fn ids(&self) -> impl Iterator<Item = &str> {
+        self.keys.iter().filter_map(Key::kid)
     }
 
     pub(super) fn is_empty(&self) -> bool {

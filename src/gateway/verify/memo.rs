@@ -9,6 +9,15 @@ use std::sync::Arc;
 #[derive(Default)]
 pub struct Memo(RefCell<Option<Kept>>);
 
+/// Those of one connection.
+#[derive(Default)]
+pub struct Memos {
+    /// The token that came last.
+    pub last: Memo,
+    /// The client's own token that came last, on routes that ask for two.
+    pub client: Memo,
+}
+
 struct Kept {
     token: Vec<u8>,
     /// A verdict is worth nothing to a verifier with other issuers.

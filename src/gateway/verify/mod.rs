@@ -9,6 +9,7 @@ pub mod introspect;
 pub mod jwt;
 pub mod key_source;
 pub mod keys;
+pub mod label;
 pub mod memo;
 pub mod opaque;
 pub mod status;
@@ -39,6 +40,8 @@ use token::{Checked, Verdict, VerifiedToken};
 pub struct Verifier {
     issuers: Vec<Arc<Issuer>>,
     cache: Arc<VerdictCache>,
+    /// Takes what must not be remembered, where this one only looks on.
+    scratch: Option<Arc<VerdictCache>>,
     revocations: Arc<Revocations>,
     /// Of no other verifier of this process.
     id: u64,
@@ -131,7 +134,20 @@ impl Verifier {
     /// A verifier with an empty cache of `verdicts_max` entries.
     pub fn new(issuers: Vec<Arc<Issuer>>, verdicts_max: usize, revocations: Arc<Revocations>, clock: Clock) -> Self {
         let (id, cache) = (NEXT_ID.fetch_add(1, Ordering::Relaxed), Arc::new(VerdictCache::new(verdicts_max)));
-        Self { issuers, cache, revocations, id, clock }
+        Self { issuers, cache, scratch: None, revocations, id, clock }
+    }
+
+    /// The same, with all that it remembers, for whoever only wants to know: nothing more is remembered by it.
+    #[must_use]
+    pub fn onlooker(&self) -> Self {
+        Self {
+            issuers: self.issuers.clone(),
+            cache: Arc::clone(&self.cache),
+            scratch: Some(Arc::new(VerdictCache::new(1))),
+            revocations: Arc::clone(&self.revocations),
+            id: self.id,
+            clock: self.clock.clone(),
+        }
     }
 
     /// In the order of the configuration.
@@ -182,7 +198,7 @@ impl Verifier {
             Err(refusal) => return Verification::Decided(Err(refusal), CacheUse::Miss),
         };
         let decided = self.decide(Arc::clone(&verdict), CacheUse::Miss, now);
-        if !matches!(decided, Verification::Decided(Err(_), _)) {
+        if self.scratch.is_none() && !matches!(decided, Verification::Decided(Err(_), _)) {
             verdict.issuer().check_life(&verdict, &self.revocations, now);
             self.cache.store(digest, verdict);
         }

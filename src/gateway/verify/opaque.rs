@@ -72,7 +72,8 @@ impl<'v> Inquiry<'v> {
     ) -> Option<Self> {
         let issuer = asks.about(token, verifier)?;
         let is_anew = matches!(asks, Asks::Always(_));
-        Some(Self { issuer, cache: &verifier.cache, revocations: &verifier.revocations, token, digest, is_anew, now })
+        let cache = verifier.scratch.as_ref().unwrap_or(&verifier.cache);
+        Some(Self { issuer, cache, revocations: &verifier.revocations, token, digest, is_anew, now })
     }
 
     /// The issuer's refusal of a moment ago, if this route may use it.

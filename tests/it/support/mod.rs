@@ -4,6 +4,7 @@ pub mod assertions;
 pub mod audit;
 pub mod client;
 pub mod events;
+pub mod explain;
 pub mod front;
 pub mod gateway;
 pub mod hello;
