@@ -142,7 +142,9 @@ impl World {
     /// With this configuration, and these files beside it.
     pub fn launch(yaml: &str, clock: Clock, upstream: Server, files: &[(&str, String)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
-        files.iter().for_each(|(name, text)| std::fs::write(folder.path().join(name), text).unwrap());
+        for (name, text) in files {
+            std::fs::write(folder.path().join(name), text).unwrap();
+        }
         let settings =
             config::parse(yaml, &folder.path().join("scopegate.yaml")).unwrap_or_else(|faults| panic!("{faults}"));
         let metadata = |origin| format!(", resource_metadata=\"{origin}/.well-known/oauth-protected-resource\"");
