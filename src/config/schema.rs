@@ -5,7 +5,6 @@
 use super::asked::Asked;
 use super::fault::{Fault, Mark};
 use super::reader::Context;
-use super::shadow::Role;
 use super::tree::{self, Key, Kind, Node};
 use serde_json::{Map, Value, json};
 use std::collections::{BTreeMap, BTreeSet};
@@ -261,7 +260,7 @@ fn put(tree: Node, way: &[Step], sample: Kind) -> Node {
 
 /// Lets every section look at `root`.
 fn read(root: &Node) -> (Vec<(String, Asked)>, Vec<Fault>) {
-    let context = Context::new(Path::new(""), &|_| None, Role::Main).watched();
+    let context = Context::new(Path::new(""), &|_| None, super::Role::Main).watched();
     let _nobody_serves_it = super::settings(&context.root(root));
     context.into_answers()
 }

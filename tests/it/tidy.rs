@@ -93,13 +93,13 @@ const STAGES: [&str; 19] = [
 
 /// Lines of a file without its tests; longer ones have their reason here.
 const LINES_MAX: usize = 300;
-const LONGER: [(&str, usize); 9] = [
+const LONGER: [(&str, usize); 8] = [
     // One list: every bound with its reason, so that none is elsewhere.
     ("src/config/limits.rs", 460),
     // One value: all that a configuration says.
-    ("src/config/mod.rs", 340),
+    ("src/config/mod.rs", 350),
     // One value: all that is known of a request.
-    ("src/gateway/observe/record.rs", 330),
+    ("src/gateway/observe/record.rs", 350),
     ("src/gateway/verify/token.rs", 420),
     ("src/config/reader.rs", 440),
     // One table: every reason with its status, code and text side by side.
@@ -107,8 +107,6 @@ const LONGER: [(&str, usize); 9] = [
     // One value: all that a request is decided by.
     ("src/gateway/policy.rs", 330),
     ("src/oauth/jwk.rs", 330),
-    // One value: all that is known of a request.
-    ("src/gateway/observe/record.rs", 340),
 ];
 
 struct Source {
