@@ -11,9 +11,8 @@ pub fn traceparent(text: &[u8]) {
     let lossy = String::from_utf8_lossy(text);
     let second = Some(&*lossy).and_then(|text| {
         let parts: Vec<&str> = text.splitn(5, '-').collect();
-        let is_hex = |part: &str, length| {
-            part.len() == length && part.bytes().all(|octet| b"0123456789abcdef".contains(&octet))
-        };
+        let is_hex =
+            |part: &str, length| part.len() == length && part.bytes().all(|octet| b"0123456789abcdef".contains(&octet));
         let [version, trace, span, flags, ..] = parts[..] else { return None };
         let is_whole = parts.len() == 4 || version != "00";
         let fits = is_hex(version, 2) && is_hex(trace, 32) && is_hex(span, 16) && is_hex(flags, 2);
@@ -50,7 +49,9 @@ pub fn audit(text: &[u8]) {
         let previous = match &before {
             Some((last, _)) if *last + 1 != seq => continue,
             Some((_, hash)) => hash.clone(),
-            None => sealed.split("\"previous\":\"").nth(1).and_then(|rest| rest.get(..64)).unwrap_or_default().to_owned(),
+            None => {
+                sealed.split("\"previous\":\"").nth(1).and_then(|rest| rest.get(..64)).unwrap_or_default().to_owned()
+            }
         };
         let computed = digest(&SHA256, format!("{previous}{sealed}").as_bytes());
         let computed = computed.as_ref().iter().fold(String::new(), |mut text, octet| {
