@@ -2,9 +2,9 @@
 
 use super::change::{Changes, Turn};
 use super::route::Placed;
-use crate::config::quota_counting::Counting;
-use crate::config::quota_customer::Customer;
-use crate::config::quota_number::Number;
+use crate::config::quotas::counting::Counting;
+use crate::config::quotas::customer::Customer;
+use crate::config::quotas::number::Number;
 use crate::config::quotas::{Quota, Reach, WhenFull};
 use crate::config::routes::Access;
 use std::time::Duration;

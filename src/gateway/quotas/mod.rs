@@ -7,8 +7,8 @@ pub mod shares;
 
 use super::reason::Reason;
 use super::refusal::Refusal;
-use crate::config::quota_counting::Counting;
-use crate::config::quota_number::Number;
+use crate::config::quotas::counting::Counting;
+use crate::config::quotas::number::Number;
 use crate::config::quotas::{self as settings, Frequency};
 use crate::state::limits::window::Window;
 use crate::state::limits::{self, Demand, Limit, Measure, Taken, WhenFull, Why, gcra::Rate};

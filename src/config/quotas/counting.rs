@@ -1,7 +1,7 @@
 //! `quotas[].shared`: whether a quota has one number for all gateways, or one for each.
 
-use super::fault::Problem;
-use super::reader::Value;
+use crate::config::fault::Problem;
+use crate::config::reader::Value;
 
 /// Where calls are counted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,6 +1,6 @@
 //! By what quotas count: what the calls that are counted together have in common.
 
-use super::fault::Problem;
+use crate::config::fault::Problem;
 
 /// What calls may have in common.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

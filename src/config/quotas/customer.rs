@@ -1,8 +1,8 @@
 //! Whether quotas count calls that a customer waits for, and how it is known that one does.
 
-use super::demands;
-use super::fault::Problem;
-use super::reader::Section;
+use crate::config::demands;
+use crate::config::fault::Problem;
+use crate::config::reader::Section;
 use http::HeaderName;
 
 /// Whether calls that a customer waits for are left out.

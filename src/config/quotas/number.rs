@@ -1,9 +1,9 @@
 //! How much there may be of what a quota counts: a rate, calls within a time, or requests at once; and for some clients.
 
-use super::fault::Problem;
-use super::limits;
-use super::quantity;
-use super::reader::{Section, Value, distinct};
+use crate::config::fault::Problem;
+use crate::config::limits;
+use crate::config::quantity;
+use crate::config::reader::{Section, Value, distinct};
 use std::time::Duration;
 
 /// How much there may be.

@@ -1,16 +1,21 @@
 //! `quotas`: how often, how many within a time, how many at once; counted by whom, and where. `limits` are other bounds.
 
-use super::bounded::count;
-use super::fault::{self, Problem};
-use super::issuers::Issuer;
-use super::limits;
-use super::names::Names;
-use super::quota_counting::{self, Counting};
-use super::quota_customer::{self, Customer};
-use super::quota_dimension::{self, Dimension};
-use super::quota_number::{self, Number, Override};
-use super::reader::{Section, Value, distinct};
-use super::routes::{Access, Route};
+pub mod counting;
+pub mod customer;
+pub mod dimension;
+pub mod number;
+
+use crate::config::bounded::count;
+use crate::config::fault::{self, Problem};
+use crate::config::issuers::Issuer;
+use crate::config::limits;
+use crate::config::names::Names;
+use crate::config::reader::{Section, Value, distinct};
+use crate::config::routes::{Access, Route};
+use counting::Counting;
+use customer::Customer;
+use dimension::Dimension;
+use number::{Number, Override};
 use std::sync::Arc;
 
 /// A bound on calls, with a name: in headers, logs and metrics.
@@ -144,12 +149,11 @@ fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Kno
     let section = value.section(&KEYS);
     let name = names.add(section.as_ref().and_then(|section| section.need("name")));
     let section = section?;
-    let per =
-        section.need("per").and_then(|value| distinct(value.one_or_list()?, |item| item.parse(quota_dimension::parse)));
-    let number = quota_number::read(&section);
+    let per = section.need("per").and_then(|value| distinct(value.one_or_list()?, |item| item.parse(dimension::parse)));
+    let number = number::read(&section);
     let overrides = section.read_or("overrides", Vec::new(), |value| {
         let items = value.list()?;
-        items.iter().map(|item| quota_number::read_override(item, number?)).collect::<Vec<_>>().into_iter().collect()
+        items.iter().map(|item| number::read_override(item, number?)).collect::<Vec<_>>().into_iter().collect()
     });
     let reach = section.read_or("routes", Reach::Named, |value| {
         value.parse(|text| match text {
@@ -164,10 +168,10 @@ fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Kno
         let problem = Problem::new("no issuer says in which claim a consent has a number");
         value.refuse(problem.hint("name it under `claims.frequency` of the issuer"));
     }
-    let customer = quota_customer::read(&section);
+    let customer = customer::read(&section);
     let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
     let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
-    let counting = section.read_or("shared", Counting::Here, |value| quota_counting::read(&value, has_store));
+    let counting = section.read_or("shared", Counting::Here, |value| counting::read(&value, has_store));
     let quota = Quota {
         name: name?,
         per: per?,
