@@ -145,7 +145,13 @@ pub fn claims(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
     let Ok(claims) = claims::parse(
         json,
-        Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true },
+        Names {
+            grant: Some("gty"),
+            consent: Some("consent_id"),
+            scopes: Some("scp"),
+            frequency: Some("frequency"),
+            has_status: true,
+        },
     ) else {
         return;
     };
@@ -186,7 +192,13 @@ pub fn claims(data: &[u8]) {
 /// reader sees; so it is within a signed answer.
 pub fn introspection(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let names = Names { grant: Some("gty"), consent: Some("consent_id"), scopes: Some("scp"), has_status: true };
+    let names = Names {
+        grant: Some("gty"),
+        consent: Some("consent_id"),
+        scopes: Some("scp"),
+        frequency: Some("frequency"),
+        has_status: true,
+    };
     // A number beyond all numbers, in a member that nobody asks for, is no reason for us to refuse.
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     if let Ok(answer) = introspection::parse(json, names) {
