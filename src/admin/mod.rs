@@ -67,6 +67,8 @@ pub struct State {
     pub history: History,
     turned: TurnedCounts,
     places: Semaphore,
+    /// For whoever asks from this machine, where strangers have taken all of those.
+    near_places: Semaphore,
     series: Mutex<Series>,
 }
 
@@ -85,6 +87,7 @@ impl State {
             history: History::default(),
             turned: TurnedCounts::default(),
             places: Semaphore::new(ADMIN_CONNECTIONS_MAX),
+            near_places: Semaphore::new(ADMIN_NEAR_CONNECTIONS_MAX),
             series: Mutex::default(),
         }
     }
@@ -151,23 +154,27 @@ impl Admin {
     /// would find nobody, and that issuer's get no better answer elsewhere. One that refuses every token, since it cannot know
     /// what others have revoked, is: another may know.
     fn ready(&self) -> Answer {
-        if self.state.is_draining.load(Ordering::Relaxed) {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "draining\n".to_owned());
-        }
-        if self.shared.audit.as_ref().is_some_and(|audit| !audit.has_room()) {
-            return text(StatusCode::SERVICE_UNAVAILABLE, "audit log: it cannot be written\n".to_owned());
-        }
-        let missing = self.missing();
-        if self.note_ready() && !self.shared.revocations.is_behind() {
-            text(StatusCode::OK, format!("ready\n{}", missing.concat()))
-        } else {
-            text(StatusCode::SERVICE_UNAVAILABLE, missing.concat())
+        match self.unready() {
+            None => text(StatusCode::OK, format!("ready\n{}", self.missing().concat())),
+            Some(why) => text(StatusCode::SERVICE_UNAVAILABLE, why),
         }
     }
 
     /// What `/readyz` says.
     pub fn is_ready(&self) -> bool {
-        !self.state.is_draining.load(Ordering::Relaxed) && self.note_ready()
+        self.unready().is_none()
+    }
+
+    /// Why no new clients should be sent here, where that is so.
+    fn unready(&self) -> Option<String> {
+        if self.state.is_draining.load(Ordering::Relaxed) {
+            return Some("draining\n".to_owned());
+        }
+        if self.shared.audit.as_ref().is_some_and(|audit| !audit.has_room()) {
+            return Some("audit log: it cannot be written\n".to_owned());
+        }
+        let is_ready = self.note_ready() && !self.shared.revocations.is_behind();
+        (!is_ready).then(|| self.missing().concat())
     }
 
     /// Whether it is ready, or has been.
@@ -235,6 +242,8 @@ fn typed(status: StatusCode, content_type: &'static str, body: String) -> Answer
 const PAGES: [&str; 6] = ["/livez", "/readyz", "/metrics", "/jwks.json", "/status", "/status.json"];
 /// Connections open at once; one more is closed. Dashboards, probes and some people have two or three each.
 const ADMIN_CONNECTIONS_MAX: usize = 128;
+/// Beside them, for probes and people on this machine.
+const ADMIN_NEAR_CONNECTIONS_MAX: usize = 16;
 /// A revocation, or a security event with reasons in every language.
 const ADMIN_BODY_BYTES_MAX: usize = 16 * 1024;
 /// From a request's head to the end of its body.

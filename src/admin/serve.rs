@@ -22,7 +22,9 @@ type Shown = Option<Arc<ServerConfig>>;
 impl Admin {
     /// Answers the requests of one connection.
     pub async fn serve(self, stream: TcpStream) {
-        let Ok(_place) = self.state.places.try_acquire() else {
+        let is_near = stream.peer_addr().is_ok_and(|peer| peer.ip().to_canonical().is_loopback());
+        let near = || self.state.near_places.try_acquire().ok().filter(|_| is_near);
+        let Some(_place) = self.state.places.try_acquire().ok().or_else(near) else {
             self.state.turned.count(Turned::Full);
             return;
         };

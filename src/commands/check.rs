@@ -1,6 +1,6 @@
 //! `scopegate check FILE`: says exactly what `serve` would, and starts nothing.
 
-use super::{counted, front, gateway};
+use super::{concerns, counted, gateway};
 use crate::clock::Clock;
 use crate::config;
 use std::io::Write;
@@ -28,7 +28,7 @@ pub fn run(config: &Path, output: &mut impl Write) -> anyhow::Result<ExitCode> {
         writeln!(output, "{}: {}{excluded}", api.document.display(), counted(routes.count(), "route"))?;
     }
     let now = Clock::System.now();
-    for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
+    for concern in concerns::of(&settings, now) {
         writeln!(output, "warning: {concern}")?;
     }
     writeln!(output, "see what it lets through: scopegate routes {}", config.display())?;
@@ -48,6 +48,31 @@ mod tests {
         assert_eq!(code, ExitCode::SUCCESS);
         let text = String::from_utf8(output).unwrap();
         assert!(text.starts_with("config OK: 8 routes, 1 issuer, 2 upstreams\n"), "{text}");
+    }
+
+    #[test]
+    fn routes_that_no_customer_passes_are_warned_of() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("gate.yaml");
+        let said = |claims: &str| {
+            let text = format!(
+                "server: {{ listen: 127.0.0.1:0 }}
+issuers: [{{ name: bank, issuer: 'https://a.example', audiences: [a], algorithms: [ES256], jwks: {{ uri: 'https://a.example/j' }}{claims} }}]
+upstreams: [{{ name: a, servers: ['http://127.0.0.1:9001'] }}]
+routes:
+  - {{ path: /a, methods: [GET], scopes: [a], grants: [authorization_code], upstream: a }}
+  - {{ path: /b, methods: [GET], scopes: [a], grants: [client_credentials], upstream: a }}
+"
+            );
+            std::fs::write(&path, text).unwrap();
+            let mut output = Vec::new();
+            run(&path, &mut output).unwrap();
+            String::from_utf8(output).unwrap()
+        };
+        let told = said("");
+        assert!(told.contains("warning: /a asks for authorization_code"), "{told}");
+        assert!(told.contains("issuer bank") && told.contains("claims.grant"), "{told}");
+        assert!(!said(", claims: { grant: gty }").contains("warning"));
     }
 
     #[test]

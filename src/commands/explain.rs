@@ -102,8 +102,10 @@ fn policy(settings: &Settings, now: UnixSeconds) -> anyhow::Result<(Policy, Vec<
             Revocations::new(*entries_max, *keep)
         }
     };
+    let (verifier, read) = parts::verifier(settings, None, (&Arc::new(revocations), &Clock::System))?;
+    read.take_over(Clock::System.instant());
     let parts = Parts {
-        verifier: parts::verifier(settings, None, (&Arc::new(revocations), &Clock::System))?,
+        verifier,
         // No proof is of another process's time: nonces are the running gateway's.
         senders: parts::senders(settings, None, UnixSeconds(i64::MIN)),
         keys: None,

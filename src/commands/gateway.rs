@@ -1,10 +1,11 @@
 //! A running gateway: its threads, its listeners, and what can be asked of it from outside: reload, drain.
 
 use super::CannotServe;
+use super::concerns;
 use super::control::{self, Control};
 use super::door;
 use super::fixed::Fixed;
-use super::front::{self, Front};
+use super::front::Front;
 use super::life;
 use super::parts;
 use super::sockets::{self, Sockets};
@@ -63,7 +64,7 @@ pub fn rehearse(settings: &Settings) -> anyhow::Result<()> {
     settings.server.tls.as_ref().map(|tls| Front::new(tls, None)).transpose()?;
     parts::endpoints(settings, None, Clock::System.instant())?;
     let list = Arc::new(Revocations::new(0, Duration::ZERO));
-    let verifier = parts::verifier(settings, None, (&list, &Clock::System))?;
+    let (verifier, _) = parts::verifier(settings, None, (&list, &Clock::System))?;
     parts::candidate(settings, (&verifier, &Arc::default()), (&list, &Clock::System)).map(drop)
 }
 
@@ -223,12 +224,18 @@ impl Gateway {
         let now = shared.clock.now();
         let old_keys = old.assertions.as_ref().map(|assertions| assertions.keys());
         let keys = parts::assertion_keys(settings, old_keys, now)?;
-        let verifier = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
+        let (verifier, read) = parts::verifier(settings, Some(&old.verifier), (&shared.revocations, &shared.clock))?;
         let endpoints = parts::endpoints(settings, Some(&old), shared.clock.instant())?;
         let access = door::open(&settings.admin, Some(&self.control.admin.access.load()))?;
         // What was ready stays so, whatever issuers come now.
         self.control.admin.note_ready();
         let candidate = parts::candidate(settings, (&verifier, &old.senders), (&shared.revocations, &shared.clock))?;
+        // Nothing can fail any more.
+        read.take_over(shared.clock.instant());
+        let candidate = candidate.map(|(candidate, read)| {
+            read.take_over(shared.clock.instant());
+            candidate
+        });
         let keys = keys.map(|keys| keys.take(now));
         let quotas = parts::quotas(settings, Some(&old));
         let tracing = parts::tracing(settings, Some(&old), &shared.spans);
@@ -259,7 +266,7 @@ impl Gateway {
 }
 
 fn warn(settings: &Settings, now: UnixSeconds) {
-    for concern in settings.server.tls.iter().flat_map(|tls| front::concerns(tls, now)) {
+    for concern in concerns::of(settings, now) {
         tracing::warn!("{concern}");
     }
 }

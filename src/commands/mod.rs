@@ -4,6 +4,7 @@ pub mod arrival;
 pub mod audit;
 pub mod check;
 pub mod completions;
+mod concerns;
 pub mod control;
 pub mod diff;
 mod door;
@@ -20,6 +21,7 @@ pub mod man;
 mod names;
 mod parts;
 pub mod probe;
+mod read_keys;
 mod reload;
 pub mod routes;
 #[cfg(feature = "sandbox")]

@@ -1,6 +1,7 @@
 //! Makes the gateway's parts out of checked settings.
 
 use super::CannotServe;
+use super::read_keys::ReadKeys;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::key_source::KeySource;
 use crate::config::state::{self, State};
@@ -47,8 +48,10 @@ pub(super) fn share(
         revocations.share();
     }
     let spans = Arc::<Counts>::default();
+    let (verifier, read) = verifier(settings, None, (&revocations, &clock))?;
+    read.take_over(clock.instant());
     let parts = Parts {
-        verifier: verifier(settings, None, (&revocations, &clock))?,
+        verifier,
         senders: senders(settings, store.clone(), clock.now()),
         keys: assertion_keys(settings, None, clock.now())?.map(|new| new.take(clock.now())),
         endpoints: endpoints(settings, None, clock.instant())?,
@@ -57,6 +60,10 @@ pub(super) fn share(
     };
     let policy = Policy::compile(settings, 1, parts, &metrics);
     let candidate = candidate(settings, (&policy.verifier, &policy.senders), (&revocations, &clock))?;
+    let candidate = candidate.map(|(candidate, read)| {
+        read.take_over(clock.instant());
+        candidate
+    });
     let audit = settings.audit_log.as_ref().map(|log| {
         let path = log.path.display();
         let hint = "the gateway must be able to make, read and append to the file, which is nobody else's";
@@ -186,12 +193,12 @@ pub(super) fn keep(
 }
 
 /// Keeps the verifier, and with it the verdicts, where no issuer changed; keeps the keys of each issuer that has them
-/// from the same place. Key files are read again in any case, all of them before any is taken over.
+/// from the same place. Key files are read again in any case, and come into force with everything else, or not at all.
 pub(super) fn verifier(
     settings: &Settings,
     old: Option<&Arc<Verifier>>,
     (revocations, clock): (&Arc<Revocations>, &Clock),
-) -> anyhow::Result<Arc<Verifier>> {
+) -> anyhow::Result<(Arc<Verifier>, ReadKeys)> {
     let mut read = Vec::new();
     let mut issuers = Vec::new();
     for wanted in &settings.issuers {
@@ -203,16 +210,14 @@ pub(super) fn verifier(
         }
         issuers.push(issuer);
     }
-    for (keys, set) in read {
-        keys.take_over(set, clock.instant());
-    }
     let same = |old: &&Arc<Verifier>| {
         old.issuers().len() == issuers.len() && old.issuers().iter().zip(&issuers).all(|(a, b)| Arc::ptr_eq(a, b))
     };
-    Ok(match old.filter(same) {
+    let verifier = match old.filter(same) {
         Some(old) => Arc::clone(old),
         None => Arc::new(Verifier::new(issuers, settings.limits.verdicts_max, Arc::clone(revocations), clock.clone())),
-    })
+    };
+    Ok((verifier, ReadKeys(read)))
 }
 
 /// What might be in force instead: with the verdicts of whom both know, and by the proofs of those in force. It sends
@@ -221,9 +226,9 @@ pub(super) fn candidate(
     settings: &Settings,
     (verifier_in_force, senders): (&Arc<Verifier>, &Arc<Senders>),
     both: (&Arc<Revocations>, &Clock),
-) -> anyhow::Result<Option<Policy>> {
+) -> anyhow::Result<Option<(Policy, ReadKeys)>> {
     let Some(wanted) = &settings.shadow else { return Ok(None) };
-    let verifier = verifier(wanted, Some(verifier_in_force), both)?;
+    let (verifier, read) = verifier(wanted, Some(verifier_in_force), both)?;
     let parts = Parts {
         verifier,
         senders: Arc::clone(senders),
@@ -232,7 +237,7 @@ pub(super) fn candidate(
         quotas: Vec::new(),
         tracing: None,
     };
-    Ok(Some(Policy::compile(wanted, 0, parts, &Metrics::new(1))))
+    Ok(Some((Policy::compile(wanted, 0, parts, &Metrics::new(1)), read)))
 }
 
 /// Keys of assertions that can be had: taken over together with everything else, or not at all.

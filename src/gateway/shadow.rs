@@ -156,7 +156,9 @@ impl Witness for Onlooker<'_> {
     /// A token is verified once where its issuer is the same to both. One token, that is: where there are two, which of them
     /// is meant would have to be known too.
     fn knows(&self, rules: &Rules<'_>, route: &Route) -> Option<Result<VerifiedToken, Refusal>> {
-        if route.customer_token.is_some() || self.record.route().is_none_or(|route| route.customer_token.is_some()) {
+        let in_force = self.record.route().filter(|in_force| in_force.customer_token.is_none())?;
+        // Who asks somebody else, or oftener, would hear something else.
+        if route.customer_token.is_some() || !route.asks.is_like(&in_force.asks) {
             return None;
         }
         match self.record.doubt.map(Err).or(self.record.token.as_ref().map(Ok))? {

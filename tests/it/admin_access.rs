@@ -186,7 +186,7 @@ fn security_events_are_taken_by_their_own_token() {
 fn who_is_slow_or_one_too_many_is_shown_out() {
     let world = World::start();
     let admin = world.gateway().admin();
-    let mut open: Vec<TcpStream> = (0..128).map(|_| TcpStream::connect(admin).unwrap()).collect();
+    let mut open: Vec<TcpStream> = (0..128 + 16).map(|_| TcpStream::connect(admin).unwrap()).collect();
     for stream in &mut open {
         stream.write_all(b"GET /livez HTTP/1.1\r\nhost: localhost\r\n\r\n").unwrap();
         let mut status = [0; 12];

@@ -170,6 +170,25 @@ fn a_reload_swaps_the_candidate_with_the_policy() {
     assert!(faults.contains("candidate.yaml") && faults.contains("routes"), "{faults}");
 }
 
+/// A reload that is refused changes nothing, the keys of issuers that stay included.
+#[test]
+fn a_candidate_that_cannot_be_had_leaves_the_keys_in_force_alone() {
+    let world = beside(Setup::default(), &Setup::default());
+    world.accepts(&[("before", Token::good().mint())]);
+    std::fs::write(world.path("jwks.json"), keys::set(&[Key::new("another")]).to_string()).unwrap();
+    std::fs::write(world.path("none.json"), "{\"keys\":[]}").unwrap();
+    let broken = issuer("new", "https://new.example", "{ file: none.json }");
+    let candidate =
+        Setup { issuers: [issuer("bank", ISSUER, "{ file: jwks.json }"), broken].concat(), ..Setup::default() };
+    std::fs::write(world.path("candidate.yaml"), candidate.yaml(nobody())).unwrap();
+    let with = Setup { further: "shadow: { config: candidate.yaml }\n".to_owned(), ..Setup::default() };
+    let fault = world.reload(&with).unwrap_err().to_string();
+    assert!(fault.contains("none.json"), "{fault}");
+    world.accepts(&[("after it was refused", Token::good().mint())]);
+    world.reload(&Setup::default()).unwrap();
+    world.refuses(&[("once one was taken", Token::good().mint(), "key_unknown")]);
+}
+
 #[test]
 fn an_example_a_second_is_told_and_no_token() {
     let routes = route("/accounts", "GET", "scopes: [accounts]\nshadow: { scopes: [cards] }");

@@ -92,7 +92,8 @@ struct Text<'l>(#[serde(borrow)] Cow<'l, str>);
 
 /// The event that a line tells of; `None` where it is no line of an access log of ours.
 pub fn read(line: &[u8], known: Option<&Known>) -> Option<Event> {
-    let fields: Fields<'_> = serde_json::from_slice(line).ok()?;
+    // What is not read must be text too.
+    let fields: Fields<'_> = serde_json::from_str(std::str::from_utf8(line).ok()?).ok()?;
     let time_ms = u64::try_from(fields.time.0.parse::<Timestamp>().ok()?.as_millisecond()).ok()?;
     let status = StatusCode::from_u16(fields.status).ok()?;
     let end = End::told(fields.end.as_ref().map(|end| &*end.0))?;

@@ -25,6 +25,17 @@ pub enum Asks {
     Always(Arc<Issuer>),
 }
 
+impl Asks {
+    /// Whether both hear the same of a token.
+    pub(in crate::gateway) fn is_like(&self, other: &Self) -> bool {
+        match (self, other) {
+            (Self::Nobody, Self::Nobody) => true,
+            (Self::Once(one), Self::Once(other)) | (Self::Always(one), Self::Always(other)) => Arc::ptr_eq(one, other),
+            (Self::Nobody | Self::Once(_) | Self::Always(_), _) => false,
+        }
+    }
+}
+
 /// What is left to be asked about one request's token.
 pub struct Inquiry<'v> {
     issuer: &'v Arc<Issuer>,
