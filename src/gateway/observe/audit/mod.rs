@@ -59,6 +59,8 @@ pub struct State {
     pub is_failing: AtomicBool,
     /// Of `lost`, what the log itself does not say yet.
     undeclared: AtomicU64,
+    /// `End` is there or about to be, behind what waits.
+    is_ending: AtomicBool,
 }
 
 #[derive(Debug)]
@@ -116,6 +118,8 @@ impl Audit {
 
     /// Writes what is there, and ends the writer.
     pub fn end(&self) {
+        // One that cannot write does not read on as far as that.
+        self.state.is_ending.store(true, Ordering::Release);
         // A writer that is gone has written all that it could.
         self.sender.send(Message::End).ok();
     }

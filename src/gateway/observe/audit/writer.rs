@@ -59,17 +59,52 @@ impl Writer {
     /// room again.
     pub fn run(mut self) {
         while self.receive() == Coming::More {
-            self.write();
+            if !self.write() && self.state.is_ending.load(Ordering::Acquire) {
+                break;
+            }
         }
-        let end = self.clock.instant() + LAST_TRIES;
-        while !self.write() && self.clock.instant() < end {
-            std::thread::sleep(RETRY_INTERVAL);
-        }
+        self.write_rest();
         self.sync();
-        if !self.pending.is_empty() {
-            let lines = memchr::memchr_iter(b'\n', &self.pending).count();
+        let lines = self.unwritten();
+        if lines > 0 {
             tracing::error!(lines, "the last lines of the audit log could not be written and are lost");
         }
+    }
+
+    /// Writes what is left, if the disk takes any of it within that time.
+    fn write_rest(&mut self) {
+        let mut end = self.clock.instant() + LAST_TRIES;
+        while self.clock.instant() < end {
+            let is_all = self.take_rest();
+            if !self.write() {
+                std::thread::sleep(RETRY_INTERVAL);
+            } else if is_all {
+                return;
+            } else {
+                end = self.clock.instant() + LAST_TRIES;
+            }
+        }
+    }
+
+    /// Takes as much as is written at once of what was handed over. Whether that is all.
+    fn take_rest(&mut self) -> bool {
+        while self.pending.len() < AUDIT_WRITE_BYTES_MAX {
+            match self.messages.try_recv() {
+                Ok(Message::Lines(lines)) => self.pending.extend_from_slice(&lines),
+                Ok(Message::End) | Err(_) => return true,
+            }
+        }
+        false
+    }
+
+    /// Lines that nothing becomes of any more, and those that were lost before and that the log does not say so of.
+    fn unwritten(&self) -> u64 {
+        let lines = |octets: &[u8]| memchr::memchr_iter(b'\n', octets).count() as u64;
+        let queued = self.messages.try_iter().map(|message| match message {
+            Message::Lines(waiting) => lines(&waiting),
+            Message::End => 0,
+        });
+        lines(&self.pending) + queued.sum::<u64>() + self.state.undeclared.load(Ordering::Relaxed)
     }
 
     /// Takes what was handed over, or waits for it, for as long as there is something to do without.
@@ -186,3 +221,48 @@ const RETRY_INTERVAL: Duration = Duration::from_millis(200);
 const IDLE_INTERVAL: Duration = Duration::from_secs(1);
 /// How long the end of the process waits for a disk.
 const LAST_TRIES: Duration = Duration::from_secs(5);
+
+#[cfg(test)]
+mod tests {
+    use super::super::{Audit, Buffer};
+    use super::*;
+    use crate::config::audit_log::{Subject, WhenFull};
+
+    /// A log on a disk that is full: `/dev/full` stands in for it.
+    fn on_a_full_disk(when_full: WhenFull) -> Audit {
+        let settings = AuditLog {
+            path: "/dev/full".into(),
+            when_full,
+            sync: Duration::from_secs(1),
+            key: None,
+            subject: Subject::Off,
+        };
+        Audit::open(&settings, Clock::System).unwrap()
+    }
+
+    fn hand_over(buffer: &mut Buffer, bytes: usize) {
+        buffer.line(|lines| lines.resize(lines.len() + bytes, b'x'));
+        buffer.flush();
+    }
+
+    /// However much waits: the process would not end, and after a takeover two would be there.
+    #[test]
+    fn a_disk_that_stays_full_does_not_keep_the_process() {
+        let audit = on_a_full_disk(WhenFull::Refuse);
+        let writer = audit.take_writer().unwrap();
+        let thread = std::thread::spawn(|| writer.run());
+        let mut buffer = audit.buffer();
+        for _ in 0..3 {
+            hand_over(&mut buffer, AUDIT_WRITE_BYTES_MAX);
+        }
+        // Until it has as much as it writes at once, and reads no further.
+        std::thread::sleep(RETRY_INTERVAL * 5);
+        audit.end();
+        let tries = (LAST_TRIES * 2).as_millis() / RETRY_INTERVAL.as_millis();
+        let is_over = (0..tries).any(|_| {
+            std::thread::sleep(RETRY_INTERVAL);
+            thread.is_finished()
+        });
+        assert!(is_over);
+    }
+}
