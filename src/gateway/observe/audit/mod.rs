@@ -3,7 +3,8 @@
 //!
 //! Workers fill blocks of their own and hand them over a few times a second; one thread seals and writes them. A line
 //! is made when its request ends, so what is in flight when the process is killed has none; what is told here has to be
-//! written, or new requests are not let in (`when_full: refuse`).
+//! written, or new requests are not let in (`when_full: refuse`). Lines of requests that were refused are lost where there is
+//! no room for them, and the log says how many.
 
 pub mod chain;
 mod file;
@@ -163,9 +164,10 @@ impl SubjectForm {
 }
 
 impl Buffer {
-    /// Appends a line by `write`, which ends it with a newline.
-    pub fn line(&mut self, write: impl FnOnce(&mut Vec<u8>)) {
-        if self.when_full == WhenFull::Drop && !self.state.has_queue_room() {
+    /// Appends a line by `write`, which ends it with a newline. That of a request which was not let in may be lost: nobody
+    /// looks for room before a stranger is refused, and strangers can be many.
+    pub fn line(&mut self, is_let_in: bool, write: impl FnOnce(&mut Vec<u8>)) {
+        if (!is_let_in || self.when_full == WhenFull::Drop) && !self.state.has_queue_room() {
             return self.state.lose();
         }
         write(&mut self.block);

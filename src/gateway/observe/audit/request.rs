@@ -4,13 +4,14 @@
 use super::super::line::{self, Stamp};
 use super::super::metrics::Outcome;
 use super::super::record::Record;
-use super::unavailable;
+use super::{Buffer, unavailable};
 use crate::gateway::policy::Entry;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::{Issuer, identity};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
+use std::cell::RefCell;
 
 impl Record {
     /// Whether the request may go on, as far as it must be told of: else it would be let in and nobody could say so.
@@ -29,10 +30,10 @@ impl Record {
         let Some(buffer) = &self.worker.audit else { return };
         match self.outcome {
             Outcome::Refused(Reason::AuditUnavailable) => buffer.borrow().refused(),
-            Outcome::Refused(Reason::TokenInQuery) => buffer.borrow_mut().line(|lines| self.write(lines, stamp)),
+            Outcome::Refused(Reason::TokenInQuery) => self.line(buffer, stamp),
             Outcome::Refused(_) | Outcome::Passed(_) => {
                 if self.route().is_some_and(|route| matches!(route.entry, Entry::Token(_))) {
-                    buffer.borrow_mut().line(|lines| self.write(lines, stamp));
+                    self.line(buffer, stamp);
                 }
             }
         }
@@ -43,6 +44,10 @@ impl Record {
         let id = self.id.to_str().unwrap_or_default();
         let fields = [("issuer", &*issuer.settings.issuer), ("kind", "token"), ("cause", "query"), ("id", id)];
         self.worker.shared.audit("revoke", &fields);
+    }
+
+    fn line(&self, buffer: &RefCell<Buffer>, stamp: &Stamp) {
+        buffer.borrow_mut().line(self.is_permitted, |lines| self.write(lines, stamp));
     }
 
     fn write(&self, lines: &mut Vec<u8>, stamp: &Stamp) {

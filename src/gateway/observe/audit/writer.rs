@@ -227,28 +227,24 @@ mod tests {
     use super::super::{Audit, Buffer};
     use super::*;
     use crate::config::audit_log::{Subject, WhenFull};
+    use crate::config::limits::AUDIT_QUEUE_BYTES_MAX;
+    use std::path::Path;
 
-    /// A log on a disk that is full: `/dev/full` stands in for it.
-    fn on_a_full_disk(when_full: WhenFull) -> Audit {
-        let settings = AuditLog {
-            path: "/dev/full".into(),
-            when_full,
-            sync: Duration::from_secs(1),
-            key: None,
-            subject: Subject::Off,
-        };
+    fn on(path: &Path, when_full: WhenFull) -> Audit {
+        let (path, sync) = (path.to_path_buf(), Duration::from_secs(1));
+        let settings = AuditLog { path, when_full, sync, key: None, subject: Subject::Off };
         Audit::open(&settings, Clock::System).unwrap()
     }
 
     fn hand_over(buffer: &mut Buffer, bytes: usize) {
-        buffer.line(|lines| lines.resize(lines.len() + bytes, b'x'));
+        buffer.line(true, |lines| lines.resize(lines.len() + bytes, b'x'));
         buffer.flush();
     }
 
     /// However much waits: the process would not end, and after a takeover two would be there.
     #[test]
     fn a_disk_that_stays_full_does_not_keep_the_process() {
-        let audit = on_a_full_disk(WhenFull::Refuse);
+        let audit = on(Path::new("/dev/full"), WhenFull::Refuse);
         let writer = audit.take_writer().unwrap();
         let thread = std::thread::spawn(|| writer.run());
         let mut buffer = audit.buffer();
@@ -264,5 +260,30 @@ mod tests {
             thread.is_finished()
         });
         assert!(is_over);
+    }
+    /// Else anonymous requests would fill the memory: they are refused before anybody looks whether they can be told of.
+    #[test]
+    fn lines_of_requests_that_were_refused_are_lost_where_there_is_no_room_and_the_log_says_so() {
+        for (when_full, kept) in [(WhenFull::Refuse, 2), (WhenFull::Drop, 0)] {
+            let folder = tempfile::tempdir().unwrap();
+            let path = folder.path().join("log");
+            let audit = on(&path, when_full);
+            let (writer, mut buffer) = (audit.take_writer().unwrap(), audit.buffer());
+            let line = |event: &str| file::own(&writer.stamp(), event, "\n");
+            audit.state.waiting.store(AUDIT_QUEUE_BYTES_MAX, Ordering::Relaxed);
+            for _ in 0..2 {
+                buffer.line(false, |lines| lines.extend_from_slice(&line("refused")));
+                buffer.line(true, |lines| lines.extend_from_slice(&line("permitted")));
+            }
+            audit.state.waiting.store(AUDIT_QUEUE_BYTES_MAX - 1, Ordering::Relaxed);
+            buffer.line(false, |lines| lines.extend_from_slice(&line("refused")));
+            buffer.flush();
+            audit.end();
+            writer.run();
+            let text = std::fs::read_to_string(path).unwrap();
+            let count = |what: &str| text.matches(what).count();
+            assert_eq!((count("\"permitted\""), count("\"refused\"")), (kept, 1), "{text}");
+            assert_eq!(count(&format!("\"event\":\"gap\",\"lost\":{}", 4 - kept)), 1, "{text}");
+        }
     }
 }
