@@ -41,7 +41,8 @@ pub struct Gateway {
     front: Option<Arc<ArcSwap<Front>>>,
     reloading: Mutex<Fixed>,
     workers: Vec<JoinHandle<()>>,
-    others: Vec<JoinHandle<()>>,
+    controller: JoinHandle<()>,
+    logs: Vec<JoinHandle<()>>,
 }
 
 /// How far the process is in its life.
@@ -110,19 +111,19 @@ impl Gateway {
         let control = Arc::new(Control::new(Admin { shared: Arc::clone(&shared), state: life, access }));
         control.admin.sample();
 
-        let mut others = Vec::new();
+        let mut logs = Vec::new();
         if let Some(writer) = writer {
             writer.check().map_err(|fault| CannotServe(format!("cannot write the access log: {fault}")))?;
             let metrics = Arc::clone(&shared.metrics);
             let write = move || writer.run(&metrics.log_lines_unwritten);
-            others.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
+            logs.push(std::thread::Builder::new().name("access-log".to_owned()).spawn(write)?);
         }
-        others.extend(life::write(&shared)?);
+        logs.extend(life::write(&shared)?);
         let threads =
             worker::employ(&control.admin.shared, &settings.limits, (listeners, front.as_ref(), buffers), &stages)?;
         let running = Arc::clone(&control);
         let work = move || control::run(running, admin_listener, door, stages);
-        others.push(thread::spawn("control".to_owned(), work)?);
+        let controller = thread::spawn("control".to_owned(), work)?;
         let (reloading, revocations) = (Mutex::new(fixed), settings.revocations);
         Ok(Self {
             control,
@@ -134,7 +135,8 @@ impl Gateway {
             front,
             reloading,
             workers: threads,
-            others,
+            controller,
+            logs,
         })
     }
 
@@ -206,9 +208,11 @@ impl Gateway {
         self.stage.send_replace(Stage::Drain);
         join(self.workers);
         self.stage.send_replace(Stage::End);
+        // Until then it answers operators, and what it does for them is told of.
+        join([self.controller]);
         life::ended(&self.control.admin.shared);
         drop(self.log);
-        join(self.others);
+        join(self.logs);
     }
 
     fn apply(&self, settings: &Settings, fixed: &Fixed) -> anyhow::Result<()> {
@@ -271,7 +275,7 @@ fn warn(settings: &Settings, now: UnixSeconds) {
     }
 }
 
-fn join(threads: Vec<JoinHandle<()>>) {
+fn join(threads: impl IntoIterator<Item = JoinHandle<()>>) {
     for thread in threads {
         if thread.join().is_err() {
             tracing::error!("a thread ended by a fault of ours; see the message before");

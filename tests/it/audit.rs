@@ -1,17 +1,18 @@
 //! The audit log: every decision is in it, nothing secret is, and what cannot be told is not let in (RTS-10).
 
 use crate::support::audit::{assert_intact, events, folder, line_of, lines, with, with_keys};
-use crate::support::client::{Request, id};
+use crate::support::client::{Client, Request, id};
 use crate::support::events::{self as set, RECEIVER, session_revoked};
-use crate::support::eventually;
 use crate::support::gateway::Setup;
-use crate::support::server::{Server, nobody};
+use crate::support::server::{After, Server, nobody};
 use crate::support::tokens::{ISSUER, NOW, Token};
+use crate::support::{WAIT, eventually};
 use scopegate::clock::Clock;
 use scopegate::commands::gateway::Gateway;
 use scopegate::config;
 use serde_json::json;
 use std::os::unix::fs::symlink;
+use std::time::Duration;
 
 #[test]
 fn every_decision_about_a_token_is_told_and_nothing_else() {
@@ -124,6 +125,35 @@ fn a_token_in_a_url_that_is_revoked_is_told() {
     let lines = lines(&world.path("audit.log"));
     let revoke = lines.iter().find(|line| line["event"] == "revoke").unwrap();
     assert_eq!((&revoke["cause"], &revoke["id"]), (&json!("query"), &json!(id(1))));
+}
+
+/// While the last spans are delivered operators are still answered: what they were told was done is told of, before the end.
+#[test]
+fn a_revocation_at_the_very_end_is_told() {
+    let collector = Server::with(|_, _| {
+        std::thread::sleep(WAIT);
+        After::Close
+    });
+    let tracing = format!("tracing: {{ otlp: \"http://{}/v1/traces\", sample: 1 }}\n", collector.address());
+    let mut world = Setup { further: with("").further + &tracing, ..with("") }.start();
+    world.get("/accounts", &Token::good());
+    collector.wait_for(1);
+    let (admin, path) = (world.gateway().admin(), world.path("audit.log"));
+    let revoked = |n: usize| {
+        let body = json!({"issuer": ISSUER, "client_id": format!("tpp-{n}")}).to_string();
+        let revoke = Request::new("POST", "/revoke").field("content-type: application/json").body(body);
+        assert_eq!(Client::connect(admin).send(&revoke.host(Some("localhost"))).status(), 204);
+    };
+    std::thread::scope(|scope| {
+        scope.spawn(|| world.drain());
+        for n in 0..10 {
+            revoked(n);
+            std::thread::sleep(Duration::from_millis(100));
+        }
+    });
+    let events = events(&path);
+    assert_eq!(events.iter().filter(|event| *event == "revoke").count(), 10, "{events:?}");
+    assert_eq!(events.last().unwrap(), "stop");
 }
 
 /// CVE-2022-29266 and BEAR-7.
