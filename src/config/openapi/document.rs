@@ -94,12 +94,7 @@ impl<'d> Reading<'_, 'd> {
             value.refuse_at(path_mark, Problem::new("has a parameter whose name begins with `*`"));
             return None;
         }
-        // What holds where both stand is not said (OpenAPI 3.1 §4.8.9.1).
-        if let Some(beside) = value.get("$ref").and_then(|_| value.members()).into_iter().flatten().find(is_operation) {
-            value.refuse_at(beside.mark, Problem::new("stands beside a `$ref`").hint("write it at one place"));
-            return None;
-        }
-        let item = match reference::resolve(self.root, value.clone()) {
+        let item = match reference::resolve_alone(self.root, value, is_beside) {
             Ok(item) => item,
             Err(complaint) => {
                 complaint.note(None);
@@ -132,6 +127,12 @@ impl<'d> Reading<'_, 'd> {
         Entry { name: method, mark, value }: Entry<'d>,
     ) -> Option<Operation<'d>> {
         value.entries()?;
+        // No specification knows it here. What it names would go unread, and the document's own `security` hold in its place.
+        if let Some(reference) = value.get("$ref") {
+            let hint = "write the operation here; `$ref` stands for a whole path item";
+            reference.refuse(Problem::new("stands in an operation").hint(hint));
+            return None;
+        }
         let id = match value.get("operationId") {
             Some(id) => Some(id.text()?.shown),
             None => None,
@@ -155,6 +156,12 @@ impl<'d> Reading<'_, 'd> {
 
 fn is_operation(entry: &Entry<'_>) -> bool {
     METHODS.contains(&entry.name)
+}
+
+/// Of what stands in a path item besides its `$ref`, what decides who may call what. Which of the two holds is not said
+/// (OpenAPI 3.1 §4.8.9.1).
+fn is_beside(entry: &Entry<'_>) -> bool {
+    is_operation(entry) || entry.name == "servers"
 }
 
 /// Swagger 2.0 knows no `trace`; there it is a key that we do not know either way.

@@ -3,13 +3,26 @@
 use super::Complaint;
 use crate::config::fault::{self, Problem};
 use crate::config::limits;
-use crate::config::reader::Value;
+use crate::config::reader::{Entry, Value};
 
 /// What `value` stands for: itself, or what its `$ref` names at last.
 pub(super) fn resolve<'d>(root: &Value<'d>, value: Value<'d>) -> Result<Value<'d>, Complaint<'d>> {
+    resolve_alone(root, value, |_| false)
+}
+
+/// The same, where nothing of this kind may stand beside a `$ref` on the way.
+pub(super) fn resolve_alone<'d>(
+    root: &Value<'d>,
+    value: Value<'d>,
+    is_wrong: impl Fn(&Entry<'d>) -> bool,
+) -> Result<Value<'d>, Complaint<'d>> {
     let mut value = value;
     for _ in 0..=limits::OPENAPI_REFERENCES_MAX {
         let Some(reference) = value.get("$ref") else { return Ok(value) };
+        if let Some(beside) = value.members().into_iter().flatten().find(&is_wrong) {
+            let problem = Problem::new("stands beside a `$ref`").hint("write it at one place");
+            return Err(Complaint::marked(&beside.value, beside.mark, problem));
+        }
         let Some(text) = reference.shown() else {
             return Err(Complaint::at(&reference, Problem::new("is no reference")));
         };

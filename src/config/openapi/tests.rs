@@ -253,6 +253,32 @@ fn where_paths_begin_is_certain_or_asked_for() {
     for (servers, expected) in [
         ("[]", Ok("/x")),
         ("[{ url: / }]", Ok("/x")),
+/// Each of these says something that the reader would not see, or would see at the wrong place.
+#[test]
+fn a_reference_stands_alone_and_for_a_whole_path() {
+    for (path, item, expected) in [
+        (
+            "get: { $ref: '#/components/x/get' }",
+            "x-item: {}",
+            "api.yaml:4:22: paths./x.get.$ref: stands in an operation",
+        ),
+        ("$ref: '#/components/x/item', servers: [{ url: /v2 }]", "get: {}", "paths./x.servers: stands beside a `$ref`"),
+        ("$ref: '#/components/x/item'", "$ref: '#/components/x/end', get: {}", "get: stands beside a `$ref`"),
+        ("$ref: '#/components/x/item'", "$ref: '#/components/x/end', servers: []", "servers: stands beside a `$ref`"),
+    ] {
+        let document = format!(
+            "openapi: 3.1.0
+security: [{{ TPP: [a] }}]
+paths:
+  /x: {{ {path} }}
+{SCHEMES}  x: {{ get: {{ security: [{{ TPP: [b] }}] }}, item: {{ {item} }}, end: {{ post: {{}} }} }}
+"
+        );
+        let said = with(&document, "").map(|settings| shown(&settings)).unwrap_err();
+        assert!(said.contains(expected), "{said}");
+    }
+}
+
         ("[{ url: 'https://a.example' }]", Ok("/x")),
         ("[{ url: '//a.example/b/c/' }]", Ok("/b/c/x")),
         ("[{ url: /b }, { url: 'https://a/b' }, { url: 'https://b/b/' }]", Ok("/b/x")),
