@@ -136,6 +136,10 @@ fn way<'d>(item: &Value<'d>, schemes: &Schemes<'d>) -> Result<Option<Way<'d>>, C
                 way.scopes = Ok(scopes(value)?);
                 token = Some(name);
             }
+            // OpenAPI 3.1 §4.8.30: what such a scheme lists are roles.
+            Scheme::Bearer | Scheme::Certificate if value.items().is_none_or(|roles| !roles.is_empty()) => {
+                return Err(complain(Problem::new("asks for roles, which no route can")));
+            }
             // The token of another scheme in this map is a bearer token too.
             Scheme::Bearer => is_bearer = true,
             Scheme::Certificate => way.certificate = Some(value.clone()),
