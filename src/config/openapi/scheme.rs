@@ -26,7 +26,7 @@ pub(super) struct Flow {
     name: Box<str>,
     /// `None`: none that a route can ask for.
     grant: Option<Grant>,
-    /// Those that it can give; empty: the document does not say.
+    /// Those that it can give; empty in all flows of a scheme: the document does not say.
     scopes: HashSet<Box<str>>,
 }
 
@@ -84,7 +84,8 @@ fn flow(name: &str, value: &Value<'_>) -> Flow {
 
 /// The grants by which a token with all of these scopes can come.
 pub(super) fn grants(flows: &[Flow], wanted: &[Box<str>]) -> Result<Vec<Grant>, Problem> {
-    let gives = |flow: &&Flow| flow.scopes.is_empty() || wanted.iter().all(|scope| flow.scopes.contains(scope));
+    let is_said = flows.iter().any(|flow| !flow.scopes.is_empty());
+    let gives = |flow: &&Flow| !is_said || wanted.iter().all(|scope| flow.scopes.contains(scope));
     let giving: Vec<&Flow> = flows.iter().filter(gives).collect();
     if giving.is_empty() {
         let known = || flows.iter().flat_map(|flow| &flow.scopes).map(AsRef::as_ref);

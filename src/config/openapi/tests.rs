@@ -13,6 +13,7 @@ components:
     PSU: { type: oauth2, flows: { authorizationCode: { tokenUrl: /t, authorizationUrl: /a, scopes: { a: '', b: '', c: '', p: '' } } } }
     BOTH: { type: oauth2, flows: { clientCredentials: { scopes: { a: '', b: '' } }, authorizationCode: { scopes: { a: '', c: '' } }, x-flow: {} } }
     FREE: { type: oauth2, flows: { clientCredentials: { scopes: {} } } }
+    HALF: { type: oauth2, flows: { clientCredentials: { scopes: {} }, authorizationCode: { scopes: { a: '' } } } }
     OLD: { type: oauth2, flows: { implicit: { scopes: { a: '' } }, authorizationCode: { scopes: { b: '' } } } }
     PASS: { type: oauth2, flows: { password: { scopes: { a: '' } } } }
     OIDC: { type: openIdConnect, openIdConnectUrl: 'https://a/.well-known/openid-configuration' }
@@ -90,6 +91,8 @@ fn what_a_route_can_say_is_said_exactly() {
         ("[{ BOTH: [a, c] }]", "a c authorization_code"),
         // A flow that names none leaves them open.
         ("[{ FREE: [z] }]", "z client_credentials"),
+        // One that names none beside others that do gives none.
+        ("[{ HALF: [a] }]", "a authorization_code"),
         // `implicit` has no `b`.
         ("[{ OLD: [b] }]", "b authorization_code"),
         // Which flow it is stands in the issuer's metadata.
