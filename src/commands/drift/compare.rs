@@ -6,7 +6,7 @@ use crate::commands::diff::requests::ELSEWHERE;
 use crate::commands::{CannotServe, routes};
 use crate::config::Settings;
 use crate::config::demands::Demands;
-use crate::config::openapi::{self, Demanded};
+use crate::config::openapi::{self, Demanded, Instead};
 use crate::config::routes::{Access, Route};
 use crate::config::tls::ClientCertificates;
 use crate::gateway::route::Places;
@@ -148,8 +148,7 @@ impl About<'_> {
                 rows.extend(self.certificate(demands));
             }
         }
-        let because = route.origin.as_ref().and_then(|origin| origin.because.as_deref());
-        rows.into_iter().map(|row| Row { because: because.map(str::to_owned), ..row }).collect()
+        rows.into_iter().map(|row| Row { because: reason(route, &row), ..row }).collect()
     }
 
     fn scopes(&self, enforced: (&[&str], &[&str])) -> Option<Row> {
@@ -187,6 +186,21 @@ impl About<'_> {
             Err(fault) => Some(self.row("grants", Difference::Unsaid, (fault.what.clone(), shown(enforced)))),
         }
     }
+}
+
+/// The reason that its override gives for this difference: for what it says in the document's place, and for nothing else.
+fn reason(route: &Route, row: &Row) -> Option<String> {
+    let origin = route.origin.as_ref()?;
+    let Instead { access, scopes, grants, certificate } = origin.instead;
+    let is_meant = match row.what {
+        // Who names scopes asks for a token where the document asks for none.
+        "access" => access || (scopes && row.difference == Difference::More),
+        "scopes" => scopes,
+        "grants" => grants,
+        "certificate" => certificate,
+        _ => false,
+    };
+    origin.because.as_deref().filter(|_| is_meant).map(str::to_owned)
 }
 
 fn needs_certificate(settings: &Settings) -> bool {

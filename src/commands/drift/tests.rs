@@ -38,21 +38,27 @@ impl Files {
         Ok((code, String::from_utf8(output).unwrap()))
     }
 
+    /// What differs from this document.
+    fn found(&self, document: &str) -> (ExitCode, Vec<serde_json::Value>) {
+        let path = |name: &str| self.0.path().join(name);
+        let mut output = Vec::new();
+        let code = run(&path("gate.yaml"), (&path(document), None), Form::Json, &mut output).unwrap();
+        let found: serde_json::Value = serde_json::from_slice(&output).unwrap();
+        (code, found["differences"].as_array().unwrap().clone())
+    }
+
     /// `METHOD path what difference document | configuration`
     fn differences(&self) -> Vec<String> {
-        let (code, text) = self.run(None, Form::Json).unwrap();
-        let found: serde_json::Value = serde_json::from_str(&text).unwrap();
+        let (code, found) = self.found("api.yaml");
         let text = |row: &serde_json::Value, key: &str| row[key].as_str().unwrap_or("null").to_owned();
-        let rows: Vec<String> = found["differences"]
-            .as_array()
-            .unwrap()
+        let rows: Vec<String> = found
             .iter()
             .map(|row| {
                 let words = ["method", "path", "what", "difference", "document"].map(|key| text(row, key)).join(" ");
                 format!("{words} | {}", text(row, "configuration"))
             })
             .collect();
-        let counts = found["differences"].as_array().unwrap().iter().any(|row| row["because"].is_null());
+        let counts = found.iter().any(|row| row["because"].is_null());
         assert_eq!(code, if counts { ExitCode::from(1) } else { ExitCode::SUCCESS });
         rows
     }
@@ -178,6 +184,46 @@ fn an_override_without_a_reason_is_drift() {
             assert_eq!(text.contains("because: it is so"), code == 0, "{text}");
         }
     }
+}
+
+/// A reason is one for what its override says, not for all that the route is.
+#[test]
+fn a_reason_excuses_what_its_override_sets() {
+    let changed = DOCUMENT
+        .replace("[{ TPP: [a, b] }]", "[{ PSU: [a, c], MTLS: [] }]")
+        .replace("  securitySchemes:", "  securitySchemes:\n    MTLS: { type: mutualTLS }");
+    let (scopes, grants, certificate) = ("scopes", "grants", "certificate");
+    for (over, excused) in [
+        ("body: 1KiB", &[][..]),
+        ("scopes: [a, b]", &[scopes]),
+        ("any_scope: [a]", &[scopes]),
+        ("authorization_details: { type: t }", &[]),
+        ("grants: [client_credentials]", &[grants]),
+        ("scopes: [a, b], grants: [client_credentials]", &[scopes, grants]),
+        ("access: open", &["access"]),
+    ] {
+        let over = format!("{{ operation: GetFree, access: open }}, {{ operation: GetA, {over}, because: so }}");
+        let files =
+            Files::new(&format!("apis: [{{ openapi: api.yaml, upstream: u, override: [{over}] }}]\n"), DOCUMENT);
+        std::fs::write(files.0.path().join("new.yaml"), &changed).unwrap();
+        let (code, found) = files.found("new.yaml");
+        let told = |is_excused: bool| -> Vec<&str> {
+            let rows = found.iter().filter(|row| row["because"].is_null() != is_excused);
+            rows.map(|row| row["what"].as_str().unwrap()).collect()
+        };
+        assert_eq!(told(true), excused, "{over}");
+        let mut others = vec![scopes, grants, certificate];
+        others.retain(|what| !excused.contains(what) && !over.contains("open, because"));
+        assert_eq!(told(false), others, "{over}");
+        assert_eq!(code, ExitCode::from(u8::from(!others.is_empty())));
+    }
+    let certain = changed.replace("[{ PSU: [a, c], MTLS: [] }]", "[{ TPP: [a], MTLS: [] }]");
+    let over = "{ operation: GetFree, scopes: [z], because: so }, \
+                { operation: GetA, scopes: [a], grants: [client_credentials], because: so }";
+    let files = Files::new(&format!("apis: [{{ openapi: api.yaml, upstream: u, override: [{over}] }}]\n"), &certain);
+    let expected = ["GET /v1/a certificate less needed | -", "GET /v1/free access more open | z"];
+    assert_eq!(files.differences(), expected);
+    assert_eq!(files.found("api.yaml").0, ExitCode::SUCCESS, "both were answered, and the reason given");
 }
 
 #[test]

@@ -4,7 +4,7 @@
 use super::document::Operation;
 use super::overrides::{Override, Overrides};
 use super::security::Demand;
-use super::{Complaint, Entry, Origin};
+use super::{Complaint, Entry, Instead, Origin};
 use crate::config::demands;
 use crate::config::fault::Mark;
 use crate::config::layer::Layer;
@@ -17,6 +17,7 @@ pub(super) struct Draft<'d> {
     at: Value<'d>,
     operation: Option<&'d str>,
     over: Option<&'d Override<'d>>,
+    instead: Instead,
     /// Which requests: an override has no say in it.
     head: Vec<(Key, Node)>,
     /// On which terms, as far as no override says it.
@@ -70,9 +71,10 @@ fn draft<'d>(
         made("methods", mark, Kind::Sequence(vec![text(mark, &operation.method)])),
     ];
     let at = demand.at.as_ref().map_or(mark, Value::mark);
+    let says_scopes = says("scopes") || says("any_scope");
     let list = |items: &[Box<str>]| Kind::Sequence(items.iter().map(|item| text(at, item)).collect());
     let mut terms = Vec::new();
-    if let (Ok(scopes), false, false) = (&demand.scopes, answers.everything, says("scopes") || says("any_scope")) {
+    if let (Ok(scopes), false, false) = (&demand.scopes, answers.everything, says_scopes) {
         let lists = [("scopes", &scopes.all), ("any_scope", &scopes.any)];
         terms.extend(
             lists.into_iter().filter(|(_, items)| !items.is_empty()).map(|(key, items)| made(key, at, list(items))),
@@ -87,7 +89,8 @@ fn draft<'d>(
     // Where nobody is asked for a token, nothing is asked of one.
     let of_tokens: &[&str] = if answers.everything { &demands::KEYS } else { &[] };
     let hidden = OF_DOCUMENT.iter().chain(of_tokens).copied().collect();
-    Some(Draft { at: operation.at.clone(), operation: operation.id, over, head, terms, hidden })
+    let instead = answers.instead(demand, says_scopes, says("psd2_role"));
+    Some(Draft { at: operation.at.clone(), operation: operation.id, over, instead, head, terms, hidden })
 }
 
 /// What an override, or the gateway itself, answers of what a document may leave open.
@@ -111,6 +114,17 @@ impl Answers {
         let is_answered = self.certificate || (self.scopes && self.grants);
         let certificate = demand.certificate.as_ref().filter(|_| !is_answered);
         scopes.or(grants).or(certificate)
+    }
+
+    /// What is said in the document's place: in so many words, or as an answer to what it left open.
+    fn instead(&self, demand: &Demand<'_>, says_scopes: bool, says_role: bool) -> Instead {
+        let both = self.scopes && self.grants && demand.certificate.is_some();
+        Instead {
+            access: self.everything,
+            scopes: says_scopes || (self.scopes && demand.scopes.is_err()),
+            grants: self.grants,
+            certificate: says_role || both,
+        }
     }
 }
 
@@ -170,6 +184,7 @@ impl<'d> Draft<'d> {
             api,
             operation: self.operation.map(Box::from),
             because: self.over.and_then(|over| over.because.clone()),
+            instead: self.instead,
         };
         Rule { section: Section::of(at.clone(), layers), origin: Some(origin) }
     }

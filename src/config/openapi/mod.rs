@@ -57,6 +57,22 @@ pub struct Origin {
     pub operation: Option<Box<str>>,
     /// Why it differs from the document, if the operator said so.
     pub because: Option<Box<str>>,
+    /// In what it may differ.
+    pub instead: Instead,
+}
+
+/// What an override says in the document's place.
+#[expect(clippy::struct_excessive_bools, reason = "four demands, each replaced or not")]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Instead {
+    /// That nobody needs a token.
+    pub access: bool,
+    /// Which scopes.
+    pub scopes: bool,
+    /// How the token is obtained.
+    pub grants: bool,
+    /// What is asked for in place of the certificate.
+    pub certificate: bool,
 }
 
 /// An operation of a document and what that demands of its callers, for who compares documents.

@@ -135,12 +135,12 @@ fn what_no_route_can_say_is_a_fault_that_names_its_override() {
         ("[{ MTLS: [] }]", "asks for a certificate and no token"),
         ("[{ TPP: [a], MTLS: [] }]", "security[0].MTLS: asks for a client certificate"),
         ("[{ TPP: [a], MTLS: [] }, { TPP: [a] }]", "asks for a client certificate in some of its alternatives only"),
-        ("[{ PASS: [a] }]", "the flow `password` gives tokens of no grant that a route can ask for"),
-        ("[{ OLD: [a] }]", "the flow `implicit` gives tokens of no grant that a route can ask for"),
-        ("[{ TPP: [aa] }]", "\"aa\" is a scope of none of its flows\n  hint: did you mean `a`?"),
         ("[{ PSU: [a], BEARER: [superuser] }]", "security[0].BEARER: asks for roles, which no route can"),
         ("[{ PSU: [a], MTLS: [superuser] }]", "security[0].MTLS: asks for roles, which no route can"),
         ("[{ BEARER: [superuser] }]", "security[0].BEARER: asks for roles, which no route can"),
+        ("[{ PASS: [a] }]", "the flow `password` gives tokens of no grant that a route can ask for"),
+        ("[{ OLD: [a] }]", "the flow `implicit` gives tokens of no grant that a route can ask for"),
+        ("[{ TPP: [aa] }]", "\"aa\" is a scope of none of its flows\n  hint: did you mean `a`?"),
         ("[{ BOTH: [b, c] }]", "no one of its flows has all of these scopes"),
         ("[{ TPPP: [a] }]", "is no security scheme of the document\n  hint: did you mean `TPP`?"),
         ("[{ LOOP: [a] }]", "more than 8 references follow one another, or a circle"),
@@ -253,12 +253,6 @@ webhooks: {{ hook: {{ post: {{}} }} }}
     assert_eq!(shown(&with(&document, "    base_path: /api\n").unwrap()), moved, "one for all");
 }
 
-#[test]
-fn where_paths_begin_is_certain_or_asked_for() {
-    let with_servers = |servers: &str| format!("servers: {servers}\n{}", one("[{ TPP: [a] }]"));
-    for (servers, expected) in [
-        ("[]", Ok("/x")),
-        ("[{ url: / }]", Ok("/x")),
 /// Each of these says something that the reader would not see, or would see at the wrong place.
 #[test]
 fn a_reference_stands_alone_and_for_a_whole_path() {
@@ -285,6 +279,12 @@ paths:
     }
 }
 
+#[test]
+fn where_paths_begin_is_certain_or_asked_for() {
+    let with_servers = |servers: &str| format!("servers: {servers}\n{}", one("[{ TPP: [a] }]"));
+    for (servers, expected) in [
+        ("[]", Ok("/x")),
+        ("[{ url: / }]", Ok("/x")),
         ("[{ url: 'https://a.example' }]", Ok("/x")),
         ("[{ url: '//a.example/b/c/' }]", Ok("/b/c/x")),
         ("[{ url: /b }, { url: 'https://a/b' }, { url: 'https://b/b/' }]", Ok("/b/x")),
@@ -399,7 +399,8 @@ paths:
     let expected = Excluded { method: "TRACE".into(), path: "/y".into(), because: Some("nobody needs it".into()) };
     assert_eq!(settings.apis[0].excluded, [expected]);
     let origin = |operation: &str, because: Option<&str>| {
-        Some(Origin { api: 0, operation: Some(operation.into()), because: because.map(Box::from) })
+        let because = because.map(Box::from);
+        Some(Origin { api: 0, operation: Some(operation.into()), because, instead: Instead::default() })
     };
     assert_eq!(settings.routes[0].origin, origin("GetX", None));
     for (over, expected) in [
