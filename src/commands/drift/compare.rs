@@ -1,6 +1,6 @@
 //! Finds the route that takes an operation, by the gateway's own tree, and compares what both demand.
 
-use super::{Difference, Found, Place, Row};
+use super::{Difference, Place, Row};
 use crate::commands::diff::change::{self, Turn};
 use crate::commands::diff::requests::ELSEWHERE;
 use crate::commands::{CannotServe, routes};
@@ -16,7 +16,7 @@ use http::Method;
 use std::collections::{BTreeSet, HashSet};
 
 /// Everything that differs.
-pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Place) -> anyhow::Result<Found> {
+pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Place) -> anyhow::Result<Vec<Row>> {
     let places = Places::new(&settings.routes);
     let hosts: HashSet<&str> = settings.routes.iter().flat_map(|route| &route.hosts).map(AsRef::as_ref).collect();
     let mut differences = Vec::new();
@@ -43,7 +43,7 @@ pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Plac
         bases.insert(base.clone());
     }
     differences.extend(extra(settings, place.api, &known, &bases));
-    Ok(Found { operations: operations.len(), differences })
+    Ok(differences)
 }
 
 /// Routes beneath the document's paths that it knows nothing of.

@@ -8,6 +8,7 @@ use super::{CannotServe, counted};
 use crate::config::openapi;
 use crate::config::{self, Settings};
 use serde::Serialize;
+use std::collections::HashSet;
 use std::io::Write;
 use std::path::Path;
 use std::process::ExitCode;
@@ -21,7 +22,16 @@ pub fn run(
 ) -> anyhow::Result<ExitCode> {
     let settings = config::load(config)?;
     let operations = openapi::operations(document)?;
-    let found = compare::compare(&settings, &operations, &place(&settings, document, base_path)?)?;
+    let mut found = Found { operations: operations.len(), differences: Vec::new() };
+    let mut known = HashSet::new();
+    for place in places(&settings, document, base_path)? {
+        for row in compare::compare(&settings, &operations, &place)? {
+            // Where it stands twice at one path, for two hosts, both times find the same.
+            if known.insert(row.clone()) {
+                found.differences.push(row);
+            }
+        }
+    }
     match form {
         Form::Table => table(&found, output)?,
         Form::Json => writeln!(output, "{}", serde_json::to_string_pretty(&found)?)?,
@@ -40,7 +50,7 @@ struct Found {
 }
 
 /// One difference.
-#[derive(Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, Serialize)]
 struct Row {
     method: String,
     path: String,
@@ -55,7 +65,7 @@ struct Row {
     because: Option<String>,
 }
 
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 enum Difference {
     /// It has no route for it.
@@ -85,7 +95,7 @@ impl Difference {
     }
 }
 
-/// How the document lies in the configuration.
+/// How the document lies in the configuration, once.
 struct Place {
     /// Which of its APIs it is, if it is one.
     api: Option<usize>,
@@ -93,17 +103,23 @@ struct Place {
     base_path: Option<Box<str>>,
 }
 
-fn place(settings: &Settings, document: &Path, base_path: Option<&str>) -> anyhow::Result<Place> {
+/// Wherever the document stands; of one that the configuration does not know, at the one place that its routes are sought.
+fn places(settings: &Settings, document: &Path, base_path: Option<&str>) -> anyhow::Result<Vec<Place>> {
     let file = document.canonicalize().ok();
     let is_it = |api: &openapi::Api| file.is_some() && api.document.canonicalize().ok() == file;
-    let api = settings.apis.iter().position(is_it);
-    let known = api.and_then(|api| settings.apis.get(api)).and_then(|api| api.base_path.clone());
-    let said = match base_path {
+    let said: Option<Box<str>> = match base_path {
         Some(text) if text.starts_with('/') => Some(text.trim_end_matches('/').into()),
         Some(text) => return Err(CannotServe(format!("--base-path {text:?} does not begin with `/`")).into()),
         None => None,
     };
-    Ok(Place { api, base_path: said.or(known) })
+    let apis = settings.apis.iter().enumerate().filter(|(_, api)| is_it(api));
+    let mut places: Vec<Place> = apis
+        .map(|(index, api)| Place { api: Some(index), base_path: said.clone().or_else(|| api.base_path.clone()) })
+        .collect();
+    if places.is_empty() {
+        places.push(Place { api: None, base_path: said });
+    }
+    Ok(places)
 }
 
 fn table(found: &Found, output: &mut impl Write) -> std::io::Result<()> {

@@ -227,6 +227,31 @@ fn a_reason_excuses_what_its_override_sets() {
 }
 
 #[test]
+fn a_document_is_compared_wherever_it_stands() {
+    let free = "{ operation: GetFree, access: open }";
+    let apis = format!(
+        "apis:
+  - {{ openapi: api.yaml, upstream: u, override: [{free}] }}
+  - {{ openapi: api.yaml, upstream: u, base_path: /legacy, override: [{{ path: '/{{*rest}}', access: open }}] }}
+  - {{ openapi: api.yaml, upstream: u, base_path: /old, override: [{free}, {{ operation: DeleteA, exclude: true }}] }}
+"
+    );
+    let expected = [
+        "GET /legacy/a access less a b, client_credentials | open",
+        "DELETE /legacy/a/{id} access less a, authorization_code | open",
+        "DELETE /old/a/{id} operation missing a, authorization_code | -",
+    ];
+    assert_eq!(Files::new(&apis, DOCUMENT).differences(), expected);
+    let hosts = format!(
+        "apis:
+  - {{ openapi: api.yaml, upstream: u, hosts: [a.example], override: [{free}, {{ operation: GetA, scopes: [a] }}] }}
+  - {{ openapi: api.yaml, upstream: u, hosts: [b.example], override: [{free}] }}
+"
+    );
+    assert_eq!(Files::new(&hosts, DOCUMENT).differences(), ["GET /v1/a scopes less a b | a"], "told once");
+}
+
+#[test]
 fn what_no_route_can_say_is_told_and_where_paths_begin_may_be_said() {
     let document =
         DOCUMENT.replace("[{ PSU: [a] }]", "[{}, { PSU: [a] }]").replace("[{ TPP: [a, b] }]", "[{ TPP: [] }]");
