@@ -1,6 +1,6 @@
 //! Finds the route that takes an operation, by the gateway's own tree, and compares what both demand.
 
-use super::{Difference, Place, Row};
+use super::{Difference, Place, Row, taken};
 use crate::commands::diff::change::{self, Turn};
 use crate::commands::diff::requests::ELSEWHERE;
 use crate::commands::{CannotServe, routes};
@@ -19,7 +19,7 @@ use std::collections::{BTreeSet, HashSet};
 pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Place) -> anyhow::Result<Vec<Row>> {
     let places = Places::new(&settings.routes);
     let hosts: HashSet<&str> = settings.routes.iter().flat_map(|route| &route.hosts).map(AsRef::as_ref).collect();
-    let mut differences = Vec::new();
+    let mut sought = Vec::with_capacity(operations.len());
     let (mut known, mut bases) = (HashSet::new(), HashSet::new());
     for operation in operations {
         let base = match (&place.base_path, &operation.base_path) {
@@ -30,37 +30,39 @@ pub(super) fn compare(settings: &Settings, operations: &[Demanded], place: &Plac
             }
         };
         let path = format!("{base}{}", operation.path);
-        let sample = shape(&path);
-        let asked = hosts.iter().copied().chain([ELSEWHERE]);
-        let found: BTreeSet<usize> = asked.filter_map(|host| places.at(host, &sample, &operation.method)).collect();
+        known.insert((operation.method.clone(), shape(&path)));
+        bases.insert(base.clone());
+        sought.push((operation, path));
+    }
+    let others = taken::others(settings, place.api);
+    let mut differences = Vec::new();
+    for (operation, path) in &sought {
+        let at = |path: &str| -> BTreeSet<usize> {
+            let asked = hosts.iter().copied().chain([ELSEWHERE]);
+            asked.filter_map(|host| places.at(host, path, &operation.method)).collect()
+        };
+        let found = at(&shape(path));
         let routes = found.iter().filter_map(|index| settings.routes.get(*index));
-        let about = About { settings, operation, path: &path };
+        let about = About { settings, operation, path };
         if found.is_empty() {
             differences.push(about.missing(place.api));
         }
         differences.extend(routes.flat_map(|route| about.differences(route)));
-        known.insert((operation.method.clone(), sample));
-        bases.insert(base.clone());
+        differences.extend(taken::taken(&about, &others, &known, at));
     }
     differences.extend(extra(settings, place.api, &known, &bases));
     Ok(differences)
 }
 
 /// Routes beneath the document's paths that it knows nothing of.
-fn extra(
-    settings: &Settings,
-    api: Option<usize>,
-    known: &HashSet<(Method, String)>,
-    bases: &HashSet<Box<str>>,
-) -> Vec<Row> {
+fn extra(settings: &Settings, api: Option<usize>, known: &Shapes, bases: &HashSet<Box<str>>) -> Vec<Row> {
     let is_beneath = |path: &str| {
         let rest = |base: &str| path.strip_prefix(base).map(|rest| rest.is_empty() || rest.starts_with('/'));
         bases.iter().any(|base| rest(base) == Some(true))
     };
-    // Where it is known which routes are this document's, those of other documents are none of its business.
-    let is_others =
-        |route: &Route| api.is_some() && route.origin.as_ref().is_some_and(|origin| Some(origin.api) != api);
-    let rows = settings.routes.iter().filter(|route| is_beneath(&route.path) && !is_others(route)).flat_map(|route| {
+    // Those of other documents are none of this one's business, unless they take its requests.
+    let of_ours = settings.routes.iter().filter(|route| is_beneath(&route.path) && !taken::is_others(route, api));
+    let rows = of_ours.flat_map(|route| {
         let methods = route.methods.iter().filter(|method| !known.contains(&((*method).clone(), shape(&route.path))));
         methods.map(move |method| Row {
             method: method.to_string(),
@@ -76,8 +78,11 @@ fn extra(
     rows.collect()
 }
 
+/// The methods and shapes of a document's operations.
+pub(super) type Shapes = HashSet<(Method, String)>;
+
 /// The path with `{}` for every parameter: what no literal segment of a route can be.
-fn shape(path: &str) -> String {
+pub(super) fn shape(path: &str) -> String {
     let segment = |segment| match segment {
         remainder if str::starts_with(remainder, "{*") => "{*}",
         parameter if parameter.starts_with('{') => "{}",
@@ -87,10 +92,11 @@ fn shape(path: &str) -> String {
 }
 
 /// An operation of the document.
-struct About<'a> {
-    settings: &'a Settings,
-    operation: &'a Demanded,
-    path: &'a str,
+#[derive(Clone, Copy)]
+pub(super) struct About<'a> {
+    pub(super) settings: &'a Settings,
+    pub(super) operation: &'a Demanded,
+    pub(super) path: &'a str,
 }
 
 impl About<'_> {
@@ -128,7 +134,7 @@ impl About<'_> {
         }
     }
 
-    fn differences(&self, route: &Route) -> Vec<Row> {
+    pub(super) fn differences(&self, route: &Route) -> Vec<Row> {
         let mut rows = Vec::new();
         match (&route.access, self.operation.needs_token) {
             (Access::Open, false) => {}

@@ -2,6 +2,7 @@
 //! operation.
 
 mod compare;
+mod taken;
 
 use super::routes::{Form, aligned};
 use super::{CannotServe, counted};

@@ -251,6 +251,56 @@ fn a_document_is_compared_wherever_it_stands() {
     assert_eq!(Files::new(&hosts, DOCUMENT).differences(), ["GET /v1/a scopes less a b | a"], "told once");
 }
 
+/// A literal segment beats a parameter, whoever wrote it.
+#[test]
+fn what_another_takes_of_the_documents_requests_is_drift() {
+    let other = DOCUMENT
+        .replace("GetA,", "GetB,")
+        .replace("/a:", "/a/special:")
+        .replace("get: { operationId: GetB", "delete: { operationId: DeleteSpecial")
+        .replace("  /a/{id}:", "  /b/{id}:")
+        .replace("/free:", "/b:");
+    let free = "{ operation: GetFree, access: open }";
+    for (over, expected) in [
+        ("access: open", &["DELETE /v1/a/special access less a, authorization_code | open"][..]),
+        ("scopes: [b], grants: [authorization_code]", &["DELETE /v1/a/special scopes other a | b"]),
+        ("scopes: [a, b], grants: [authorization_code]", &[]),
+        ("scopes: [a], grants: [authorization_code]", &[]),
+        ("access: open, because: so", &["DELETE /v1/a/special access less a, authorization_code | open"]),
+    ] {
+        let apis = format!(
+            "apis:
+  - {{ openapi: api.yaml, upstream: u, override: [{free}] }}
+  - {{ openapi: other.yaml, upstream: u, override: [{free}, {{ operation: DeleteSpecial, {over} }}] }}
+"
+        );
+        let files = Files::new(&apis, DOCUMENT);
+        std::fs::write(files.0.path().join("other.yaml"), &other).unwrap();
+        assert_eq!(files.differences(), expected, "{over}");
+    }
+    let twice = "apis:
+  - { openapi: api.yaml, upstream: u, hosts: [a.example] }
+  - { openapi: api.yaml, upstream: u, hosts: [b.example] }
+";
+    let document = "openapi: 3.0.0
+security: [{ T: [a] }]
+paths:
+  /a/{x}/{y}: { get: {} }
+  /a/b/{y}: { get: { security: [{ T: [b] }] } }
+  /a/b/c: { get: { security: [{ T: [c] }] } }
+components: { securitySchemes: { T: { type: oauth2, flows: { clientCredentials: { scopes: {} } } } } }
+";
+    assert_eq!(Files::new(twice, document).differences(), [""; 0], "these are its own");
+    let by_hand = |path: &str| {
+        let api = format!("apis: [{{ openapi: api.yaml, upstream: u, override: [{free}] }}]\n");
+        let route = format!("routes: [{{ path: '{path}', methods: [DELETE], access: open, upstream: u }}]\n");
+        Files::new(&format!("{api}{route}"), DOCUMENT).differences()
+    };
+    assert_eq!(by_hand("/v1/a/special"), ["DELETE /v1/a/special operation extra - | open"]);
+    assert_eq!(by_hand("/v1/a/{id}/{*rest}"), ["DELETE /v1/a/{id}/{*rest} operation extra - | open"]);
+    assert_eq!(by_hand("/{any}/a/special"), [""; 0], "the document's is taken first");
+}
+
 #[test]
 fn what_no_route_can_say_is_told_and_where_paths_begin_may_be_said() {
     let document =
