@@ -7,6 +7,7 @@ mod issuer;
 mod quota;
 pub(super) mod requests;
 mod route;
+mod shape;
 
 use super::routes::{self, Form};
 use crate::cli::FailOn;
@@ -121,7 +122,7 @@ fn row(old: &Settings, new: &Settings, pair: &Pair<'_>) -> Option<Row> {
             (Turn::of(changes.iter().map(|change| change.turn))?.into(), changes)
         }
     };
-    let (method, path) = (Some(pair.method.to_string()), Some(pair.path.to_owned()));
+    let (method, path) = (Some(pair.method.to_string()), Some(pair.path.clone()));
     Some(Row { method, path, host: pair.host.map(str::to_owned), became, changes })
 }
 

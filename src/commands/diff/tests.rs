@@ -1,6 +1,10 @@
 //! Every kind of change, and what it does to who may pass.
 
 use super::*;
+use crate::gateway::route::Places;
+use http::Method;
+use proptest::prelude::*;
+use std::collections::BTreeMap;
 use std::path::PathBuf;
 
 /// A configuration made of lines; the first column is the key by which a row replaces one.
@@ -674,6 +678,127 @@ fn what_is_new_or_gone_is_judged_by_who_takes_it() {
     assert_eq!(lines(&one, &two), ["new [GET /a/{id} i.example] route: - -> b"]);
     let found = lines(&every, &two);
     assert_eq!(found, ["different [GET /a/{id} i.example] scopes: a -> b", "gone [GET /a/{id}] route: a -> -"]);
+}
+
+#[test]
+fn what_another_route_takes_over_is_compared_where_both_cross() {
+    let route = |path: &str, terms: &str| format!("  - {{ path: '{path}', methods: [GET], upstream: u, {terms} }}\n");
+    let with = |routes: &[String]| settings("a", routes.concat().trim_end());
+    for (gone, left, expected, reversed) in [
+        (
+            ("/a/b/{y}", "scopes: [payments]"),
+            ("/a/{x}/c", "access: open"),
+            ["more open [GET /a/b/c] access: token -> open", "gone [GET /a/b/{y}] route: payments -> -"],
+            ["new [GET /a/b/{y}] route: - -> payments", "stricter [GET /a/b/c] access: open -> token"],
+        ),
+        (
+            ("/a/{*rest}", "scopes: [payments]"),
+            ("/{x}/pub", "access: open"),
+            ["more open [GET /a/pub] access: token -> open", "gone [GET /a/{*rest}] route: payments -> -"],
+            ["new [GET /a/{*rest}] route: - -> payments", "stricter [GET /a/pub] access: open -> token"],
+        ),
+    ] {
+        let (gone, left) = (route(gone.0, gone.1), route(left.0, left.1));
+        let (old, new) = (with(&[gone, left.clone()]), with(&[left]));
+        assert_eq!(lines(&old, &new), expected);
+        assert_eq!(lines(&new, &old), reversed);
+    }
+    // What is more exact in the new one takes from what is less in the old one.
+    let parameter = route("/a/{id}/{*rest}", "scopes: [payments]");
+    let (old, new) =
+        (with(std::slice::from_ref(&parameter)), with(&[parameter.clone(), route("/a/{id}/live", "access: open")]));
+    assert_eq!(lines(&old, &new), ["more open [GET /a/{id}/live] access: token -> open"]);
+    // The one takes all that is deeper: the other has paths of one length left.
+    let shallow = |terms| with(&[parameter.clone(), route("/a/{*rest}", terms)]);
+    assert_eq!(
+        lines(&shallow("scopes: [payments]"), &shallow("access: open")),
+        ["more open [GET /a/{*rest}] access: token -> open"]
+    );
+}
+
+/// How open a route is, by the terms of the tables below.
+const TERMS: [&str; 3] = ["scopes: [p, q]", "scopes: [p]", "access: open"];
+
+/// By path, host or none, method: a place in [`TERMS`].
+type Table = BTreeMap<(String, bool, bool), usize>;
+
+fn table() -> impl Strategy<Value = Table> {
+    let segment = prop_oneof![Just("a"), Just("b"), Just("{}")];
+    let last = prop_oneof![3 => Just(None), 2 => Just(Some("{*rest}")), 1 => Just(Some(""))];
+    let path = (proptest::collection::vec(segment, 1..4), last).prop_map(|(segments, last)| {
+        let name = |(place, segment): (usize, &str)| segment.replace("{}", &format!("{{p{place}}}"));
+        let segments = segments.into_iter().chain(last).enumerate().map(name).collect::<Vec<_>>();
+        format!("/{}", segments.join("/"))
+    });
+    proptest::collection::btree_map((path, any::<bool>(), any::<bool>()), 0..TERMS.len(), 0..6)
+}
+
+fn tabled(table: &Table) -> Settings {
+    let line = |((path, has_host, reads), terms): (&(String, bool, bool), &usize)| {
+        let hosts = if *has_host { ", hosts: [h.example]" } else { "" };
+        let method = if *reads { "GET" } else { "PUT" };
+        format!("\n  - {{ path: '{path}', methods: [{method}]{hosts}, upstream: u, {} }}", TERMS[*terms])
+    };
+    // A named host beside every host is refused for one path and method.
+    let is_alone = |(path, has_host, reads): &(String, bool, bool)| {
+        !*has_host || !table.contains_key(&(path.clone(), false, *reads))
+    };
+    let lines: String = table.iter().filter(|(key, _)| is_alone(key)).map(line).collect();
+    settings("a", lines.trim_start_matches('\n'))
+}
+
+/// Whether a row with this template is about the path.
+fn is_about(template: &str, path: &str) -> bool {
+    let (template, path): (Vec<_>, Vec<_>) = (template.split('/').collect(), path.split('/').collect());
+    let alike = |(one, segment): (&&str, &&str)| (one.starts_with('{') && !segment.is_empty()) || one == segment;
+    match template.split_last() {
+        Some((last, before)) if last.starts_with("{*") => {
+            path.len() > before.len() && path[before.len()..] != [""] && before.iter().zip(&path).all(alike)
+        }
+        _ => template.len() == path.len() && template.iter().zip(&path).all(alike),
+    }
+}
+
+/// Every path of few segments of few letters, of which one is no route's.
+fn all_paths() -> Vec<String> {
+    let longer = |paths: &[String]| -> Vec<String> {
+        paths.iter().flat_map(|path| ["a", "b", "c"].map(|segment| format!("{path}/{segment}"))).collect()
+    };
+    let mut paths = vec![vec![String::new()]];
+    for _ in 0..5 {
+        paths.push(longer(paths.last().unwrap()));
+    }
+    paths.concat().into_iter().filter(|path| !path.is_empty()).flat_map(|path| [format!("{path}/"), path]).collect()
+}
+
+proptest! {
+    #[test]
+    fn no_request_that_opens_is_missed((old, new) in (table(), table()), kept in any::<bool>()) {
+        // Half of them have most routes in common, as configurations have that follow each other.
+        let new = if kept { old.iter().skip(1).map(|(key, terms)| (key.clone(), *terms)).chain(new.into_iter().take(1)).collect() } else { new };
+        let (old, new) = (tabled(&old), tabled(&new));
+        let (places, new_places) = (Places::new(&old.routes), Places::new(&new.routes));
+        let openness = |settings: &Settings, place: Option<usize>| place.map(|place| {
+            let shown = routes::summary(settings, &settings.routes[place]);
+            ["p q", "p", "open"].iter().position(|terms| *terms == shown).expect("one of them")
+        });
+        let rows = compare(&old, &new);
+        for (path, method, host) in all_paths().iter().flat_map(|path| {
+            [Method::GET, Method::PUT].into_iter().flat_map(move |method| {
+                ["h.example", "i.example"].map(|host| (path, method.clone(), host))
+            })
+        }) {
+            let before = openness(&old, places.at(host, path, &method));
+            let after = openness(&new, new_places.at(host, path, &method));
+            let is_told = || rows.iter().any(|row| {
+                row.became.opens()
+                    && row.method.as_deref() == Some(method.as_str())
+                    && row.host.as_deref().is_none_or(|named| named == host)
+                    && row.path.as_deref().is_some_and(|template| is_about(template, path))
+            });
+            prop_assert!(after <= before || is_told(), "{method} {host} {path}: {before:?} {after:?}\n{:?}", lines(&old, &new));
+        }
+    }
 }
 
 fn files(old: &str, new: &str) -> (tempfile::TempDir, [PathBuf; 2]) {
