@@ -48,7 +48,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     let both = (file.as_ref(), new.revocations.file.as_ref());
     // Where they are not written down a restart forgets them.
     changes.presence("revocations.file", both, Turn::Stricter, |changes, old, new| {
-        changes.other("revocations.file", old, new);
+        changes.beside("revocations.file", old, new);
     });
     changes.beside("revocations.entries", entries_max, &new.revocations.entries_max);
     changes.demand("revocations.keep", keep, &new.revocations.keep);

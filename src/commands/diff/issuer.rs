@@ -1,6 +1,7 @@
 //! Compares two issuers: whose tokens count, by which keys, and how long what is known of them is believed.
 
 use super::change::{Changes, Turn};
+use super::places;
 use crate::config::introspection::{Answers, Introspection};
 use crate::config::issuers::{ClaimNames, Issuer, TokenType};
 use crate::config::key_source::{Fetching, KeySource};
@@ -60,7 +61,7 @@ fn is_financial(profile: Profile) -> bool {
 }
 
 fn key_sources(changes: &mut Changes, old: &KeySource, new: &KeySource) {
-    if !old.is_same_place(new) {
+    if !places::have_same_keys(old, new) {
         let show = |source: &KeySource| match source {
             KeySource::None => "nowhere".to_owned(),
             KeySource::File(path) => path.display().to_string(),

@@ -4,6 +4,7 @@ pub(super) mod change;
 mod gateway;
 mod helpers;
 mod issuer;
+mod places;
 mod quota;
 pub(super) mod requests;
 mod route;
@@ -22,8 +23,9 @@ use std::process::ExitCode;
 
 /// Compares two configurations.
 pub fn run([old, new]: [&Path; 2], fail_on: FailOn, form: Form, output: &mut impl Write) -> anyhow::Result<ExitCode> {
-    let (old, new) = (config::load(old)?, config::load(new)?);
-    let rows = compare(&old, &new);
+    let (before, mut after) = (config::load(old)?, config::load(new)?);
+    places::align((&before, old), (&mut after, new));
+    let rows = compare(&before, &after);
     match form {
         Form::Table => text(&rows, output)?,
         Form::Json => writeln!(output, "{}", serde_json::to_string_pretty(&rows)?)?,

@@ -509,6 +509,13 @@ fn what_holds_for_all_requests_is_compared() {
             "stricter [] revocations.file: - -> set",
             "more open",
         ),
+        (
+            "revocations",
+            "revocations: { keep: 24h, file: r }".to_owned(),
+            "revocations: { keep: 24h, file: s }".to_owned(),
+            "changed, not about access [] revocations.file: r -> s",
+            "changed",
+        ),
         ("events", BASE[4].1.to_owned(), String::new(), "more open [] events: set -> -", "stricter"),
         (
             "events",
@@ -856,4 +863,41 @@ different: GET /a/{id}
         ],
     }]);
     assert_eq!(rows, expected);
+}
+
+/// Two checkouts of one configuration: whatever files it names beside itself are at other places.
+#[test]
+fn files_are_compared_by_where_the_configuration_has_them_and_keys_by_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let written = |name: &str, file: &str, keys: &str| {
+        let beside = folder.path().join(name);
+        std::fs::create_dir_all(&beside).unwrap();
+        std::fs::write(beside.join(file), keys).unwrap();
+        let line = |(key, text): &(&str, &str)| match *key {
+            "one" => format!("{ONE}audiences: [x], algorithms: [ES256], jwks: {{ file: {file} }} }}"),
+            "revocations" => {
+                let absolute = folder.path().join("a/access.log");
+                format!(
+                    "revocations: {{ file: state/r }}\naudit_log: {{ path: audit.log }}\naccess_log: {{ path: {} }}",
+                    absolute.display()
+                )
+            }
+            _ => (*text).to_owned(),
+        };
+        let path = beside.join("gate.yaml");
+        std::fs::write(&path, BASE.iter().map(line).collect::<Vec<_>>().join("\n")).unwrap();
+        path
+    };
+    let said = |old: &Path, new: &Path| {
+        let mut output = Vec::new();
+        let code = run([old, new], FailOn::Change, Form::Table, &mut output).unwrap();
+        (code, String::from_utf8(output).unwrap())
+    };
+    let one = written("a", "keys.json", r#"{"keys":[]}"#);
+    let same = (ExitCode::SUCCESS, "no difference\n".to_owned());
+    assert_eq!(said(&one, &written("b", "keys.json", r#"{"keys":[]}"#)), same);
+    assert_eq!(said(&one, &written("c", "moved.json", r#"{"keys":[]}"#)), same, "the same keys");
+    let (code, text) = said(&one, &written("d", "keys.json", r#"{"keys":[{}]}"#));
+    assert_eq!(code, ExitCode::from(DIFFERENT));
+    assert!(text.starts_with("different: ") && text.contains("jwks"), "{text}");
 }
