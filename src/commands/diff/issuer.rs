@@ -24,7 +24,7 @@ pub(super) fn compare(old: &Issuer, new: &Issuer) -> Changes {
         leeway,
         profile,
     } = old;
-    let mut changes = Changes::of(&format!("issuer {}: ", new.name));
+    let mut changes = Changes::of(&format!("{PREFIX}{}: ", new.name));
     changes.beside("name", name, &new.name);
     changes.any_of("audiences", audiences, &new.audiences);
     let names = |issuer: &Issuer| issuer.algorithms.iter().map(|one| one.as_str()).collect::<Vec<_>>();
@@ -117,3 +117,6 @@ fn status_lists(changes: &mut Changes, old: &StatusLists, new: &StatusLists) {
     changes.bound("status_list.stale_max", stale_max, &new.stale_max);
     changes.demand("status_list.required", is_required, &new.is_required);
 }
+
+/// Before whatever is said of an issuer.
+pub(super) const PREFIX: &str = "issuer ";

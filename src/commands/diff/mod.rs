@@ -134,14 +134,20 @@ fn placed(settings: &Settings, place: Option<usize>) -> Option<Placed<'_>> {
 }
 
 fn text(rows: &[Row], output: &mut impl Write) -> std::io::Result<()> {
-    for row in rows {
+    let repeated = repeated(rows);
+    for (Change { what, old, new, turn }, requests) in &repeated {
+        let turn = Became::from(*turn);
+        writeln!(output, "{}: {what}: {old} -> {new}  ({requests} requests)", turn.words())?;
+    }
+    let is_told = |change: &Change| repeated.iter().any(|(told, _)| *told == change);
+    for row in rows.iter().filter(|row| !row.changes.iter().all(is_told)) {
         let request = match (&row.method, &row.path, &row.host) {
             (Some(method), Some(path), Some(host)) => format!("{method} {path} of {host}"),
             (Some(method), Some(path), None) => format!("{method} {path}"),
             (_, _, _) => "every request".to_owned(),
         };
         writeln!(output, "{}: {request}", row.became.words())?;
-        for Change { what, old, new, turn } in &row.changes {
+        for Change { what, old, new, turn } in row.changes.iter().filter(|change| !is_told(change)) {
             let turn = Became::from(*turn);
             let aside = if turn == row.became || row.became != Became::Different && turn != Became::Changed {
                 String::new()
@@ -160,6 +166,19 @@ fn text(rows: &[Row], output: &mut impl Write) -> std::io::Result<()> {
             super::counted(count, "difference")
         ),
     }
+}
+
+/// What changed of an issuer, and with it many requests that nobody need read one by one; each with their number.
+fn repeated(rows: &[Row]) -> Vec<(&Change, usize)> {
+    let mut found: Vec<(&Change, usize)> = Vec::new();
+    for change in rows.iter().flat_map(|row| &row.changes).filter(|change| change.what.starts_with(issuer::PREFIX)) {
+        match found.iter_mut().find(|(known, _)| *known == change) {
+            Some((_, requests)) => *requests += 1,
+            None => found.push((change, 1)),
+        }
+    }
+    found.retain(|(_, requests)| *requests > 1);
+    found
 }
 
 /// Of two that were compared.

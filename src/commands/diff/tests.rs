@@ -901,3 +901,33 @@ fn files_are_compared_by_where_the_configuration_has_them_and_keys_by_what_they_
     assert_eq!(code, ExitCode::from(DIFFERENT));
     assert!(text.starts_with("different: ") && text.contains("jwks"), "{text}");
 }
+
+#[test]
+fn what_changed_of_an_issuer_is_told_to_people_once() {
+    let with = |leeway: &str, scopes: &str| {
+        let line = |(key, text): &(&str, &str)| match *key {
+            "one" => format!("{ONE}audiences: [x], algorithms: [ES256], leeway: {leeway}, {KEYS} }}"),
+            "a" => format!(
+                "{ROUTE}scopes: [a] }}\n  - {{ path: /b, methods: [GET, PUT], upstream: u, scopes: [{scopes}] }}"
+            ),
+            _ => (*text).to_owned(),
+        };
+        let text = BASE.iter().map(line).collect::<Vec<_>>().join("\n");
+        config::parse(&text, Path::new("x.yaml")).unwrap_or_else(|faults| panic!("{faults}"))
+    };
+    let said = |old: &Settings, new: &Settings| {
+        let mut output = Vec::new();
+        text(&compare(old, new), &mut output).unwrap();
+        String::from_utf8(output).unwrap()
+    };
+    let once = "more open: issuer one: leeway: 10s -> 20s  (3 requests)\n";
+    let summary = "3 differences, of which 3 may let somebody pass who may not now\n";
+    assert_eq!(said(&with("10s", "b"), &with("20s", "b")), format!("{once}\n{summary}"));
+    let others = "\
+different: GET /b
+    scopes: b -> a b  (stricter)
+different: PUT /b
+    scopes: b -> a b  (stricter)
+";
+    assert_eq!(said(&with("10s", "b"), &with("20s", "a, b")), format!("{once}{others}\n{summary}"));
+}
