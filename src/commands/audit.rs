@@ -31,32 +31,47 @@ pub fn verify(wish: &Wish, output: &mut impl Write) -> anyhow::Result<ExitCode> 
         reaches: wish.to.as_deref().map(|text| hash("--to", text)).transpose()?,
         key: wish.key.as_deref().map(key).transpose()?,
     };
-    let has_key = anchors.key.is_some();
-    let mut files = Vec::new();
+    let known = Known { key: anchors.key.is_some(), from: anchors.from.is_some() };
+    let mut found = Found::default();
     for path in &wish.files {
-        if path.is_dir() { files.extend(in_folder(path)?) } else { files.push(path.clone()) }
+        if path.is_dir() { found.look(path)? } else { found.logs.push(path.clone()) }
     }
-    let mut verifier = Verifier::new(anchors);
+    let code = match &found.spoilt {
+        Some(path) => {
+            let name = path.display();
+            writeln!(output, "broken: {name}: named as the log is, and holds no line of it: altered, or compressed")?;
+            ExitCode::from(BROKEN)
+        }
+        None => judge(Verifier::new(anchors), &found.logs, known, output)?,
+    };
+    for (path, what) in &found.left_out {
+        writeln!(output, "left out: {}: {what}", path.display())?;
+    }
+    output.flush()?;
+    Ok(code)
+}
+
+fn judge(mut verifier: Verifier, files: &[PathBuf], known: Known, output: &mut impl Write) -> anyhow::Result<ExitCode> {
     let mut outcome = Ok(());
-    for path in &files {
+    for path in files {
         outcome = outcome.and_then(|()| {
             let name = path.display().to_string();
             if name == "-" {
                 return verifier.file("standard input", io::stdin().lock());
             }
-            let file = File::open(path).map_err(NoReport::Unreadable)?;
-            verifier.file(&name, BufReader::with_capacity(READ_BYTES, file)).map_err(|why| named(why, &name))
+            let opened = File::open(path).map_err(NoReport::Unreadable);
+            let read = opened.and_then(|file| verifier.file(&name, BufReader::with_capacity(READ_BYTES, file)));
+            read.map_err(|why| named(why, &name))
         });
     }
     match outcome.and_then(|()| verifier.finish()) {
         Ok(report) if report.lines == 0 => Err(cannot("there is no line in it")),
         Ok(report) => {
-            tell(&report, (files.len(), has_key), output)?;
+            tell(&report, (files.len(), known), output)?;
             Ok(ExitCode::SUCCESS)
         }
         Err(NoReport::Broken(broken)) => {
             writeln!(output, "broken: {}", explain(&broken))?;
-            output.flush()?;
             Ok(ExitCode::from(BROKEN))
         }
         Err(NoReport::Unreadable(fault)) => Err(cannot(&fault.to_string())),
@@ -70,24 +85,69 @@ fn named(why: NoReport, name: &str) -> NoReport {
     }
 }
 
-/// The files of a folder whose first line is one of an audit log, by its number. Others are told of, and left out: where
-/// one was a part of the log, the chain shows it.
-fn in_folder(folder: &Path) -> anyhow::Result<Vec<PathBuf>> {
-    let mut found = Vec::new();
-    for entry in std::fs::read_dir(folder).map_err(|fault| cannot(&format!("{}: {fault}", folder.display())))? {
-        let path = entry?.path();
-        if !path.is_file() {
-            continue;
+/// What is to be looked at.
+#[derive(Debug, Default)]
+struct Found {
+    /// Files of an audit log, the oldest first.
+    logs: Vec<PathBuf>,
+    /// Other files of a folder, and what they are.
+    left_out: Vec<(PathBuf, &'static str)>,
+    /// The first that has the name of the log, and something else in it.
+    spoilt: Option<PathBuf>,
+}
+
+impl Found {
+    /// Looks through a folder. A file is of an audit log where a line of one is near its beginning: what stands before that
+    /// line is the verifier's matter. One that is empty was only just begun.
+    fn look(&mut self, folder: &Path) -> anyhow::Result<()> {
+        let named = |path: &Path, fault: io::Error| cannot(&format!("{}: {fault}", path.display()));
+        let (mut logs, mut others) = (Vec::new(), Vec::new());
+        for entry in std::fs::read_dir(folder).map_err(|fault| named(folder, fault))? {
+            let path = entry?.path();
+            if path.is_file() {
+                match first_line(&path).map_err(|fault| named(&path, fault))? {
+                    Some(seq) => logs.push((seq, path)),
+                    None => others.push(path),
+                }
+            }
         }
-        let mut first = Vec::new();
-        BufReader::new(File::open(&path)?).take(AUDIT_LINE_BYTES_MAX as u64).read_until(b'\n', &mut first)?;
-        match first.strip_suffix(b"\n").and_then(Line::read) {
-            Some(line) => found.push((line.seq, path)),
-            None => tracing::warn!(file = %path.display(), "left out: it does not begin with a line of an audit log"),
+        logs.sort();
+        others.sort();
+        let names: Vec<_> = logs.iter().map(|(_, path)| plain_name(path)).collect();
+        for path in others {
+            let is_empty = std::fs::metadata(&path).map_err(|fault| named(&path, fault))?.len() == 0;
+            if is_empty {
+                self.left_out.push((path, "empty"));
+            } else if names.iter().any(|name| plain_name(&path).starts_with(name)) {
+                self.spoilt.get_or_insert(path);
+            } else {
+                self.left_out.push((path, "no audit log"));
+            }
+        }
+        self.logs.extend(logs.into_iter().map(|(_, path)| path));
+        Ok(())
+    }
+}
+
+/// The number of the first line of an audit log.
+fn first_line(path: &Path) -> io::Result<Option<u64>> {
+    let mut text = BufReader::new(File::open(path)?).take(SEARCH_BYTES_MAX);
+    let mut piece = Vec::new();
+    loop {
+        piece.clear();
+        if text.by_ref().take(AUDIT_LINE_BYTES_MAX as u64).read_until(b'\n', &mut piece)? == 0 {
+            return Ok(None);
+        }
+        if let Some(line) = piece.strip_suffix(b"\n").and_then(Line::read) {
+            return Ok(Some(line.seq));
         }
     }
-    found.sort();
-    Ok(found.into_iter().map(|(_, path)| path).collect())
+}
+
+/// A file's name without what rotation puts into it: numbers, dates, and what stands between them.
+fn plain_name(path: &Path) -> String {
+    let name = path.file_name().unwrap_or_default().to_string_lossy();
+    name.chars().filter(|letter| !letter.is_ascii_digit() && !matches!(letter, '.' | '-' | '_')).collect()
 }
 
 fn hash(option: &str, text: &str) -> anyhow::Result<Hash> {
@@ -107,13 +167,23 @@ fn key(path: &Path) -> anyhow::Result<VerifyingKey> {
     })
 }
 
-fn tell(report: &Report, (files, has_key): (usize, bool), output: &mut impl Write) -> io::Result<()> {
+/// Which anchors were given.
+#[derive(Clone, Copy, Debug)]
+struct Known {
+    key: bool,
+    from: bool,
+}
+
+fn tell(report: &Report, (files, known): (usize, Known), output: &mut impl Write) -> io::Result<()> {
     let (first, since) = report.first.as_ref().map_or((0, ""), |(seq, time)| (*seq, time));
     let Some((last, until)) = &report.last else { return Ok(()) };
     let (lines, files) = (report.lines, counted(files, "file"));
     writeln!(output, "intact: {lines} lines in {files}, {first} to {}, {since} to {until}", last.seq)?;
     writeln!(output, "last hash: {}", last.hash)?;
-    match (has_key, report.signed) {
+    if first != 1 && !known.from {
+        writeln!(output, "begins at line {first}: what was before is not here")?;
+    }
+    match (known.key, report.signed) {
         (true, Some(seq)) => writeln!(output, "signed by this key up to line {seq}")?,
         (false, _) if report.has_signatures => writeln!(output, "there are signatures, which `--key` would check")?,
         (_, _) => writeln!(output, "not signed: whoever could write the file could have written it anew as a whole")?,
@@ -133,7 +203,7 @@ fn tell(report: &Report, (files, has_key): (usize, bool), output: &mut impl Writ
     if report.further_notices > 0 {
         writeln!(output, "notice: and {} more", report.further_notices)?;
     }
-    output.flush()
+    Ok(())
 }
 
 fn explain(Broken { place, how }: &Broken) -> String {
@@ -166,3 +236,5 @@ fn cannot(why: &str) -> anyhow::Error {
 const BROKEN: u8 = 1;
 /// Of a file at a time.
 const READ_BYTES: usize = 128 * 1024;
+/// How far into a file of a folder the first line of an audit log is looked for.
+const SEARCH_BYTES_MAX: u64 = 1024 * 1024;

@@ -147,10 +147,61 @@ fn what_was_changed_is_named_with_its_line_and_exit_1() {
     assert_intact(&folder(&world), &["--to", &last, "audit.log"]);
 }
 
+/// Whoever spoils the beginning of a file does not put it out of sight.
+#[test]
+fn a_file_of_a_folder_is_not_left_out_for_its_first_line() {
+    let mut world = with("").start();
+    for n in (0..3).rev() {
+        world.send(&Request::get("/accounts").token(&Token::good().mint()).numbered(n));
+        if n > 0 {
+            world.drain();
+            std::fs::rename(world.path("audit.log"), world.path(&format!("audit.log.{n}"))).unwrap();
+            world.restart(&with(""));
+        }
+    }
+    world.drain();
+    let place = tempfile::tempdir().unwrap();
+    let read = |name: &str| std::fs::read_to_string(world.path(name)).unwrap();
+    let names = ["audit.log", "audit.log.1", "audit.log.2"];
+    let fresh = || {
+        for name in names {
+            std::fs::write(place.path().join(name), read(name)).unwrap();
+        }
+        std::fs::write(place.path().join("access.log"), "{}\n").unwrap();
+        std::fs::write(place.path().join("audit.key"), "PEM\n").unwrap();
+    };
+    fresh();
+    let said = assert_intact(place.path(), &["."]);
+    assert!(said.ends_with("left out: ./access.log: no audit log\nleft out: ./audit.key: no audit log\n"), "{said}");
+    assert!(said.contains(" in 3 files") && !said.contains("begins at line"), "{said}");
+    for name in names {
+        fresh();
+        std::fs::write(place.path().join(name), read(name).replacen("seq", "sex", 1).replace("tpp-1", "tpp-2"))
+            .unwrap();
+        let (code, said) = verify(place.path(), &["."]);
+        assert!(code == 1 && said.contains(&format!("broken: ./{name}:1: altered")), "{name}: {said}");
+        std::fs::write(place.path().join(name), read(name).replace("seq", "sex")).unwrap();
+        let (code, said) = verify(place.path(), &["."]);
+        assert!(code == 1 && said.contains(&format!("broken: ./{name}: named as the log is")), "{name}: {said}");
+    }
+    // The oldest one may be gone for good, which is said; the newest may be only just begun.
+    fresh();
+    std::fs::remove_file(place.path().join("audit.log.2")).unwrap();
+    std::fs::write(place.path().join("audit.log.0"), "").unwrap();
+    let said = assert_intact(place.path(), &["."]);
+    assert!(said.contains("left out: ./audit.log.0: empty\n"), "{said}");
+    let first = &lines(&place.path().join("audit.log.1"))[0];
+    assert!(said.contains(&format!("begins at line {}: what was before is not here\n", first["seq"])), "{said}");
+    let from = first["previous"].as_str().unwrap();
+    assert!(!assert_intact(place.path(), &["--from", from, "."]).contains("begins at line"));
+}
+
 #[test]
 fn what_cannot_be_looked_at_is_exit_2() {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("empty"), "").unwrap();
+    let (_, said) = verify(folder.path(), &["nowhere"]);
+    assert!(said.contains("cannot be verified: nowhere: No such file"), "{said}");
     for words in [
         &["nowhere"][..],
         &["empty"],
