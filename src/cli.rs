@@ -180,7 +180,7 @@ pub struct KpiArgs {
     #[arg(long, value_name = "DAY")]
     pub to: String,
     /// Access logs: rotated ones and those of several gateways, in any order. The last one before the period belongs to them,
-    /// for what was down at midnight.
+    /// for what was down at midnight. Not compressed; - is standard input.
     #[arg(long, value_name = "FILE", num_args = 1.., required = true)]
     pub log: Vec<PathBuf>,
     /// Where the bank's days begin: Europe/London, UTC or +03:00.
@@ -198,7 +198,7 @@ pub struct KpiArgs {
     /// Compare with the benchmarks of UK Open Banking.
     #[arg(long)]
     pub benchmarks: bool,
-    /// Exit with 1 where the period misses one of them.
+    /// Exit with 1 where the period misses one of them, or has a day without a line in the logs.
     #[arg(long)]
     pub require: bool,
 }

@@ -37,7 +37,7 @@ fn summary(page: &mut String, report: &Report<'_>) {
             page,
             format_args!(
                 "<div><dt>{title}</dt><dd><b>{} %</b> available</dd><dd>{mean} on average</dd>",
-                row.uptime_percent
+                or_dash(row.uptime_percent.as_ref())
             ),
         );
         put(page, format_args!("<dd>{} % errors</dd>", or_dash(row.error_percent.as_ref())));
@@ -91,8 +91,8 @@ fn table(page: &mut String, report: &Report<'_>, (place, title): (usize, &str)) 
 
 fn cells(page: &mut String, row: &Row) {
     for value in [
-        &row.uptime_percent,
-        &row.downtime_seconds,
+        or_dash(row.uptime_percent.as_ref()),
+        or_dash(row.downtime_seconds.as_ref()),
         &row.requests.to_string(),
         or_dash(row.mean_response_ms.as_ref()),
         or_dash(row.mean_first_byte_ms.as_ref()),
@@ -134,7 +134,7 @@ const PSU_COLUMNS: [&str; VALUES.len()] = ["available, %", "response, ms", "erro
 const METHOD: &str = "<h2>How these are computed</h2>\n<dl>\n\
 <dt>Available</dt><dd>The share of the day, from midnight to midnight, in which the interface was not down. It is down from the \
 receipt of the first of five requests in a row that were not replied to within 30 seconds, or that failed by our doing, until \
-the receipt of the next request that was replied to. A day on which clocks change has 23 or 25 hours.</dd>\n\
+the receipt of the next request that was replied to. There is a dash where no log of the day was read. A day on which clocks change has 23 or 25 hours.</dd>\n\
 <dt>Response</dt><dd>The mean time from the receipt of a whole request to the last byte of its answer, of requests that were \
 answered well.</dd>\n\
 <dt>First byte</dt><dd>The mean time from the receipt of a whole request to the beginning of its answer.</dd>\n\

@@ -41,7 +41,6 @@ fn services(report: &Report<'_>, rows: &[Row]) -> Value {
 }
 
 fn service(report: &Report<'_>, row: &Row) -> Value {
-    let known = |text: &String| Some(text.clone());
     let mut object = named(
         [
             "uptime_percent",
@@ -52,9 +51,9 @@ fn service(report: &Report<'_>, row: &Row) -> Value {
             "mean_first_byte_ms",
         ],
         [
-            known(&row.uptime_percent),
-            known(&row.downtime_percent),
-            known(&row.downtime_seconds),
+            row.uptime_percent.clone(),
+            row.downtime_percent.clone(),
+            row.downtime_seconds.clone(),
             row.error_percent.clone(),
             row.mean_response_ms.clone(),
             row.mean_first_byte_ms.clone(),

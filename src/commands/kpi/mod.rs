@@ -21,7 +21,7 @@ use line::Known;
 use psu::Psu;
 use reading::Reading;
 use report::{Benchmarks, Report};
-use sources::Sources;
+use sources::{Counts, Sources};
 use std::io::Write;
 use std::process::ExitCode;
 
@@ -35,10 +35,13 @@ pub fn run(
     let days = days::days(&wish.from, &wish.to, &wish.zone).map_err(CannotServe)?;
     let known = wish.config.as_deref().map(config::load).transpose()?.map(|settings| Known::of(&settings.routes));
     let psu = wish.psu.as_deref().map(|path| Psu::load(path, &days)).transpose().map_err(CannotServe)?;
-    let mut sources = Sources::open(&wish.log).map_err(CannotServe)?;
+    let mut sources = Sources::open(&wish.log, known.as_ref()).map_err(CannotServe)?;
     let mut reading = Reading::new(&days);
     while let Some(event) = sources.next(known.as_ref()).map_err(CannotServe)? {
         reading.see(&event);
+    }
+    if sources.counts().lines == sources.counts().malformed {
+        return Err(CannotServe(nothing(sources.counts())).into());
     }
     let read = reading.end(clock.now_ms());
     let report = Report {
@@ -59,6 +62,14 @@ pub fn run(
     output.flush()?;
     report.note(notes)?;
     Ok(if wish.require && !report.keeps_benchmarks() { ExitCode::from(MISSED) } else { ExitCode::SUCCESS })
+}
+
+/// What is said of logs without a line of use: a report would say that all was well.
+fn nothing(Counts { lines, first_malformed, .. }: &Counts) -> String {
+    match first_malformed {
+        None => "there is no line in the logs: nothing is known of these days".to_owned(),
+        Some(place) => format!("none of {lines} lines is of an access log; the first is {place}"),
+    }
 }
 
 /// The answer is no.

@@ -16,6 +16,8 @@ pub(super) const SCOPES: [Option<Service>; 4] = [None, Some(Service::Ais), Some(
 /// One day.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tally {
+    /// Its lines, also those of no service: without one, nobody knows whether the log is all there.
+    pub(super) lines: u64,
     /// In the order of `SCOPES`.
     pub(super) scopes: [Stats; SCOPES.len()],
     /// Requests and errors by method and route.
@@ -84,8 +86,13 @@ impl<'d> Reading<'d> {
 
     /// Adds one request; it belongs to the day on which it was received. Those of no service are not published.
     pub(super) fn see(&mut self, event: &Event) {
-        let Some(service) = event.service else { return };
-        if let Some(tally) = self.day(event.received_ms).and_then(|day| self.tallies.get_mut(day)) {
+        let day = self.day(event.received_ms).and_then(|day| self.tallies.get_mut(day));
+        let Some(service) = event.service else {
+            day.into_iter().for_each(|tally| tally.lines += 1);
+            return;
+        };
+        if let Some(tally) = day {
+            tally.lines += 1;
             let scopes = tally.scopes.iter_mut().zip(SCOPES);
             scopes
                 .filter(|(_, scope)| scope.is_none_or(|scope| scope == service))

@@ -2,7 +2,7 @@
 
 use super::days::Day;
 use super::psu::Psu;
-use super::reading::{Read, SCOPES, Stats, Times};
+use super::reading::{Read, SCOPES, Stats, Tally, Times};
 use super::sources::Counts;
 use crate::config::service::Service;
 use std::io::{self, Write};
@@ -28,9 +28,9 @@ pub(super) enum Benchmarks {
 pub(super) struct Row {
     pub(super) service: &'static str,
     pub(super) seconds: u64,
-    pub(super) uptime_percent: String,
-    pub(super) downtime_percent: String,
-    pub(super) downtime_seconds: String,
+    pub(super) uptime_percent: Option<String>,
+    pub(super) downtime_percent: Option<String>,
+    pub(super) downtime_seconds: Option<String>,
     pub(super) requests: u64,
     pub(super) errors: u64,
     pub(super) error_percent: Option<String>,
@@ -49,24 +49,40 @@ impl Report<'_> {
         let (Some(tally), Some(length)) = (self.read.tallies.get(day), self.days.get(day).map(Day::length_ms)) else {
             return Vec::new();
         };
-        SCOPES.into_iter().zip(&tally.scopes).map(|(scope, stats)| Row::new(scope, stats, length)).collect()
+        let one = |(scope, stats): (_, &Stats)| Row::new(scope, stats, length, tally.lines > 0 || stats.down_ms > 0);
+        SCOPES.into_iter().zip(&tally.scopes).map(one).collect()
     }
 
-    /// The rows of the whole period.
+    /// The rows of the whole period. Whether it was down is known where it is of every day.
     pub(super) fn totals(&self) -> Vec<Row> {
         let length = self.days.iter().map(Day::length_ms).sum();
+        let is_whole = self.read.tallies.iter().all(is_known);
         let total = |place: usize| {
             let mut total = Stats::default();
             let days = self.read.tallies.iter().filter_map(|tally| tally.scopes.get(place));
             days.for_each(|stats| total.join(stats));
             total
         };
-        SCOPES.into_iter().enumerate().map(|(place, scope)| Row::new(scope, &total(place), length)).collect()
+        SCOPES.into_iter().enumerate().map(|(place, scope)| Row::new(scope, &total(place), length, is_whole)).collect()
     }
 
-    /// Whether the period misses no benchmark.
+    /// Whether the period is known to miss no benchmark.
     pub(super) fn keeps_benchmarks(&self) -> bool {
-        self.totals().iter().flat_map(|row| row.kept).all(|kept| kept != Some(false))
+        let is_whole = self.read.tallies.iter().all(is_known);
+        is_whole && self.totals().iter().flat_map(|row| row.kept).all(|kept| kept != Some(false))
+    }
+
+    /// Days that nothing is known of: each row of them from the first to the last.
+    fn unknown_days(&self) -> Vec<String> {
+        let days: Vec<_> = self.days.iter().zip(&self.read.tallies).collect();
+        let rows = days.chunk_by(|(_, before), (_, after)| is_known(before) == is_known(after));
+        let said = rows.filter_map(|row| match row {
+            [(_, tally), ..] if is_known(tally) => None,
+            [(only, _)] => Some(only.date.clone()),
+            [(first, _), .., (last, _)] => Some(format!("{} to {}", first.date, last.date)),
+            [] => None,
+        });
+        said.collect()
     }
 
     /// What of the logs was of no use, for whoever publishes the rest.
@@ -74,6 +90,11 @@ impl Report<'_> {
         let Counts { lines, malformed, first_malformed, unpublished } = self.counts;
         if let Some(place) = first_malformed {
             writeln!(notes, "note: {malformed} of {lines} lines are none of an access log; the first is {place}")?;
+        }
+        let unknown = self.unknown_days();
+        if !unknown.is_empty() {
+            let days = unknown.join(", ");
+            writeln!(notes, "note: no line is of {days}: the uptime is not known; is a log missing?")?;
         }
         let whole: u64 = self.totals().first().map_or(0, |row| row.requests);
         if whole == 0 && *unpublished > 0 {
@@ -93,22 +114,28 @@ impl Report<'_> {
     }
 }
 
+/// Whether there is a line of the day, or an outage that lasted through it.
+fn is_known(tally: &Tally) -> bool {
+    tally.lines > 0 || tally.scopes.first().is_some_and(|whole| whole.down_ms > 0)
+}
+
 impl Row {
-    fn new(scope: Option<Service>, stats: &Stats, length_ms: u64) -> Self {
+    /// What is known of requests, and of downtime if `is_known`.
+    fn new(scope: Option<Service>, stats: &Stats, length_ms: u64, is_known: bool) -> Self {
         let Stats { requests, errors, down_ms, response, first_byte, .. } = stats;
         Self {
             service: scope.map_or(WHOLE, Service::name),
             seconds: length_ms / 1000,
-            uptime_percent: decimal(share(length_ms.saturating_sub(*down_ms), length_ms), 4),
-            downtime_percent: decimal(share(*down_ms, length_ms), 4),
-            downtime_seconds: decimal((u128::from(*down_ms), 1000), 3),
+            uptime_percent: is_known.then(|| decimal(share(length_ms.saturating_sub(*down_ms), length_ms), 4)),
+            downtime_percent: is_known.then(|| decimal(share(*down_ms, length_ms), 4)),
+            downtime_seconds: is_known.then(|| decimal((u128::from(*down_ms), 1000), 3)),
             requests: *requests,
             errors: *errors,
             error_percent: (*requests > 0).then(|| decimal(share(*errors, *requests), 4)),
             mean_response_ms: mean_ms(response),
             mean_first_byte_ms: mean_ms(first_byte),
             kept: [
-                Some(at_most(share(*down_ms, length_ms), (1, 2))),
+                is_known.then(|| at_most(share(*down_ms, length_ms), (1, 2))),
                 (*requests > 0).then(|| at_most(share(*errors, *requests), (1, 2))),
                 responds(scope, stats),
             ],
@@ -173,7 +200,7 @@ mod tests {
     #[test]
     fn benchmarks_are_kept_up_to_their_bounds() {
         let day = 86_400_000;
-        let kept = |scope, stats: &Stats| Row::new(scope, stats, day).kept;
+        let kept = |scope, stats: &Stats| Row::new(scope, stats, day, true).kept;
         let times = |count, sum_us, max_us| Times { count, sum_us, max_us };
         let some = |response, megabytes| Stats { requests: 200, response, megabytes, ..Stats::default() };
         assert_eq!(kept(None, &Stats::default()), [Some(true), None, None]);

@@ -1,12 +1,14 @@
 //! Access logs as one stream of events: rotated files in any order, those of several gateways side by side. Each is read once and
-//! in pieces; a file is opened when its time has come.
+//! in pieces; a file is opened when its time has come, and a pipe once.
 
 use super::bounds::LINE_BYTES_MAX;
 use super::line::{self, Event, Known};
 use std::cmp::Reverse;
-use std::collections::BinaryHeap;
+use std::collections::{BinaryHeap, HashSet};
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read};
+use std::os::fd::AsFd as _;
+use std::os::unix::fs::MetadataExt as _;
 use std::path::{Path, PathBuf};
 
 /// Some logs, and what was met in them.
@@ -29,24 +31,49 @@ pub(super) struct Counts {
     pub(super) unpublished: u64,
 }
 
+impl Counts {
+    fn add(&mut self, other: Self) {
+        self.lines += other.lines;
+        self.malformed += other.malformed;
+        self.first_malformed = self.first_malformed.take().or(other.first_malformed);
+        self.unpublished += other.unpublished;
+    }
+}
+
 struct Log {
     path: PathBuf,
     reader: Option<BufReader<File>>,
+    /// It can be read once.
+    is_pipe: bool,
     line: u64,
     /// Read, and not handed out yet.
     ahead: Option<Event>,
 }
 
 impl Sources {
-    /// Logs that can be opened, each at its beginning.
-    pub(super) fn open(paths: &[PathBuf]) -> Result<Self, String> {
+    /// Logs that can be opened, each at its beginning. One that is named twice is read once.
+    pub(super) fn open(paths: &[PathBuf], known: Option<&Known>) -> Result<Self, String> {
         let mut sources = Self { logs: Vec::new(), next: BinaryHeap::new(), counts: Counts::default() };
-        for (place, path) in paths.iter().enumerate() {
-            // Where its first line stands in time; counted when it is read for good.
+        let mut seen = HashSet::new();
+        for path in paths {
             let mut log = Log::at(path);
-            let first = log.next(None, &mut Counts::default())?;
-            sources.logs.push(Log::at(path));
-            sources.next.push(Reverse((first.map_or(0, |event| event.time_ms), place)));
+            let file = log.open()?;
+            if !seen.insert(file) {
+                continue;
+            }
+            // Where its first line stands in time.
+            let mut met = Counts::default();
+            let first = log.next(known, &mut met)?;
+            let time_ms = first.as_ref().map_or(0, |event| event.time_ms);
+            if log.is_pipe {
+                log.ahead = first;
+                sources.counts.add(met);
+            } else {
+                // There may be more files than descriptors: its lines are counted when they are read for good.
+                log = Log::at(path);
+            }
+            sources.next.push(Reverse((time_ms, sources.logs.len())));
+            sources.logs.push(log);
         }
         Ok(sources)
     }
@@ -79,25 +106,42 @@ impl Sources {
 
 impl Log {
     fn at(path: &Path) -> Self {
-        Self { path: path.to_owned(), reader: None, line: 0, ahead: None }
+        Self { path: path.to_owned(), reader: None, is_pipe: false, line: 0, ahead: None }
+    }
+
+    /// Opens it, and says which file it is.
+    fn open(&mut self) -> Result<(u64, u64), String> {
+        let name = self.path.display();
+        let fault = |fault: io::Error| format!("cannot read {name}: {fault}");
+        let is_standard_input = self.path == Path::new("-");
+        let file = if is_standard_input {
+            io::stdin().as_fd().try_clone_to_owned().map(File::from)
+        } else {
+            File::open(&self.path)
+        };
+        let file = file.map_err(fault)?;
+        let found = file.metadata().map_err(fault)?;
+        self.is_pipe = is_standard_input || !found.is_file();
+        let reader = self.reader.insert(BufReader::with_capacity(BUFFER_BYTES, file));
+        let begin = reader.fill_buf().map_err(fault)?;
+        match COMPRESSED.iter().find(|(magic, _)| begin.starts_with(magic)) {
+            Some((_, program)) => Err(format!("{name} is compressed; uncompress it: {program} {name} > {name}.log")),
+            None => Ok((found.dev(), found.ino())),
+        }
     }
 
     /// Its next event; `None` at its end, where it is closed.
     fn next(&mut self, known: Option<&Known>, counts: &mut Counts) -> Result<Option<Event>, String> {
-        let fault = |path: &Path, fault: io::Error| format!("cannot read {}: {fault}", path.display());
         let mut bytes = Vec::new();
+        // Closed at its end, and not to be read again.
+        if self.reader.is_none() && self.line == 0 {
+            self.open()?;
+        }
         loop {
-            let reader = match &mut self.reader {
-                Some(reader) => reader,
-                // Closed at its end, and not to be read again.
-                None if self.line > 0 => return Ok(None),
-                None => {
-                    let file = File::open(&self.path).map_err(|error| fault(&self.path, error))?;
-                    self.reader.insert(BufReader::with_capacity(BUFFER_BYTES, file))
-                }
-            };
+            let Some(reader) = &mut self.reader else { return Ok(None) };
             bytes.clear();
-            let read = next_line(reader, &mut bytes).map_err(|error| fault(&self.path, error))?;
+            let read = next_line(reader, &mut bytes)
+                .map_err(|fault| format!("cannot read {}: {fault}", self.path.display()))?;
             self.line += 1;
             let event = match read {
                 Line::End => {
@@ -143,6 +187,9 @@ fn next_line(reader: &mut impl BufRead, bytes: &mut Vec<u8>) -> io::Result<Line>
 
 /// Fewer system calls than lines by far.
 const BUFFER_BYTES: usize = 256 * 1024;
+/// How files begin that a log becomes by compression, and what undoes it.
+const COMPRESSED: [(&[u8], &str); 4] =
+    [(b"\x1f\x8b", "zcat"), (b"\x28\xb5\x2f\xfd", "zstdcat"), (b"\xfd7zXZ\0", "xzcat"), (b"BZh", "bzcat")];
 
 #[cfg(test)]
 mod tests {

@@ -15,6 +15,8 @@ const DAY: &str = "2026-07-01";
 /// Its midnight in UTC.
 const MIDNIGHT_MS: u64 = 1_782_864_000_000;
 const HOUR_MS: u64 = 3_600_000;
+/// What is said where the logs are of the first day alone.
+const SECOND_DAY: &str = "note: no line is of 2026-07-02: the uptime is not known; is a log missing?\n";
 
 /// A line of a request for accounts that was received `at_ms` after midnight and took so long.
 fn line(at_ms: u64, status: u16, took_ms: u64, more: &str) -> String {
@@ -88,7 +90,11 @@ impl Logs {
 /// Seconds down of the interface on both days.
 fn down(log: &str) -> [u64; 2] {
     let (_, report, _) = Logs::of(&[log]).run();
-    let column = |line: &str| line.split(',').nth(5).unwrap().strip_suffix(".000").unwrap().parse().unwrap();
+    let column = |line: &str| match line.split(',').nth(5).unwrap() {
+        // Of a day without a line nothing is said.
+        "" => 0,
+        seconds => seconds.strip_suffix(".000").unwrap().parse().unwrap(),
+    };
     let of = |date: &str| column(report.lines().find(|line| line.starts_with(&format!("{date},all,"))).unwrap());
     [of(DAY), of("2026-07-02")]
 }
@@ -139,15 +145,16 @@ fn downtime_without_an_end_lasts_until_that_of_the_period_and_not_into_the_futur
 
 #[test]
 fn days_of_23_and_25_hours_are_whole_days() {
-    let mut logs = Logs::of(&["{}\n"]);
+    let mut logs = Logs::of(&[]);
     for (date, seconds) in [("2026-03-29", "82800"), ("2026-10-25", "90000"), ("2026-06-01", "86400")] {
         logs.wish = KpiArgs {
             from: date.into(),
             to: date.into(),
             zone: "Europe/London".into(),
-            log: logs.wish.log,
+            log: vec![logs.folder.path().join("access.log")],
             ..logs.wish
         };
+        std::fs::write(&logs.wish.log[0], line(12 * HOUR_MS, 200, 1, "").replace(DAY, date)).unwrap();
         assert!(logs.run().1.contains(&format!("{date},all,{seconds},100.0000,")), "{date}");
     }
 }
@@ -177,11 +184,11 @@ fn means_and_shares_are_these() {
         2026-07-01,ais,86400,100.0000,0.0000,0.000,8,2,25.0000,150.0,75.0\r\n\
         2026-07-01,pis,86400,100.0000,0.0000,0.000,1,0,0.0000,80.0,\r\n\
         2026-07-01,funds,86400,100.0000,0.0000,0.000,1,0,0.0000,70.0,\r\n\
-        2026-07-02,all,86400,100.0000,0.0000,0.000,0,0,,,\r\n\
-        2026-07-02,ais,86400,100.0000,0.0000,0.000,0,0,,,\r\n\
-        2026-07-02,pis,86400,100.0000,0.0000,0.000,0,0,,,\r\n\
-        2026-07-02,funds,86400,100.0000,0.0000,0.000,0,0,,,\r\n";
-    assert_eq!((code, report.as_str(), notes.as_str()), (ExitCode::SUCCESS, expected, ""));
+        2026-07-02,all,86400,,,,0,0,,,\r\n\
+        2026-07-02,ais,86400,,,,0,0,,,\r\n\
+        2026-07-02,pis,86400,,,,0,0,,,\r\n\
+        2026-07-02,funds,86400,,,,0,0,,,\r\n";
+    assert_eq!((code, report.as_str(), notes.as_str()), (ExitCode::SUCCESS, expected, SECOND_DAY));
 }
 
 #[test]
@@ -199,6 +206,56 @@ fn files_may_come_in_any_order_and_from_several_gateways() {
     let turned = Logs::of(&[&turned.concat()]).run();
     assert!(expected.1.contains(",12.000,"), "{}", expected.1);
     assert_eq!((&rotated, &side_by_side, &turned), (&expected, &expected, &expected));
+}
+
+/// What nobody has read was not up.
+#[test]
+fn days_without_a_line_are_told_and_have_no_uptime() {
+    let mut logs = Logs::of(&[&requests(HOUR_MS, "."), &requests(100 * HOUR_MS, ".")]);
+    logs.wish.to = "2026-07-06".to_owned();
+    logs.wish.require = true;
+    let (code, report, notes) = logs.run();
+    assert_eq!(code, ExitCode::from(1));
+    assert_eq!(
+        notes,
+        "note: no line is of 2026-07-02 to 2026-07-04, 2026-07-06: the uptime is not known; is a log missing?\n"
+    );
+    for row in
+        ["2026-07-02,all,86400,,,,0,0,,,,,,", "2026-07-05,all,86400,100.0000,0.0000,0.000,1,0,0.0000,10.0,,yes,yes,"]
+    {
+        assert!(report.lines().any(|line| line == row), "{row}: {report}");
+    }
+    logs.wish.format = KpiFormat::Html;
+    assert!(logs.run().1.contains("<b>– %</b> available"));
+    // An outage that lasted through the day is known.
+    let down = requests(HOUR_MS, "xxxxx") + &requests(50 * HOUR_MS, ".");
+    let mut logs = Logs::of(&[&down]);
+    logs.wish.to = "2026-07-03".to_owned();
+    let (_, report, notes) = logs.run();
+    assert!(report.contains("2026-07-02,all,86400,0.0000,100.0000,86400.000,0,0,,,") && notes.is_empty(), "{report}");
+}
+
+#[test]
+fn a_file_that_is_named_twice_is_read_once_and_a_pipe_as_a_whole() {
+    let text = requests(HOUR_MS, &".".repeat(3000));
+    let mut logs = Logs::of(&[&text]);
+    let expected = logs.run();
+    let link = logs.folder.path().join("link.log");
+    std::os::unix::fs::symlink(&logs.wish.log[0], &link).unwrap();
+    logs.wish.log.push(link);
+    assert_eq!(logs.run(), expected);
+    let pipe = logs.folder.path().join("pipe");
+    assert!(std::process::Command::new("mkfifo").arg(&pipe).status().unwrap().success());
+    let writer = std::thread::spawn({
+        let pipe = pipe.clone();
+        move || std::fs::write(pipe, "nonsense\n".to_owned() + &text)
+    });
+    logs.wish.log = vec![pipe.clone()];
+    let (code, report, notes) = logs.run();
+    writer.join().unwrap().unwrap();
+    assert_eq!((code, report), (expected.0, expected.1));
+    let place = format!("{}:1", pipe.display());
+    assert_eq!(notes, format!("note: 1 of 3001 lines are none of an access log; the first is {place}\n{SECOND_DAY}"));
 }
 
 /// A log may hold what clients wrote, half a line, another program's lines, or nothing of sense.
@@ -239,7 +296,7 @@ fn lines_that_are_none_are_counted_and_the_rest_is_read() {
     assert_eq!(code, ExitCode::SUCCESS);
     assert!(report.contains("2026-07-01,all,86400,100.0000,0.0000,0.000,10,0,"), "{report}");
     let place = format!("{}:6", logs.wish.log[0].display());
-    assert_eq!(notes, format!("note: 17 of 27 lines are none of an access log; the first is {place}\n"));
+    assert_eq!(notes, format!("note: 17 of 27 lines are none of an access log; the first is {place}\n{SECOND_DAY}"));
 }
 
 #[test]
@@ -274,6 +331,7 @@ fn lines_of_other_versions_are_judged_by_their_status() {
 fn a_configuration_says_for_which_service_routes_are() {
     let text = line(0, 200, 10, "").replace("\"service\":\"ais\",", "");
     let mut logs = Logs::of(&[&text]);
+    logs.wish.to = DAY.to_owned();
     assert_eq!(
         logs.run().2,
         "note: no request is for a service: say `service: ais` at its routes, and name them by --config\n"
@@ -289,7 +347,7 @@ fn a_configuration_says_for_which_service_routes_are() {
 /// KPI-8, KPI-9: what the bank says of its own interfaces stands beside, and benchmarks are optional.
 #[test]
 fn interfaces_for_customers_and_benchmarks_are_further_columns() {
-    let log = requests(HOUR_MS, "xxxxx") + &requests(3 * HOUR_MS, ".");
+    let log = requests(HOUR_MS, "xxxxx") + &requests(3 * HOUR_MS, ".") + &requests(30 * HOUR_MS, ".");
     let mut logs = Logs::of(&[&log]);
     let rows = "date,interface,uptime_percent,response_ms,error_percent\n2026-07-01,\u{130}nternet, 99.95,310,0.01\n";
     logs.wish.psu = Some(logs.file("psu.csv", rows));
@@ -306,7 +364,9 @@ fn interfaces_for_customers_and_benchmarks_are_further_columns() {
     assert_eq!(code, ExitCode::SUCCESS);
     logs.wish.require = true;
     assert_eq!(logs.run().0, ExitCode::from(1));
-    let good = Logs { wish: KpiArgs { require: true, ..Logs::of(&[]).wish }, ..Logs::of(&[]) };
+    let good = requests(HOUR_MS, ".") + &requests(30 * HOUR_MS, ".");
+    let mut good = Logs::of(&[&good]);
+    good.wish.require = true;
     assert_eq!(good.run().0, ExitCode::SUCCESS);
 }
 
@@ -355,7 +415,7 @@ fn the_report_as_a_page_needs_nothing_from_elsewhere() {
 #[test]
 fn what_cannot_be_done_is_said_and_is_the_users_fault() {
     let said = |change: &dyn Fn(&mut Logs)| {
-        let mut logs = Logs::of(&[""]);
+        let mut logs = Logs::of(&[&requests(0, ".")]);
         change(&mut logs);
         let error = run(&logs.wish, &Clock::manual(0), (&mut Vec::new(), &mut Vec::new())).unwrap_err();
         assert!(error.downcast_ref::<CannotServe>().is_some());
@@ -367,6 +427,13 @@ fn what_cannot_be_done_is_said_and_is_the_users_fault() {
     );
     let missing = said(&|logs| logs.wish.log.push(logs.folder.path().join("none.log")));
     assert!(missing.starts_with("cannot read /none.log: No such file"), "{missing}");
+    for (text, what) in [
+        (&b""[..], "there is no line in the logs: nothing is known of these days"),
+        (b"nonsense\n\n", "none of 2 lines is of an access log; the first is /access.log.0:1"),
+        (b"\x1f\x8b\x08\0\0", "/access.log.0 is compressed; uncompress it: zcat /access.log.0 > /access.log.0.log"),
+    ] {
+        assert_eq!(said(&|logs| std::fs::write(&logs.wish.log[0], text).unwrap()), what);
+    }
     let psu = said(&|logs| logs.wish.psu = Some(logs.file("psu.csv", "x\n")));
     assert_eq!(psu, "/psu.csv:1: the first line must be date,interface,uptime_percent,response_ms,error_percent");
 }
