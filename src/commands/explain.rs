@@ -60,7 +60,7 @@ async fn decide(policy: &Policy, case: &Case, (now, network): (UnixSeconds, Netw
     let mut notes = Vec::new();
     for issuer in issuers.iter().filter(named) {
         if let Err(fault) = fetch(issuer).await {
-            notes.push(format!("the keys of {} could not be fetched: {fault}", issuer.settings.name));
+            notes.push(format!("the keys of {} could not be fetched: {fault:#}", issuer.settings.name));
         }
     }
     for issuer in issuers {
@@ -118,8 +118,7 @@ fn policy(settings: &Settings, now: UnixSeconds) -> anyhow::Result<(Policy, Vec<
 
 fn case(wish: &Explain) -> anyhow::Result<Case> {
     let token = wish.token_file.as_deref().map(token).transpose()?;
-    let certificate = wish.certificate.as_deref().map(|path| bytes(path, &mut File::open(path)?)).transpose();
-    let certificate = certificate.map_err(|fault| BadUse(format!("--certificate: {fault}")))?;
+    let certificate = wish.certificate.as_deref().map(|path| bytes("--certificate", path)).transpose()?;
     let header = |line: &String| match line.split_once(':') {
         Some((name, value)) => Ok((name.trim().to_owned(), value.trim().to_owned())),
         None => Err(BadUse("--header: write `Name: value`".to_owned())),
@@ -138,23 +137,27 @@ fn case(wish: &Explain) -> anyhow::Result<Case> {
 
 /// Without what an editor or `echo` puts behind it.
 fn token(path: &Path) -> anyhow::Result<Vec<u8>> {
-    let read = if path == Path::new("-") {
-        bytes(path, &mut io::stdin().lock())
+    let octets = if path == Path::new("-") {
+        octets(&mut io::stdin().lock()).map_err(|fault| BadUse(format!("--token-file: {fault}")))?
     } else {
-        File::open(path).and_then(|mut file| bytes(path, &mut file))
+        bytes("--token-file", path)?
     };
-    let octets = read.map_err(|fault| BadUse(format!("--token-file: {fault}")))?;
     match octets.trim_ascii() {
         [] => Err(BadUse("--token-file: there is no token in it".to_owned()).into()),
         token => Ok(token.to_vec()),
     }
 }
 
-fn bytes(path: &Path, source: &mut impl Read) -> io::Result<Vec<u8>> {
+fn bytes(option: &str, path: &Path) -> Result<Vec<u8>, BadUse> {
+    let read = File::open(path).and_then(|mut file| octets(&mut file));
+    read.map_err(|fault| BadUse(format!("{option} {}: {fault}", path.display())))
+}
+
+fn octets(source: &mut impl Read) -> io::Result<Vec<u8>> {
     let mut octets = Vec::new();
     source.take(INPUT_BYTES_MAX + 1).read_to_end(&mut octets)?;
     if octets.len() as u64 > INPUT_BYTES_MAX {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("{} is too long", path.display())));
+        return Err(io::Error::new(io::ErrorKind::FileTooLarge, "it is too long"));
     }
     Ok(octets)
 }

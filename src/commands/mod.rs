@@ -77,14 +77,35 @@ pub fn run(command: &Command) -> ExitCode {
             sandbox::run(&Wish { listen: *listen, portal: *portal, is_tls: *tls, keep })
         }
     };
-    outcome.unwrap_or_else(|error| explain(&error, &mut io::stderr().lock()))
+    outcome.unwrap_or_else(|error| explain(&error, undone(command), &mut io::stderr().lock()))
+}
+
+/// What faults are in, and what was not done for their sake.
+fn undone(command: &Command) -> &'static str {
+    match command {
+        Command::Diff { .. } => "in the configurations; nothing was compared",
+        // One of them is the API's document.
+        Command::Drift { .. } => "in these files; nothing was compared",
+        Command::Explain(_) => "in the configuration; nothing was explained",
+        Command::Kpi(_) => "in the configuration; nothing was computed",
+        Command::Routes { .. } => "in the configuration; nothing was listed",
+        Command::Serve { .. }
+        | Command::Check { .. }
+        | Command::Schema
+        | Command::Probe { .. }
+        | Command::Completions { .. }
+        | Command::Man { .. }
+        | Command::Audit { .. } => STARTED,
+        #[cfg(feature = "sandbox")]
+        Command::Sandbox { .. } => STARTED,
+    }
 }
 
 /// Says what went wrong, and whose fault it is: that is the exit code.
-fn explain(error: &anyhow::Error, output: &mut impl io::Write) -> ExitCode {
+fn explain(error: &anyhow::Error, undone: &str, output: &mut impl io::Write) -> ExitCode {
     if let Some(faults) = error.downcast_ref::<Faults>() {
         let count = counted(faults.count(), "fault");
-        say(output, &format_args!("{faults}\n\n{count} in the configuration; nothing was started"));
+        say(output, &format_args!("{faults}\n\n{count} {undone}"));
         return ExitCode::from(CONFIGURATION);
     }
     if error.downcast_ref::<CannotServe>().is_some() || error.downcast_ref::<BadUse>().is_some() {
@@ -135,6 +156,7 @@ fn say(output: &mut impl io::Write, text: &dyn Display) {
     writeln!(output, "{text}").ok();
 }
 
+const STARTED: &str = "in the configuration; nothing was started";
 /// Usage or configuration; clap exits with the same number.
 const CONFIGURATION: u8 = 2;
 /// Ours: `EX_SOFTWARE` of sysexits.
@@ -149,7 +171,7 @@ mod tests {
 
     fn explained(error: &anyhow::Error) -> (ExitCode, String) {
         let mut output = Vec::new();
-        let code = explain(error, &mut output);
+        let code = explain(error, STARTED, &mut output);
         (code, String::from_utf8(output).unwrap())
     }
 

@@ -28,7 +28,12 @@ fn configured(listen: SocketAddr, upstream: &Server) -> (tempfile::TempDir, Stri
 #[test]
 fn a_configuration_with_five_faults_names_all_five_and_exits_2() {
     let path = "tests/fixtures/config/five-faults.yaml";
-    for command in [&["check", path][..], &["routes", path], &["serve", "--config", path]] {
+    for (command, undone) in [
+        (&["check", path][..], "nothing was started"),
+        (&["serve", "--config", path], "nothing was started"),
+        (&["routes", path], "nothing was listed"),
+        (&["explain", path, "GET", "/"], "nothing was explained"),
+    ] {
         let output = scopegate(command);
         assert_eq!(output.status.code(), Some(2), "{command:?}");
         assert!(output.stdout.is_empty(), "{command:?}");
@@ -38,7 +43,24 @@ fn a_configuration_with_five_faults_names_all_five_and_exits_2() {
             let what = line.split_once(": ").unwrap().1;
             assert!(said.contains(what), "{command:?} does not say {what:?}:\n{said}");
         }
-        assert!(said.ends_with("5 faults in the configuration; nothing was started\n"), "{said}");
+        assert!(said.ends_with(&format!("5 faults in the configuration; {undone}\n")), "{said}");
+    }
+}
+
+#[test]
+fn what_is_at_fault_is_named_and_so_is_what_was_not_done() {
+    let sample = "config/scopegate.yaml";
+    for (arguments, expected) in [
+        (&["drift", sample, "nowhere"][..], "1 fault in these files; nothing was compared\n"),
+        (&["diff", sample, "nowhere"], "1 fault in the configurations; nothing was compared\n"),
+        (
+            &["explain", sample, "GET", "/", "--token-file", "nowhere"],
+            "--token-file nowhere: No such file or directory (os error 2)\n",
+        ),
+    ] {
+        let output = scopegate(arguments);
+        let said = text(&output.stderr);
+        assert!(output.status.code() == Some(2) && said.ends_with(expected), "{arguments:?}: {said}");
     }
 }
 

@@ -50,9 +50,12 @@ fn keys_are_fetched_as_the_gateway_does_it_unless_that_is_forbidden() {
     let away = write(&setup(&format!("{{ uri: \"http://{}/jwks\" }}", nobody())));
     let (told, code) = said(&offline(&away, &["GET", "/accounts"], &good));
     assert!(
-        told.contains("503 Service Unavailable") && told.contains("could not be fetched") && code == Some(1),
+        told.contains("503 Service Unavailable") && told.contains("could not be fetched: http://") && code == Some(1),
         "{told}"
     );
+    // Where it was, and why not.
+    let note = told.lines().find_map(|line| line.split_once("could not be fetched: ")).unwrap().1;
+    assert!(note.split_once("/jwks: ").is_some_and(|(_, cause)| !cause.is_empty()), "{note}");
 }
 
 #[test]
@@ -70,6 +73,9 @@ fn what_cannot_be_explained_is_said_and_exits_2() {
         assert!(output.stdout.is_empty() && !output.stderr.is_empty());
     }
     assert_eq!(offline(&config, &["GET", "/accounts"], " ").status.code(), Some(2));
+    let output = offline(&config, &["GET", "/accounts", "--certificate", "nowhere.pem"], "token");
+    let said = String::from_utf8_lossy(&output.stderr);
+    assert!(output.status.code() == Some(2) && said.contains("--certificate nowhere.pem: No such file"), "{said}");
     let post = |body: &str| {
         let request = Request::new("POST", "/explain").field("content-type: application/json").body(body);
         world.ask_admin(&request).status()
