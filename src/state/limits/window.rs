@@ -52,6 +52,7 @@ impl Window {
 impl Calls {
     /// Takes one call, or says after which time there is one. What is refused changes nothing.
     pub fn take(&mut self, now_us: u64, window: Window, call: Call) -> Outcome {
+        let now_us = self.now(now_us);
         self.forget(now_us, window);
         let used = self.used();
         if let (Call::FollowUp(within_us), Some(last)) = (call, self.0.last())
@@ -83,6 +84,12 @@ impl Calls {
         }
     }
 
+    /// Who read the clock first need not come first: a call that is a little ahead stays where its maker looks for it.
+    fn now(&self, now_us: u64) -> u64 {
+        let latest_us = self.0.last().map_or(0, |last| last.latest_us);
+        if latest_us.saturating_sub(now_us) <= AHEAD_MAX_US { now_us.max(latest_us) } else { now_us }
+    }
+
     fn used(&self) -> u64 {
         self.0.iter().map(|group| group.calls).sum()
     }
@@ -109,6 +116,8 @@ impl Calls {
 
 /// Of a window with so many calls, each is remembered for itself: 16 bytes. PSD2's rule is about 4, ÖHVPS's about 24.
 pub const EXACT_MAX: u64 = 64;
+/// What other threads counted may be so far ahead of our reading of the clock; what is further was made before it was set back.
+const AHEAD_MAX_US: u64 = 10_000_000;
 
 #[cfg(test)]
 mod tests {
@@ -171,6 +180,24 @@ mod tests {
         assert_eq!(calls.used(), 4);
         calls.give_back(START);
         assert_eq!((calls.used(), calls.0.len()), (3, 3));
+    }
+
+    /// Two threads: who read the clock first takes last.
+    #[test]
+    fn a_call_is_given_back_though_an_earlier_reading_came_after_it() {
+        let mut calls = Calls::default();
+        calls.take(START + 101, DAY, Call::One);
+        calls.take(START + 100, DAY, Call::One);
+        calls.give_back(START + 101);
+        assert_eq!(calls.used(), 1);
+        calls.give_back(START + 100);
+        assert_eq!(calls.used(), 0);
+        calls.take(START + AHEAD_MAX_US, DAY, Call::One);
+        calls.take(START, DAY, Call::One);
+        assert_eq!(
+            calls.take(START + HOUR, DAY, Call::One),
+            Outcome::Taken { left: 1, wait_us: 23 * HOUR + AHEAD_MAX_US }
+        );
     }
 
     #[test]
