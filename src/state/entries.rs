@@ -9,7 +9,7 @@ pub(super) struct List {
     pub(super) entries: HashMap<Digest, Entry>,
     /// Those that are in force and not written down yet; never more than there are entries.
     pub(super) unwritten: HashSet<Digest>,
-    /// Those that are in force and not told to other gateways yet; none where there are no others.
+    /// Those that are in force and not told to other gateways yet; none where there are no others, and never more either.
     pub(super) untold: HashSet<Digest>,
     /// Before this none of the entries expires, as far as is known.
     first_end: i64,
@@ -47,6 +47,10 @@ impl List {
         };
         if !fits(self) && self.first_end <= now.0 {
             self.entries.retain(|_, entry| entry.end() > now.0);
+            // What has gone is nobody's business any more; and disk and store may be away for long.
+            for waiting in [&mut self.unwritten, &mut self.untold] {
+                waiting.retain(|digest| self.entries.contains_key(digest));
+            }
             self.first_end = self.entries.values().map(|entry| entry.end()).min().unwrap_or(i64::MAX);
         }
         if fits(self) { Ok(()) } else { Err(Refused::Full) }

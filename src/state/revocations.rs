@@ -403,6 +403,20 @@ mod tests {
         assert_eq!(list.len(), 2);
     }
 
+    /// While store and disk are away, what waits for them is no more than what is in force.
+    #[test]
+    fn what_has_expired_waits_for_nobody() {
+        let list = Revocations::new(2, KEEP);
+        list.share();
+        for (id, after) in ["a", "b", "c", "d", "e", "f"].into_iter().zip((0..).step_by(100)) {
+            list.revoke_at_once(&of(Whose::Token(id)), UnixSeconds(NOW.0 + after)).unwrap();
+            let mut list = list.list();
+            list.unwritten = list.untold.clone();
+        }
+        let list = list.list();
+        assert_eq!((list.entries.len(), list.untold.len(), list.unwritten.len()), (2, 2, 2));
+    }
+
     /// A full list is not searched in vain, and yet no entry that has expired is missed.
     #[test]
     fn an_entry_that_was_made_to_last_longer_makes_room_at_its_new_end() {
