@@ -41,7 +41,8 @@ impl<'p> Asking<'p> {
             Spent::Unknown => match link.store().terms().proofs {
                 ProofsAway::Local => Ok(permit),
                 ProofsAway::Refuse => {
-                    // Not the proof's fault: whoever sends the same request again is asked about anew.
+                    // Not the proof's fault: whoever sends the same request again is asked about anew. If the store was not
+                    // away but late, it has the proof, which is used then: nobody can tell that from another's use.
                     proofs.forget(&claim.mark, now);
                     Err(Refusal::unavailable(Reason::StateUnavailable, RETRY_AFTER))
                 }
