@@ -150,7 +150,7 @@ fn what_nobody_of_us_has_put_there_changes_nothing() {
     let late = ready(sharing(&store.section("")));
     assert!((late.metric("scopegate_state_malformed_total") - 2.0).abs() < 0.5);
     assert!(late.metric("scopegate_revocations") < 0.5);
-    assert_eq!(store.say(&["SET", "scopegate:era", "ours"]), "+OK");
+    assert_eq!(store.say(&["SET", &store.era(), "ours"]), "+OK");
     let strange = sharing(&store.section("")).start();
     assert_eq!(strange.admin("/readyz").status(), 503, "what it has under `era` is not ours");
 }
@@ -220,6 +220,21 @@ fn a_store_with_tls_and_a_user_of_few_rights_is_all_that_is_needed() {
     let stranger = start("wrong");
     assert_eq!(stranger.admin("/readyz").status(), 503);
     assert!(stranger.metric("scopegate_state_up{link=\"requests\"}") < 0.5);
+}
+
+/// Worse than with it, and no reason to be away.
+#[test]
+fn a_store_that_does_not_say_which_run_of_it_this_is_is_used_all_the_same() {
+    let Some(mut store) = Store::absent() else { return };
+    let users = store.file("users.acl", "user default on nopass ~* &* +@all -info\n");
+    store.add(&["--aclfile", &users]);
+    store.run();
+    let [here, there] = two(&store.section(""));
+    let (key, token) = bound();
+    let asked = here.send(&dpop(&token, &Proof::good(&key, &token).mint()));
+    let again = dpop(&token, &Proof::good(&key, &token).claim("nonce", asked.one("dpop-nonce")).mint());
+    accepts(&there, vec![("a nonce of the other", again)]);
+    assert_eq!(store.say(&["EXISTS", "scopegate:era"]), ":1");
 }
 
 #[test]

@@ -111,7 +111,7 @@ pub(super) struct Script {
 }
 
 impl Script {
-    const fn new(text: &'static str) -> Self {
+    pub(super) const fn new(text: &'static str) -> Self {
         Self { text, name: OnceLock::new() }
     }
 

@@ -1,11 +1,13 @@
-//! How far back the store remembers. Who finds it without a past begins an era: proofs made earlier may have been used
-//! unbeknown to it, and are good only with a nonce of this era. The era brings the key of those nonces, so all gateways
+//! How far back the store remembers. Who finds it without a past, or started anew, begins an era: proofs made earlier may have
+//! been used unbeknown to it, and are good only with a nonce of this era. The era brings the key of those nonces, so all gateways
 //! accept each other's; and what was made in an era that is over is good no more.
 
+use super::count::Script;
 use crate::clock::UnixSeconds;
 use aws_lc_rs::{hmac, rand};
 use std::fmt;
 use std::fmt::Write as _;
+use std::time::Duration;
 
 /// One era.
 pub struct Era {
@@ -71,7 +73,14 @@ impl fmt::Debug for Era {
     }
 }
 
+/// By those rights that we need anyway. What another wrote meanwhile is not written over.
+pub(super) static RENEW: Script = Script::new(
+    "local era = redis.call('GET', KEYS[1]) if era then redis.call('SET', KEYS[1], era, 'PX', ARGV[1]) end return {}",
+);
+
 const KEY_BYTES: usize = 32;
+/// How long an era is kept that nobody renews: those of runs that are over pile up no further.
+pub(super) const KEEP: Duration = Duration::from_hours(24);
 /// A proof may be dated so far ahead, and have been used by now (FAPI 2.0 §5.3.2.1).
 const EARLY_MAX_S: i64 = 10;
 /// Clocks of gateways that share a store differ by no more.

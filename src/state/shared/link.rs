@@ -54,11 +54,11 @@ impl Link {
         let mut key = keys.proof.clone();
         URL_SAFE_NO_PAD.encode_string(&mark[16..], &mut key);
         let ask = async |wire: Wire| {
-            let (is_first, text) = wire.put_if_absent(&key, keep, &keys.era).await?;
+            let (is_first, text) = wire.put_if_absent(&key, keep, &self.store.era_key(&wire)).await?;
             if !is_first {
                 return Ok(Spent::Again);
             }
-            // Asked after the proof was put there: so the store has forgotten nothing since this era began.
+            // Asked after the proof was put there, of the server's run: so it has forgotten nothing since this era began.
             if era.is_some_and(|era| era.is(text.as_deref())) {
                 return Ok(Spent::First);
             }

@@ -155,9 +155,21 @@ impl Store {
         tokio::time::timeout(CONNECT_MAX, connect).await.unwrap_or(Err(Fault::late(CONNECT_MAX)))
     }
 
+    /// Of the server's run: what it reads from a disk when it starts may be older than the last proofs.
+    fn era_key(&self, wire: &Wire) -> String {
+        let era = &self.keys.era;
+        wire.run_id().map_or_else(|| era.clone(), |run| format!("{era}:{run}"))
+    }
+
+    /// Keeps the era that it is from being forgotten.
+    async fn renew_era(&self, wire: &Wire) -> Result<(), Fault> {
+        let keep = u64::try_from(era::KEEP.as_millis()).unwrap_or(u64::MAX);
+        wire.run(&era::RENEW, &[self.era_key(wire)], &[count::Word::Number(keep)]).await.map(drop)
+    }
+
     /// Asks which era it is, and begins one where there is none.
     async fn learn_era(&self, wire: &Wire) -> Result<Arc<Era>, Fault> {
-        let text = wire.put_or_read(&self.keys.era, &Era::begin(self.clock.now())).await?;
+        let text = wire.put_or_read(&self.era_key(wire), &Era::begin(self.clock.now()), era::KEEP).await?;
         let era = Era::read(&text).ok_or_else(|| Fault::new("what it has under `era` is not ours: delete it there"))?;
         let era = Arc::new(era);
         self.era.store(Some(Arc::clone(&era)));

@@ -22,15 +22,23 @@ impl Wire {
         Err(Fault::new("this scopegate was built without the feature `redis`"))
     }
 
+    pub(super) fn run_id(&self) -> Option<&str> {
+        match *self {}
+    }
+
     pub(super) async fn put_if_absent(&self, _: &str, _: Duration, _: &str) -> Result<(bool, Option<Vec<u8>>), Fault> {
         match *self {}
     }
 
-    pub(super) async fn put_or_read(&self, _: &str, _: &[u8]) -> Result<Vec<u8>, Fault> {
+    pub(super) async fn put_or_read(&self, _: &str, _: &[u8], _: Duration) -> Result<Vec<u8>, Fault> {
         match *self {}
     }
 
     pub(super) async fn run(&self, _: &Script, _: &[String], _: &[Word]) -> Result<Vec<i64>, Fault> {
+        match *self {}
+    }
+
+    pub(super) async fn run_in_full(&self, _: &Script, _: &[String], _: &[Word]) -> Result<Vec<i64>, Fault> {
         match *self {}
     }
 

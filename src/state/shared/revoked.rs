@@ -81,6 +81,12 @@ impl Session<'_> {
         // First, so that nothing falls between what is read and what is heard.
         self.ask(self.wire.subscribe(&self.store.keys.revoked)).await?;
         self.ask(self.store.learn_era(&self.wire)).await?;
+        if self.wire.run_id().is_none() {
+            tracing::warn!(
+                "the store does not say which run of it this is: started from an older copy of its data, it lets proofs of \
+                 that time in twice; allow `INFO` there"
+            );
+        }
         if self.ask(self.wire.evicts()).await? {
             tracing::warn!(
                 "the store throws keys away when it is full, and used proofs with them: set `maxmemory-policy noeviction` there"
@@ -160,6 +166,7 @@ impl Session<'_> {
 
     /// Lets go of what has expired long ago, and makes one date of many.
     async fn sweep(&self) -> Result<(), Fault> {
+        self.ask(self.store.renew_era(&self.wire)).await?;
         let end = self.store.clock.now().0.saturating_sub(EXPIRED_KEPT_S);
         let left = self.ask(self.wire.drop_ranked(&self.store.keys.revoked, end)).await?;
         let most = self.list.len().saturating_mul(2).saturating_add(BATCH);

@@ -6,19 +6,23 @@ use super::{Fault, Login};
 use crate::net::dial::Stream;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, PushInfo, PushKind,
+    AsyncConnectionConfig, Cmd, ErrorKind, FromRedisValue, Pipeline, ProtocolVersion, PushInfo, PushKind,
     RedisConnectionInfo, RedisError, Value,
 };
 use std::convert::Infallible;
 use std::future::Future;
 use std::pin::Pin;
-use std::sync::{Mutex, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 use tokio::sync::mpsc;
 
 /// A connection, which many may use at a time.
 #[derive(Clone)]
-pub(super) struct Wire(MultiplexedConnection);
+pub(super) struct Wire {
+    connection: MultiplexedConnection,
+    /// What names the run of the server that it goes to.
+    run: Option<Arc<str>>,
+}
 
 /// Carries what a connection says; done when that has ended.
 pub(super) type Driver = Pin<Box<dyn Future<Output = ()>>>;
@@ -51,7 +55,33 @@ impl Wire {
             });
         }
         let (connection, driver) = MultiplexedConnection::new_with_config(&info, stream, config).await?;
-        Ok((Self(connection), Box::pin(driver)))
+        let (mut wire, mut driver): (_, Driver) = (Self { connection, run: None }, Box::pin(driver));
+        wire.run = tokio::select! {
+            run = wire.ask_run() => run?,
+            () = &mut driver => return Err(Fault::gone()),
+        };
+        Ok((wire, driver))
+    }
+
+    /// One server from its start to its end, which ends its connections too. `None` where it does not tell.
+    pub(super) fn run_id(&self) -> Option<&str> {
+        self.run.as_deref()
+    }
+
+    async fn ask_run(&self) -> Result<Option<Arc<str>>, Fault> {
+        let text = self.info("server").await?;
+        let run = text.as_ref().and_then(|text| text.lines().find_map(|line| line.strip_prefix("run_id:")));
+        let is_one = |run: &&str| run.len() == RUN_ID_CHARS && run.bytes().all(|digit| digit.is_ascii_hexdigit());
+        Ok(run.filter(is_one).map(Arc::from))
+    }
+
+    /// `None` where it does not tell us.
+    async fn info(&self, section: &str) -> Result<Option<String>, Fault> {
+        match redis::cmd("INFO").arg(section).query_async(&mut self.connection.clone()).await {
+            Ok(text) => Ok(Some(text)),
+            Err(fault) if fault.code().is_some() => Ok(None),
+            Err(fault) => Err(fault.into()),
+        }
     }
 
     /// Puts `key` there for `keep`. Whether it was not there before; and then what is under `other`.
@@ -67,40 +97,37 @@ impl Wire {
         Ok((put.is_some(), other))
     }
 
-    /// Puts `text` under `key` where nothing is, and gives what is there then.
-    pub(super) async fn put_or_read(&self, key: &str, text: &[u8]) -> Result<Vec<u8>, Fault> {
+    /// Puts `text` under `key` for `keep` where nothing is, and gives what is there then.
+    pub(super) async fn put_or_read(&self, key: &str, text: &[u8], keep: Duration) -> Result<Vec<u8>, Fault> {
         let mut words = redis::pipe();
-        words.cmd("SET").arg(key).arg(text).arg("NX").ignore().cmd("GET").arg(key);
+        words.cmd("SET").arg(key).arg(text).arg("NX").arg("PX").arg(millis(keep)).ignore().cmd("GET").arg(key);
         let (text,): (Option<Vec<u8>>,) = self.say(&words).await?;
         text.ok_or_else(|| Fault::new("it forgets at once what is put there"))
     }
 
     /// What a script says, which is numbers.
     pub(super) async fn run(&self, script: &Script, keys: &[String], words: &[Word]) -> Result<Vec<i64>, Fault> {
-        let say = |command: &str, script: &str| {
-            let mut said = redis::cmd(command);
-            said.arg(script).arg(keys.len()).arg(keys);
-            for word in words {
-                match word {
-                    Word::Text(text) => said.arg(*text),
-                    Word::Number(number) => said.arg(*number),
-                };
-            }
-            said
-        };
-        let mut connection = self.0.clone();
-        match say("EVALSHA", script.name()).query_async(&mut connection).await {
+        let said = spell(("EVALSHA", script.name()), keys, words);
+        match said.query_async(&mut self.connection.clone()).await {
             // A store that has begun anew knows no scripts.
-            Err(fault) if fault.code() == Some("NOSCRIPT") => {
-                Ok(say("EVAL", script.text).query_async(&mut connection).await?)
-            }
+            Err(fault) if fault.code() == Some("NOSCRIPT") => self.run_in_full(script, keys, words).await,
             answer => Ok(answer?),
         }
     }
 
+    /// The same, whether it knows the script or not.
+    pub(super) async fn run_in_full(
+        &self,
+        script: &Script,
+        keys: &[String],
+        words: &[Word],
+    ) -> Result<Vec<i64>, Fault> {
+        Ok(spell(("EVAL", script.text), keys, words).query_async(&mut self.connection.clone()).await?)
+    }
+
     /// From now on its messages come to the inbox.
     pub(super) async fn subscribe(&self, channel: &str) -> Result<(), Fault> {
-        Ok(self.0.clone().subscribe(channel).await?)
+        Ok(self.connection.clone().subscribe(channel).await?)
     }
 
     /// Adds members to a sorted set, or raises their scores, and publishes `message`, all at once.
@@ -127,7 +154,7 @@ impl Wire {
 
     /// Takes members out of a sorted set.
     pub(super) async fn drop_members(&self, key: &str, members: &[Vec<u8>]) -> Result<(), Fault> {
-        Ok(redis::cmd("ZREM").arg(key).arg(members).exec_async(&mut self.0.clone()).await?)
+        Ok(redis::cmd("ZREM").arg(key).arg(members).exec_async(&mut self.connection.clone()).await?)
     }
 
     /// A page of a sorted set, each member with its score; and where the next one begins, 0 where there is none. What is
@@ -135,7 +162,7 @@ impl Wire {
     pub(super) async fn ranked(&self, key: &str, page: u64) -> Result<(u64, Vec<(Vec<u8>, f64)>), Fault> {
         let mut words = redis::cmd("ZSCAN");
         words.arg(key).arg(page).arg("COUNT").arg(PAGE);
-        Ok(words.query_async(&mut self.0.clone()).await?)
+        Ok(words.query_async(&mut self.connection.clone()).await?)
     }
 
     /// Takes out what has a score of at most `score`; how many are left.
@@ -148,25 +175,31 @@ impl Wire {
 
     /// Whether it would throw away what it should keep, when it is full. Whom it does not tell, it does not.
     pub(super) async fn evicts(&self) -> Result<bool, Fault> {
-        let text: Result<String, RedisError> = redis::cmd("INFO").arg("memory").query_async(&mut self.0.clone()).await;
-        match text {
-            Ok(text) => {
-                let says = |line: &str| text.lines().any(|said| said == line);
-                Ok(!says("maxmemory:0") && !says("maxmemory_policy:noeviction"))
-            }
-            Err(fault) if fault.code().is_some() => Ok(false),
-            Err(fault) => Err(fault.into()),
-        }
+        let text = self.info("memory").await?;
+        let says = |text: &str, line: &str| text.lines().any(|said| said == line);
+        Ok(text.is_some_and(|text| !says(&text, "maxmemory:0") && !says(&text, "maxmemory_policy:noeviction")))
     }
 
     /// Returns when it is there, and everything published before has come.
     pub(super) async fn ping(&self) -> Result<(), Fault> {
-        Ok(redis::cmd("PING").exec_async(&mut self.0.clone()).await?)
+        Ok(redis::cmd("PING").exec_async(&mut self.connection.clone()).await?)
     }
 
     async fn say<T: FromRedisValue>(&self, words: &Pipeline) -> Result<T, Fault> {
-        Ok(words.query_async(&mut self.0.clone()).await?)
+        Ok(words.query_async(&mut self.connection.clone()).await?)
     }
+}
+
+fn spell((command, script): (&str, &str), keys: &[String], words: &[Word]) -> Cmd {
+    let mut said = redis::cmd(command);
+    said.arg(script).arg(keys.len()).arg(keys);
+    for word in words {
+        match word {
+            Word::Text(text) => said.arg(*text),
+            Word::Number(number) => said.arg(*number),
+        };
+    }
+    said
 }
 
 /// Called by the driver, which must not wait.
@@ -208,5 +241,7 @@ impl From<RedisError> for Fault {
 const QUEUE_MAX: usize = 1024;
 /// Members of a set that are read at a time: a tenth of a megabyte, and a fraction of a millisecond of the store's time.
 const PAGE: usize = 1000;
+/// Of what names a run of a server.
+const RUN_ID_CHARS: usize = 40;
 /// As long as any that there is.
 const CODE_CHARS_MAX: usize = 20;

@@ -107,7 +107,14 @@ impl Store {
 
     /// As if it had been there for long: proofs of now need no nonce.
     pub fn is_old(&self) {
-        assert_eq!(self.say(&["SET", "scopegate:era", &format!("1 {}", "ab".repeat(32))]), "+OK");
+        assert_eq!(self.say(&["SET", &self.era(), &format!("1 {}", "ab".repeat(32))]), "+OK");
+    }
+
+    /// Where the era of its run stands.
+    pub fn era(&self) -> String {
+        let said = self.say(&["INFO", "server"]);
+        let run = said.lines().find_map(|line| line.strip_prefix("run_id:")).expect("each has one");
+        format!("scopegate:era:{run}")
     }
 }
 
