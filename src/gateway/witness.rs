@@ -94,7 +94,9 @@ impl Witness for Record {
 
     fn counts(&mut self, route: &Route, head: &Head) -> Result<(), Refusal> {
         // A bound on floods is each gateway's own.
-        pipeline::count(&route.quotas.strangers, (head, None), self).map(drop)
+        pipeline::count(&route.quotas.strangers, (head, None), self)?;
+        self.keeps_counted();
+        Ok(())
     }
 
     fn can_tell(&self) -> Result<(), Refusal> {

@@ -3,6 +3,7 @@
 use crate::support::client::Request;
 use crate::support::gateway::route;
 use crate::support::quotas::{FOUR_A_DAY, LATE, consent, setup, status, world};
+use crate::support::server::Server;
 use crate::support::tokens::Token;
 use std::time::Duration;
 
@@ -97,6 +98,16 @@ fn a_network_is_bounded_before_anybody_knows_who_calls() {
     assert_eq!(good.get("ratelimit"), Some("\"flood\";r=3;t=1, \"q\";r=8;t=3600"), "strangers took nothing of it");
     let hop = world.send(&Request::get("/open"));
     assert_eq!(hop.status(), 200, "who names nobody counts for himself");
+}
+
+/// A flood is one, also of requests that we fail to answer: that is when the bound is needed most.
+#[test]
+fn a_window_of_a_network_counts_what_came_to_nothing() {
+    let quotas =
+        ["name: flood, per: network, calls: 3, within: 1h, routes: all", "name: q, per: client, calls: 9, within: 1h"];
+    let failing = Server::answering("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n");
+    let world = setup(&quotas, &[("/a", "quotas: q")]).before(failing);
+    assert_eq!([(); 4].map(|()| status(&world, "/a", &Token::good())), [500, 500, 500, 429]);
 }
 
 /// Where no more callers can be counted it is our fault, unless the operator would rather let them through.

@@ -5,8 +5,8 @@ use crate::support::client::Request;
 use crate::support::eventually;
 use crate::support::gateway::World;
 use crate::support::quotas::{FOUR_A_DAY, LATE, consent, setup, status};
-use crate::support::server::Server;
-use crate::support::store::{Store, calls, is_up};
+use crate::support::server::{Server, always, ok};
+use crate::support::store::{Delay, Store, calls, is_up, section};
 use crate::support::tokens::{NOW, Token};
 use scopegate::clock::Clock;
 use scopegate::net::dial::Dial;
@@ -147,6 +147,35 @@ fn while_the_store_is_away_each_rule_is_kept() {
     assert_eq!(send(&local), [429; 4], "and what others count counts again");
 }
 
+/// A store that is late does what it was asked: what was refused meanwhile is given back behind it.
+#[test]
+fn what_a_late_store_counted_of_refused_calls_is_given_back() {
+    let Some(store) = Store::start() else { return };
+    for (terms, while_late) in [("refuse", [503, 503]), ("local", [500, 500])] {
+        assert_eq!(store.say(&["FLUSHALL"]), "+OK");
+        let delay = Delay::before(store.address());
+        let mut setup = setup(&[&shared("name: day, per: client, calls: 3, within: 24h")], &[("/a", "quotas: day")]);
+        setup
+            .further
+            .push_str(&section(delay.address(), &format!(", timeout: 200ms, when_away: {{ limits: {terms} }}")));
+        let world = setup.before(Server::answering(ok("text/plain", "a")));
+        world.wait_ready();
+        let send = || status(&world, "/a", &Token::good());
+        assert_eq!(send(), 200);
+        world.upstream.becomes(always("HTTP/1.1 500 Internal Server Error\r\ncontent-length: 0\r\n\r\n"));
+        delay.by(500);
+        assert_eq!([send(), send()], while_late, "{terms}");
+        delay.by(0);
+        world.upstream.becomes(always(ok("text/plain", "a")));
+        assert!(calls(&world, "limits", "late") > 1.5, "{terms}");
+        eventually("its return", || {
+            let key = store.say(&["KEYS", "scopegate:window:*"]).lines().nth(2)?.to_owned();
+            let text = store.say(&["GET", &key]).lines().nth(1)?.to_owned();
+            (text.matches(':').count() == 1 && text.ends_with(":1")).then_some(())
+        });
+    }
+}
+
 /// The script against the functions, by many random calls of each. Time goes on, as it does between two calls.
 #[test]
 fn the_script_counts_as_one_gateway_would() {
@@ -228,7 +257,7 @@ async fn compare(link: &Link, seed: u64) {
         }
         if upto(7) == 0 {
             calls.give_back(now_us);
-            link.give_back(&claims[1..], now_us).await;
+            link.give_back(&claims[1..], now_us, upto(2) == 0).await;
         }
     }
 }

@@ -1,6 +1,7 @@
 //! What a record knows of quotas: whom the request is counted for, what it took, and what its answer says of it.
 
 use super::super::certificate::ClientCertificate;
+use super::super::quotas::shares::Owed;
 use super::super::quotas::{self, Limited};
 use super::super::reason::Reason;
 use super::metrics::Outcome;
@@ -33,28 +34,44 @@ impl Record {
 
     /// Says in its answer how the quotas stand. What we or the upstream failed to do was no call.
     pub fn tell_quotas(&mut self, status: StatusCode, answer: &mut HeaderMap) {
-        let form = self.envelope();
-        if let Some(limited) = &mut self.limited {
-            if status.is_server_error() {
-                let (owed, worker) = (limited.came_to_nothing(), &self.worker);
-                if !owed.is_empty() {
-                    let worker = Rc::clone(worker);
-                    // Beside the answer, which need not wait for it.
-                    thread::beside(async move {
-                        if let Some(link) = &worker.link {
-                            owed.give_back(link).await;
-                        }
-                    });
-                }
-            }
-            quotas::fields::tell(answer, limited, &self.plan.policy.quotas, form);
+        let is_refused = self.is_over_quota();
+        let Some(mut limited) = self.limited.take() else { return };
+        if status.is_server_error() {
+            self.give_back(limited.came_to_nothing());
+        } else if is_refused {
+            self.give_back(limited.not_let_through());
         }
+        quotas::fields::tell(answer, &limited, &self.plan.policy.quotas, self.envelope());
+        self.limited = Some(limited);
+    }
+
+    /// What bounds floods is not given back.
+    pub fn keeps_counted(&mut self) {
+        if let Some(limited) = &mut self.limited {
+            limited.keep();
+        }
+    }
+
+    /// Beside the answer, which need not wait for it.
+    fn give_back(&self, owed: Owed) {
+        if owed.is_empty() {
+            return;
+        }
+        let worker = Rc::clone(&self.worker);
+        thread::beside(async move {
+            if let Some(link) = &worker.link {
+                owed.give_back(link).await;
+            }
+        });
+    }
+
+    fn is_over_quota(&self) -> bool {
+        matches!(self.outcome, Outcome::Refused(Reason::QuotaSpent | Reason::TooManyAtOnce))
     }
 
     /// The quota that it was refused by.
     pub(super) fn quota(&self) -> Option<&str> {
-        let is_refused = matches!(self.outcome, Outcome::Refused(Reason::QuotaSpent | Reason::TooManyAtOnce));
-        let place = self.limited.as_ref().filter(|_| is_refused)?.refused_by()?;
+        let place = self.limited.as_ref().filter(|_| self.is_over_quota())?.refused_by()?;
         self.plan.policy.quotas.get(place).map(|quota| &*quota.settings.name)
     }
 }

@@ -57,6 +57,8 @@ pub struct Rule {
 #[derive(Debug, Default)]
 pub struct Limited {
     taken: Taken,
+    /// Whatever becomes of the request.
+    kept: Taken,
     owed: Owed,
     told: SmallVec<[Told; 2]>,
 }
@@ -199,6 +201,16 @@ impl Rule {
 }
 
 impl Limited {
+    /// What was taken by now stays so: a flood is one, whatever it is answered.
+    pub fn keep(&mut self) {
+        self.kept.join(std::mem::take(&mut self.taken));
+    }
+
+    /// What the store may have counted of a call that was not let through.
+    pub fn not_let_through(&mut self) -> Owed {
+        std::mem::take(&mut self.owed)
+    }
+
     /// The call came to nothing, and that was not its caller's fault: it is none. What counts requests at a time still does,
     /// until the answer has ended. Gives what the store is owed.
     pub fn came_to_nothing(&mut self) -> Owed {

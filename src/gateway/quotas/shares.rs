@@ -35,11 +35,13 @@ pub struct Share {
     pub(super) when_full: WhenFull,
 }
 
-/// Calls that were taken of the store, and may have to be given back.
+/// Calls that were taken of the store, or may have been, and may have to be given back.
 #[derive(Debug, Default)]
 pub struct Owed {
     shares: SmallVec<[Share; 1]>,
     at_us: u64,
+    /// The store did not say whether it took them. What it was asked it may still do.
+    is_unsure: bool,
 }
 
 impl Shares {
@@ -60,11 +62,14 @@ impl Shares {
                 limited.told.clear();
                 Err(spent(limited, (share.place, share.limit), wait_us))
             }
-            None => match link.store().terms().limits {
-                LimitsAway::Local => take_here(&asked, now_us, limited),
-                LimitsAway::Refuse => Err(Refusal::unavailable(Reason::StateUnavailable, RETRY_AFTER)),
-                LimitsAway::Allow => Ok(()),
-            },
+            None => {
+                limited.owe_perhaps(&asked, now_us);
+                match link.store().terms().limits {
+                    LimitsAway::Local => take_here(&asked, now_us, limited),
+                    LimitsAway::Refuse => Err(Refusal::unavailable(Reason::StateUnavailable, RETRY_AFTER)),
+                    LimitsAway::Allow => Ok(()),
+                }
+            }
         };
         if outcome.is_ok() {
             limited.taken.join(taken);
@@ -117,6 +122,12 @@ impl Limited {
             Outcome::Refused { .. } => {}
         }
     }
+
+    /// A store that is late has taken them all the same, and has not if it refused them or is away.
+    fn owe_perhaps(&mut self, asked: &[Share], now_us: u64) {
+        let windows = asked.iter().filter(|share| matches!(share.limit, Limit::Window(_)));
+        self.owed = Owed { shares: windows.cloned().collect(), at_us: now_us, is_unsure: true };
+    }
 }
 
 impl Owed {
@@ -128,7 +139,7 @@ impl Owed {
     /// The calls came to nothing.
     pub async fn give_back(&self, link: &Link) {
         let claims: SmallVec<[_; 2]> = self.shares.iter().map(Share::claim).collect();
-        link.give_back(&claims, self.at_us).await;
+        link.give_back(&claims, self.at_us, self.is_unsure).await;
     }
 }
 

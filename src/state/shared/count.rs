@@ -55,10 +55,13 @@ impl Link {
         self.call(Kind::Limits, ask).await
     }
 
-    /// Undoes the calls of that time, as far as the store can be told.
-    pub async fn give_back(&self, claims: &[Claim<'_>], at_us: u64) {
+    /// Undoes the calls of that time, as far as the store can be told. Where nobody knows whether there are any, no call that
+    /// has moved since is taken for one of them.
+    pub async fn give_back(&self, claims: &[Claim<'_>], at_us: u64, is_unsure: bool) {
         let keys: SmallVec<[_; 2]> = claims.iter().map(|claim| claim.text(self.store())).collect();
-        let ask = async |wire: Wire| wire.run(&GIVE_BACK, &keys, &[Word::Number(at_us)]).await;
+        let words = [Word::Number(at_us), Word::Number(is_unsure.into())];
+        // Said in full: a store that is late is not asked whether it knows the script.
+        let ask = async |wire: Wire| wire.run_in_full(&GIVE_BACK, &keys, &words).await;
         // Where it fails, a caller has a call less for a while.
         self.call(Kind::Limits, ask).await;
     }
