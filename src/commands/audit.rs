@@ -113,12 +113,12 @@ impl Found {
         }
         logs.sort();
         others.sort();
-        let names: Vec<_> = logs.iter().map(|(_, path)| plain_name(path)).collect();
+        let plain: Vec<_> = logs.iter().map(|(_, path)| plain_name(path)).collect();
         for path in others {
             let is_empty = std::fs::metadata(&path).map_err(|fault| named(&path, fault))?.len() == 0;
             if is_empty {
                 self.left_out.push((path, "empty"));
-            } else if names.iter().any(|name| plain_name(&path).starts_with(name)) {
+            } else if plain.iter().any(|name| plain_name(&path).starts_with(name)) {
                 self.spoilt.get_or_insert(path);
             } else {
                 self.left_out.push((path, "no audit log"));

@@ -88,7 +88,9 @@ impl<'d> Reading<'d> {
     pub(super) fn see(&mut self, event: &Event) {
         let day = self.day(event.received_ms).and_then(|day| self.tallies.get_mut(day));
         let Some(service) = event.service else {
-            day.into_iter().for_each(|tally| tally.lines += 1);
+            if let Some(tally) = day {
+                tally.lines += 1;
+            }
             return;
         };
         if let Some(tally) = day {
