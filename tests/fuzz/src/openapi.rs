@@ -96,7 +96,9 @@ fn passes(seen: &Value, way: &Value, held: &[&str], grant: Grant) -> bool {
                 let flows = scheme["flows"].as_object().into_iter().flatten().map(|(name, flow)| (name.as_str(), flow));
                 let flow = scheme.get("flow").and_then(Value::as_str).map(|flow| (flow, scheme));
                 let flows: Vec<_> = if flow.is_some() { flow.into_iter().collect() } else { flows.collect() };
-                holds && flows.iter().any(|(name, flow)| gives(name, flow, &wanted, grant))
+                // Where no flow names a scope, nothing is said about which of them gives what.
+                let is_said = flows.iter().any(|(_, flow)| !named(flow).is_empty());
+                holds && flows.iter().any(|(name, flow)| gives(name, flow, (&wanted, is_said), grant))
             }
             "openIdConnect" => holds,
             "http" | "mutualTLS" => true,
@@ -105,20 +107,20 @@ fn passes(seen: &Value, way: &Value, held: &[&str], grant: Grant) -> bool {
     })
 }
 
-fn gives(name: &str, flow: &Value, wanted: &[&str], grant: Grant) -> bool {
+fn gives(name: &str, flow: &Value, (wanted, is_said): (&[&str], bool), grant: Grant) -> bool {
     let own = match name {
         "clientCredentials" | "application" => Grant::ClientCredentials,
         "authorizationCode" | "accessCode" => Grant::AuthorizationCode,
         _ => return false,
     };
-    let known: Vec<&str> = flow["scopes"]
-        .as_object()
-        .into_iter()
-        .flatten()
-        .map(|(name, _)| name.as_str())
-        .filter(|name| !name.starts_with("x-"))
-        .collect();
-    own == grant && (known.is_empty() || wanted.iter().all(|scope| known.contains(scope)))
+    let known = named(flow);
+    own == grant && (!is_said || wanted.iter().all(|scope| known.contains(scope)))
+}
+
+/// The scopes of a flow.
+fn named(flow: &Value) -> Vec<&str> {
+    let scopes = flow["scopes"].as_object().into_iter().flatten().map(|(name, _)| name.as_str());
+    scopes.filter(|name| !name.starts_with("x-")).collect()
 }
 
 const METHODS: [&str; 8] = ["get", "put", "post", "delete", "options", "head", "patch", "trace"];
