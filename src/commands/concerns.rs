@@ -28,16 +28,13 @@ fn grant_unknown(settings: &Settings, place: usize, issuer: &Issuer) -> Option<S
         Access::Open => false,
     };
     let mut routes = settings.routes.iter().filter(asks);
-    let first = routes.next()?;
+    let path = &routes.next()?.path;
+    let who = match routes.count() {
+        0 => format!("{path} asks"),
+        more => format!("{path} and {more} more routes ask"),
+    };
     let name = &issuer.name;
-    Some(match routes.count() {
-        0 => format!(
-            "{} asks for authorization_code, and nothing says by which grant tokens of issuer {name} were obtained: no customer's token passes; name the claim in `claims.grant` of the issuer",
-            first.path
-        ),
-        more => format!(
-            "{} and {more} more routes ask for authorization_code, and nothing says by which grant tokens of issuer {name} were obtained: no customer's token passes; name the claim in `claims.grant` of the issuer",
-            first.path
-        ),
-    })
+    Some(format!(
+        "{who} for authorization_code, and nothing says by which grant tokens of issuer {name} were obtained: no customer's token passes; name the claim in `claims.grant` of the issuer"
+    ))
 }

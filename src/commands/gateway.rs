@@ -233,13 +233,11 @@ impl Gateway {
         let access = door::open(&settings.admin, Some(&self.control.admin.access.load()))?;
         // What was ready stays so, whatever issuers come now.
         self.control.admin.note_ready();
-        let candidate = parts::candidate(settings, (&verifier, &old.senders), (&shared.revocations, &shared.clock))?;
+        let both = (&shared.revocations, &shared.clock);
+        let (candidate, others_read) = parts::candidate(settings, (&verifier, &old.senders), both)?;
         // Nothing can fail any more.
         read.take_over(shared.clock.instant());
-        let candidate = candidate.map(|(candidate, read)| {
-            read.take_over(shared.clock.instant());
-            candidate
-        });
+        others_read.take_over(shared.clock.instant());
         let keys = keys.map(|keys| keys.take(now));
         let quotas = parts::quotas(settings, Some(&old));
         let tracing = parts::tracing(settings, Some(&old), &shared.spans);

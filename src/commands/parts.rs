@@ -59,11 +59,8 @@ pub(super) fn share(
         tracing: tracing(settings, None, &spans),
     };
     let policy = Policy::compile(settings, 1, parts, &metrics);
-    let candidate = candidate(settings, (&policy.verifier, &policy.senders), (&revocations, &clock))?;
-    let candidate = candidate.map(|(candidate, read)| {
-        read.take_over(clock.instant());
-        candidate
-    });
+    let (candidate, read) = candidate(settings, (&policy.verifier, &policy.senders), (&revocations, &clock))?;
+    read.take_over(clock.instant());
     let audit = settings.audit_log.as_ref().map(|log| {
         let path = log.path.display();
         let hint = "the gateway must be able to make, read and append to the file, which is nobody else's";
@@ -226,8 +223,8 @@ pub(super) fn candidate(
     settings: &Settings,
     (verifier_in_force, senders): (&Arc<Verifier>, &Arc<Senders>),
     both: (&Arc<Revocations>, &Clock),
-) -> anyhow::Result<Option<(Policy, ReadKeys)>> {
-    let Some(wanted) = &settings.shadow else { return Ok(None) };
+) -> anyhow::Result<(Option<Policy>, ReadKeys)> {
+    let Some(wanted) = &settings.shadow else { return Ok((None, ReadKeys::default())) };
     let (verifier, read) = verifier(wanted, Some(verifier_in_force), both)?;
     let parts = Parts {
         verifier,
@@ -237,7 +234,7 @@ pub(super) fn candidate(
         quotas: Vec::new(),
         tracing: None,
     };
-    Ok(Some((Policy::compile(wanted, 0, parts, &Metrics::new(1)), read)))
+    Ok((Some(Policy::compile(wanted, 0, parts, &Metrics::new(1))), read))
 }
 
 /// Keys of assertions that can be had: taken over together with everything else, or not at all.

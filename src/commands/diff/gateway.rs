@@ -1,7 +1,7 @@
 //! Compares what holds for all requests: the listener and its certificates, proofs, revocations, bounds, upstreams.
 
 use super::change::{Changes, Turn};
-use super::helpers;
+use super::{audit_log as audit, store};
 use crate::config::admin::{Admin, AdminTls, Probes};
 use crate::config::dpop::{Dpop, Nonce};
 use crate::config::events::Events;
@@ -41,7 +41,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     servers(&mut changes, server, &new.server);
     operators(&mut changes, admin, &new.admin);
     changes.beside("access_log", access_log, &new.access_log);
-    changes.presence("audit_log", (audit_log.as_ref(), new.audit_log.as_ref()), Turn::Changed, helpers::audit);
+    changes.presence("audit_log", (audit_log.as_ref(), new.audit_log.as_ref()), Turn::Changed, audit::compare);
     changes.unshown("tracing", tracing, &new.tracing, Turn::Changed);
     all_limits(&mut changes, limits, &new.limits);
     let Revocations { file, entries_max, keep } = revocations;
@@ -52,7 +52,7 @@ pub(super) fn compare(old: &Settings, new: &Settings) -> Changes {
     });
     changes.beside("revocations.entries", entries_max, &new.revocations.entries_max);
     changes.demand("revocations.keep", keep, &new.revocations.keep);
-    changes.presence("state", (state.as_ref(), new.state.as_ref()), Turn::Stricter, helpers::store);
+    changes.presence("state", (state.as_ref(), new.state.as_ref()), Turn::Stricter, store::compare);
     changes.presence("dpop", (dpop.as_ref(), new.dpop.as_ref()), Turn::MoreOpen, proofs);
     changes.presence("events", (events.as_ref(), new.events.as_ref()), Turn::Stricter, |changes, before, after| {
         let Events { audiences, issuers, token } = before;

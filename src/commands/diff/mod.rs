@@ -1,14 +1,15 @@
 //! `scopegate diff OLD NEW`: what a change of the configuration does to who may pass, request by request, before it is in force.
 
+mod audit_log;
 pub(super) mod change;
 mod gateway;
-mod helpers;
 mod issuer;
 mod places;
 mod quota;
 pub(super) mod requests;
 mod route;
 mod shape;
+mod store;
 
 use super::routes::{self, Form};
 use crate::cli::FailOn;

@@ -1,11 +1,10 @@
-//! Compares what stands beside requests: the store that gateways share, the audit log.
+//! Compares the store that gateways share.
 
 use super::change::{self, Changes, Turn};
-use crate::config::audit_log::{AuditLog, WhenFull};
 use crate::config::state::{LimitsAway, ProofsAway, RevocationsAway, State};
 
 /// What several gateways agree on, and what becomes of requests while they cannot.
-pub(super) fn store(changes: &mut Changes, old: &State, new: &State) {
+pub(super) fn compare(changes: &mut Changes, old: &State, new: &State) {
     let State { store, authorities, username, password, prefix, timeout, proofs_away, revocations_away, limits_away } =
         old;
     // Under another prefix or in another store there are other gateways.
@@ -33,23 +32,8 @@ pub(super) fn store(changes: &mut Changes, old: &State, new: &State) {
     changes.demand("state.when_away.proofs refuse", &proofs.0, &proofs.1);
     let tokens = (refuses_tokens(*revocations_away), refuses_tokens(new.revocations_away));
     changes.demand("state.when_away.revocations refuse", &tokens.0, &tokens.1);
-    if let Some(turn) =
-        change::turn(limits(new.limits_away) <= limits(*limits_away), limits(new.limits_away) >= limits(*limits_away))
-    {
+    let (before, after) = (limits(*limits_away), limits(new.limits_away));
+    if let Some(turn) = change::turn(after <= before, after >= before) {
         changes.note("state.when_away.limits", (format!("{limits_away:?}"), format!("{:?}", new.limits_away)), turn);
     }
-}
-
-/// What is written down of requests, and what becomes of them while it cannot be.
-pub(super) fn audit(changes: &mut Changes, old: &AuditLog, new: &AuditLog) {
-    let AuditLog { path, when_full, sync, key, subject } = old;
-    let refuses = |when: WhenFull| match when {
-        WhenFull::Refuse => true,
-        WhenFull::Drop => false,
-    };
-    changes.beside("audit_log.path", path, &new.path);
-    changes.demand("audit_log.when_full refuse", &refuses(*when_full), &refuses(new.when_full));
-    changes.beside("audit_log.sync", sync, &new.sync);
-    changes.unshown("audit_log.key", key, &new.key, Turn::Changed);
-    changes.unshown("audit_log.subject", subject, &new.subject, Turn::Changed);
 }
