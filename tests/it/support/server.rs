@@ -5,8 +5,8 @@ use super::eventually;
 use super::wire::{Message, Reader};
 use std::io::Write as _;
 use std::net::{SocketAddr, TcpListener, TcpStream};
-use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
-use std::sync::{Arc, Mutex};
+use std::sync::atomic::{AtomicBool, AtomicU32, AtomicUsize, Ordering};
+use std::sync::{Arc, LazyLock, Mutex};
 
 /// Answers one request by writing to the socket.
 pub type Behaviour = dyn Fn(&Message, &mut TcpStream) -> After + Send + Sync;
@@ -178,7 +178,17 @@ pub fn ok(content_type: &str, body: &str) -> String {
     format!("HTTP/1.1 200 OK\r\ncontent-type: {content_type}\r\ncontent-length: {}\r\n\r\n{body}", body.len())
 }
 
-/// An address at which nobody listens.
+/// An address at which nobody listens, handed out once. It lies below those that systems give to whoever names none (32768 and up
+/// on Linux, 49152 elsewhere): else one of the many connections of other tests may be given it before it is used.
 pub fn nobody() -> SocketAddr {
-    TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+    /// Grows with each; two suites at once begin at different places.
+    static NEXT: LazyLock<AtomicU32> = LazyLock::new(|| AtomicU32::new(std::process::id()));
+    (0..PORTS)
+        .map(|_| FIRST_PORT + u16::try_from(NEXT.fetch_add(1, Ordering::Relaxed) % PORTS).unwrap())
+        .map(|port| SocketAddr::from(([127, 0, 0, 1], port)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .expect("one of them is free")
 }
+
+const FIRST_PORT: u16 = 15_000;
+const PORTS: u32 = 17_000;
