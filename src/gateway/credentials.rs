@@ -1,5 +1,6 @@
 //! CREDENTIALS: finds the one bearer token of a request. Nothing else reads `Authorization`.
 
+use super::lookup;
 use super::percent;
 use super::read::Head;
 use super::reason::Reason;
@@ -62,7 +63,7 @@ pub fn leaked(head: &Head) -> impl Iterator<Item = Vec<u8>> {
 /// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest. DPoP is
 /// a scheme like any other where nobody checks proofs.
 pub fn find<'h>(head: &'h Head, memo: &Memo, dpop: Dpop) -> Result<Bearer<'h>, Refusal> {
-    let mut fields = head.headers().get_all(header::AUTHORIZATION).iter();
+    let mut fields = lookup::all(head.headers(), header::AUTHORIZATION);
     let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Reason::TokenMissing.into()),
         (Some(field), None) => field,

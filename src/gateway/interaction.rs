@@ -2,6 +2,7 @@
 
 use super::Worker;
 use super::forward::headers::INTERACTION_ID;
+use super::lookup;
 use http::{HeaderMap, HeaderValue};
 use std::cell::RefCell;
 use std::hash::{BuildHasher, RandomState};
@@ -25,17 +26,36 @@ impl InteractionIds {
 
     /// A version 4 UUID (RFC 9562 §5.4).
     fn make(&self) -> HeaderValue {
-        let mut octets = self.0.borrow_mut().u128(..).to_be_bytes();
-        octets[6] = octets[6] & 0x0f | 0x40;
-        octets[8] = octets[8] & 0x3f | 0x80;
-        let mut text = [b'-'; UUID_BYTES];
-        let digits = text.iter_mut().enumerate().filter(|(place, _)| !HYPHENS.contains(place));
-        let nibbles = octets.iter().flat_map(|octet| [octet >> 4, octet & 15]);
-        for ((_, place), nibble) in digits.zip(nibbles) {
-            *place = hex_digit(nibble);
-        }
-        HeaderValue::from_bytes(&text).expect("hex digits and hyphens are visible ASCII")
+        let bits = self.0.borrow_mut().u128(..) & !VERSION_AND_VARIANT | VERSION_4 | VARIANT_RFC;
+        HeaderValue::from_bytes(&text(bits)).expect("hex digits and hyphens are visible ASCII")
     }
+}
+
+/// The text of a UUID (RFC 9562 §4). Every request without an id of its own pays for this: eight digits at a time are spread
+/// over the octets of a word, and none is looked at by itself.
+fn text(bits: u128) -> [u8; UUID_BYTES] {
+    let mut digits = [0; 32];
+    for (place, octets) in digits.chunks_exact_mut(8).zip(bits.to_be_bytes().as_chunks::<4>().0) {
+        place.copy_from_slice(&hex(u32::from_be_bytes(*octets)));
+    }
+    let mut text = [b'-'; UUID_BYTES];
+    text[..8].copy_from_slice(&digits[..8]);
+    text[9..13].copy_from_slice(&digits[8..12]);
+    text[14..18].copy_from_slice(&digits[12..16]);
+    text[19..23].copy_from_slice(&digits[16..20]);
+    text[24..].copy_from_slice(&digits[20..]);
+    text
+}
+
+/// Eight hexadecimal digits.
+fn hex(bits: u32) -> [u8; 8] {
+    let mut nibbles = u64::from(bits);
+    nibbles = (nibbles | nibbles << 16) & 0x0000_ffff_0000_ffff;
+    nibbles = (nibbles | nibbles << 8) & 0x00ff_00ff_00ff_00ff;
+    nibbles = (nibbles | nibbles << 4) & 0x0f0f_0f0f_0f0f_0f0f;
+    // Ten and more carry when six is added: there the digit is a letter.
+    let letters = (nibbles + 0x0606_0606_0606_0606) >> 4 & 0x0101_0101_0101_0101;
+    (nibbles + 0x3030_3030_3030_3030 + letters * u64::from(b'a' - b'0' - 10)).to_be_bytes()
 }
 
 impl Default for InteractionIds {
@@ -47,16 +67,12 @@ impl Default for InteractionIds {
 impl Worker {
     /// The request's own id if there is a request and it has exactly one and that is a UUID, else a new one.
     pub fn interaction_id(&self, headers: Option<&HeaderMap>) -> HeaderValue {
-        let mut values = headers.into_iter().flat_map(|headers| headers.get_all(INTERACTION_ID));
+        let mut values = headers.into_iter().flat_map(|headers| lookup::all(headers, INTERACTION_ID));
         match (values.next(), values.next()) {
             (Some(value), None) if is_uuid(value.as_bytes()) => value.clone(),
             _ => self.ids.make(),
         }
     }
-}
-
-fn hex_digit(nibble: u8) -> u8 {
-    if nibble < 10 { b'0' + nibble } else { b'a' + nibble - 10 }
 }
 
 /// Eight, four, four, four and twelve hexadecimal digits (RFC 9562 §4), of any version and case.
@@ -71,10 +87,15 @@ pub(super) fn is_uuid(text: &[u8]) -> bool {
 
 const UUID_BYTES: usize = 36;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
+/// RFC 9562 §4.2 and §4.1: who made the bits, and by which document.
+const VERSION_AND_VARIANT: u128 = 0xf000_c000_0000_0000_0000;
+const VERSION_4: u128 = 0x4000_0000_0000_0000_0000;
+const VARIANT_RFC: u128 = 0x8000_0000_0000_0000;
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     #[test]
     fn made_ids_are_version_4_uuids_and_differ() {
@@ -84,6 +105,15 @@ mod tests {
         assert_eq!(one.as_bytes()[14], b'4');
         assert!(b"89ab".contains(&one.as_bytes()[19]));
         assert_ne!(one, other);
+    }
+
+    proptest! {
+        #[test]
+        fn the_text_has_every_digit_in_its_place(bits: u128) {
+            let digits = format!("{bits:032x}");
+            let groups = [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]];
+            prop_assert_eq!(text(bits).to_vec(), groups.join("-").into_bytes());
+        }
     }
 
     #[test]

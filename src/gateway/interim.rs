@@ -100,7 +100,7 @@ mod tests {
     fn of(line: &str) -> Fields {
         let (name, value) = line.split_once(": ").unwrap();
         let mut fields = Fields::default();
-        fields.fill(&[httparse::Header { name, value: value.as_bytes() }]);
+        fields.push(name, value.as_bytes());
         fields
     }
 

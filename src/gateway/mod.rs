@@ -16,6 +16,7 @@ pub mod http1;
 pub mod http2;
 pub mod interaction;
 pub mod interim;
+mod lookup;
 pub mod observe;
 pub mod options;
 mod percent;
@@ -39,8 +40,8 @@ pub mod via;
 mod witness;
 
 use crate::clock::Clock;
+use crate::net::activity::{Activity, Timeouts};
 use crate::net::admission::Admission;
-use crate::net::client::{Activity, Timeouts};
 use crate::net::deadline::Deadlines;
 use crate::state::revocations::Revocations;
 use crate::state::shared::Store;

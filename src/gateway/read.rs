@@ -1,6 +1,7 @@
 //! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is spelled anew:
 //! what is decided on is what is forwarded, byte for byte. A route may replace the beginning of its paths later (`rewrite`).
 
+use super::lookup;
 use super::percent;
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -93,7 +94,7 @@ fn check_method(parts: &Parts) -> Result<(), Refusal> {
 
 /// RFC 9110 §10.1.1: an unknown expectation cannot be met; HTTP/1.0 has none.
 fn check_expectation(parts: &Parts) -> Result<(), Refusal> {
-    let mut expected = parts.headers.get_all(header::EXPECT).iter();
+    let mut expected = lookup::all(&parts.headers, header::EXPECT);
     let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
     if parts.version >= Version::HTTP_11 && !expected.all(is_known) {
         return Err(Reason::ExpectationUnknown.into());
@@ -131,7 +132,7 @@ fn count_down(parts: &mut Parts) -> Result<Hops, Refusal> {
 
 /// RFC 9112 §3.2: exactly one `Host`; §3.2.2: in absolute form the target decides, and we ask that both agree.
 fn host(parts: &Parts) -> Result<Host, Refusal> {
-    let mut fields = parts.headers.get_all(header::HOST).iter();
+    let mut fields = lookup::all(&parts.headers, header::HOST);
     let (Some(field), None) = (fields.next(), fields.next()) else {
         return Err(Reason::HostConflict.into());
     };

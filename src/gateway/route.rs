@@ -10,7 +10,7 @@ use super::reason::Reason;
 use super::refusal::Refusal;
 use crate::config;
 use http::{HeaderValue, Method};
-use std::collections::HashMap;
+use std::collections::BTreeMap;
 
 /// Every rule, by path shape.
 #[derive(Debug, Default)]
@@ -21,7 +21,8 @@ pub struct Router {
 
 #[derive(Debug, Default)]
 struct Node {
-    literals: HashMap<Box<[u8]>, Self>,
+    /// In order, not hashed: most segments have few neighbours, and a hash costs more than comparing with them.
+    literals: BTreeMap<Box<[u8]>, Self>,
     parameter: Option<Box<Self>>,
     /// Rules that end at this segment.
     here: Vec<Rule>,

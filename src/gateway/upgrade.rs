@@ -153,10 +153,10 @@ mod tests {
     use super::*;
 
     fn fields(lines: &[(&str, &str)]) -> Fields {
-        let lines: Vec<_> =
-            lines.iter().map(|(name, value)| httparse::Header { name, value: value.as_bytes() }).collect();
         let mut fields = Fields::default();
-        fields.fill(&lines);
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
         fields
     }
 

@@ -2,20 +2,19 @@
 //! pseudonym in `Via`, so one that arrives with it was ours. `CDN-Loop` (RFC 8586), which nobody may take away, is looked at
 //! too; we add nothing to it, being no network for content, but one behind us may bear our name.
 
+use super::lookup;
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, header};
 
 /// Refuses a request whose fields say that it came from us. What they say beside that is not judged: they are others'.
 pub fn refuse_loop(head: &Head, pseudonym: &str) -> Result<(), Refusal> {
     let us = pseudonym.as_bytes();
-    let is_ours = |name, reads: fn(&[u8], &[u8]) -> bool| lines(head.headers(), name).any(|line| reads(line, us));
+    let is_ours = |name: HeaderName, reads: fn(&[u8], &[u8]) -> bool| {
+        lookup::all(head.headers(), name).any(|line| reads(line.as_bytes(), us))
+    };
     if is_ours(header::VIA, passed) || is_ours(CDN_LOOP, looped) { Err(Reason::Looped.into()) } else { Ok(()) }
-}
-
-fn lines(headers: &HeaderMap, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    headers.get_all(name).iter().map(HeaderValue::as_bytes)
 }
 
 /// Whether a line of `Via` names `us`: `received-protocol RWS received-by [ RWS comment ]`, with commas between them.

@@ -1,5 +1,6 @@
 //! Sockets: what the gateway, the admin listener and the sandbox share.
 
+pub mod activity;
 pub mod addresses;
 pub mod admission;
 mod any_certificate;

@@ -90,11 +90,12 @@ pub fn read_head(buffer: &mut BytesMut, method: &Method, fields: &mut Fields) ->
     };
     // The tokenizer takes a bare LF for a line's end. Others do not, so that a value with one in it would be a field to us
     // and none to whoever wrote it (RFC 9112 §2.2).
-    if has_bare_lf(buffer.get(..length).unwrap_or_default()) {
+    let bytes = buffer.get(..length).unwrap_or_default();
+    if has_bare_lf(bytes) {
         return Err(BadResponse);
     }
     let head = head(&parsed, method)?;
-    fields.fill(parsed.headers);
+    fields.fill(bytes, parsed.headers);
     buffer.advance(length);
     Ok(Some(head))
 }

@@ -22,7 +22,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 use tokio::io::AsyncReadExt;
 
 /// A connection that is checked out. Dropped, it is closed.
@@ -205,6 +205,7 @@ impl Connection {
 
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.transport.poll_promising(cx))?;
         buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
         let read = pin!(self.transport.read_buf(&mut self.received)).poll(cx);

@@ -5,6 +5,7 @@ use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interim::Interim;
+use super::super::lookup;
 use super::super::observe::receipt::Receipt;
 use super::super::observe::trace::Trace;
 use super::super::observe::trace::context::TRACEPARENT;
@@ -147,11 +148,7 @@ type Names = SmallVec<[HeaderName; 2]>;
 /// The fields that `Connection` names. `Host` and `Content-Length` frame and route the message: naming them is an
 /// attack, and they stay.
 fn nominated(headers: &HeaderMap) -> Names {
-    if !headers.contains_key(header::CONNECTION) {
-        return Names::new();
-    }
-    let values = headers.get_all(header::CONNECTION).iter();
-    let options = values.flat_map(|value| value.as_bytes().split(|b| *b == b','));
+    let options = lookup::all(headers, header::CONNECTION).flat_map(|value| value.as_bytes().split(|b| *b == b','));
     options
         .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
         .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)

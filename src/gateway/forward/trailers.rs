@@ -4,6 +4,7 @@
 //! (§6.6.2: SHOULD), so those that come without notice count too. Those of requests end here.
 
 use super::super::http1::fields::Fields;
+use super::super::lookup;
 use super::super::read::Head;
 use super::headers;
 use bytes::Bytes;
@@ -12,7 +13,7 @@ use std::ops::Not;
 
 /// Whether the client takes trailers (RFC 9110 §10.1.4). HTTP/1.0 has none.
 pub fn are_wanted(head: &Head) -> bool {
-    let values = head.headers().get_all(header::TE).iter();
+    let values = lookup::all(head.headers(), header::TE);
     let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
     head.version() >= Version::HTTP_11 && codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
@@ -92,11 +93,11 @@ mod tests {
     }
 
     fn head(fields: &[(&str, &str)]) -> Fields {
-        let parsed: Vec<_> =
-            fields.iter().map(|(name, value)| httparse::Header { name, value: value.as_bytes() }).collect();
-        let mut fields = Fields::default();
-        fields.fill(&parsed);
-        fields
+        let mut head = Fields::default();
+        for (name, value) in fields {
+            head.push(name, value.as_bytes());
+        }
+        head
     }
 
     #[test]

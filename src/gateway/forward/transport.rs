@@ -25,6 +25,18 @@ pub struct Secured {
     has_spoken: bool,
 }
 
+impl Transport {
+    /// Whether a read may find something; if not, the task is woken when it may. Most reads of an exchange only listen for the
+    /// other side's end: this spares them the buffer.
+    pub(super) fn poll_promising(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
+        match self {
+            Self::Plain(tcp) => tcp.poll_read_ready(cx),
+            // It may hold what was decrypted and not yet read.
+            Self::Tls(_) => Poll::Ready(Ok(())),
+        }
+    }
+}
+
 impl Secured {
     pub(super) fn new(stream: TlsStream<TcpStream>, endpoint: Arc<Endpoint>) -> Self {
         Self { stream, endpoint, has_spoken: false }

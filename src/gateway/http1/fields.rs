@@ -8,22 +8,34 @@ pub struct Fields {
     places: Vec<Place>,
 }
 
-/// Where a field stands in the block: name from `start` to `colon`, value from `value` to `end`.
+/// Where a field stands in the block: name from `start` to `colon`, value from `value` to `end`, and the field behind it from
+/// `next`.
 #[derive(Clone, Copy, Debug)]
 struct Place {
     start: usize,
     colon: usize,
     value: usize,
     end: usize,
+    next: usize,
 }
 
 impl Fields {
-    /// Takes over the fields of a head.
-    pub(in super::super) fn fill(&mut self, parsed: &[httparse::Header<'_>]) {
+    /// Takes over the fields that were found in `head`, every line of which ends with CRLF: all at once, as they stand there.
+    pub(in super::super) fn fill(&mut self, head: &[u8], parsed: &[httparse::Header<'_>]) {
         self.block.clear();
         self.places.clear();
-        for field in parsed {
-            self.push(field.name, field.value);
+        let Some(first) = parsed.first() else { return };
+        let begin = distance(head, first.name.as_bytes());
+        let lines = head.get(begin..).and_then(|lines| lines.strip_suffix(b"\r\n")).unwrap_or_default();
+        self.block.extend_from_slice(lines);
+        self.places.extend(parsed.iter().map(|field| {
+            let start = distance(head, field.name.as_bytes()).saturating_sub(begin);
+            let value = distance(head, field.value).saturating_sub(begin);
+            Place { start, colon: start + field.name.len(), value, end: value + field.value.len(), next: 0 }
+        }));
+        let mut next = self.block.len();
+        for place in self.places.iter_mut().rev() {
+            place.next = std::mem::replace(&mut next, place.start);
         }
     }
 
@@ -35,8 +47,9 @@ impl Fields {
         self.block.extend_from_slice(b": ");
         let begin = self.block.len();
         self.block.extend_from_slice(value);
-        self.places.push(Place { start, colon, value: begin, end: self.block.len() });
+        let end = self.block.len();
         self.block.extend_from_slice(b"\r\n");
+        self.places.push(Place { start, colon, value: begin, end, next: self.block.len() });
     }
 
     /// The length of all lines.
@@ -55,9 +68,14 @@ impl Fields {
         self.places.iter().map(move |place| Line {
             name: part(place.start, place.colon),
             value: part(place.value, place.end),
-            line: part(place.start, place.end + b"\r\n".len()),
+            line: part(place.start, place.next),
         })
     }
+}
+
+/// Where `part` of `whole` begins in it.
+fn distance(whole: &[u8], part: &[u8]) -> usize {
+    part.as_ptr().addr().saturating_sub(whole.as_ptr().addr())
 }
 
 /// One field.

@@ -231,6 +231,7 @@ impl State {
 
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
+        ready!(self.stream.poll_promising(cx))?;
         buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
         let room = self.received.capacity() - self.received.len();
         let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
@@ -288,7 +289,8 @@ const COPIED_BYTES_MAX: usize = 4 * 1024;
 mod tests {
     use super::*;
     use crate::clock::Clock;
-    use crate::net::client::{Activity, Timeouts, Transport};
+    use crate::net::activity::{Activity, Timeouts};
+    use crate::net::client::Transport;
     use crate::net::deadline::Deadlines;
     use crate::net::patience::Pace;
     use std::time::Duration;

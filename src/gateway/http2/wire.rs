@@ -6,7 +6,8 @@
 
 use super::super::http1::buffers::Buffers;
 use super::strain::Strain;
-use crate::net::client::{Activity, ClientStream};
+use crate::net::activity::Activity;
+use crate::net::client::ClientStream;
 use crate::net::deadline::Deadline;
 use bytes::{Buf, BytesMut};
 use std::cell::RefCell;

@@ -12,19 +12,19 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
     block.extend_from_slice(b"{\"time\":\"");
     block.extend_from_slice(&stamp.0);
     block.push(b'"');
-    text(block, "id", record.id.as_bytes());
+    plain(block, "id", record.id.as_bytes());
     if let Some(trace) = &record.trace {
         text(block, "trace_id", trace.id().as_bytes());
     }
     block.extend_from_slice(&record.client);
     if let Some(method) = &record.method {
-        text(block, "method", method.as_str().as_bytes());
+        plain(block, "method", method.as_str().as_bytes());
     }
     if let Some(path) = record.path() {
         text(block, "path", path.as_bytes());
     }
     if let Some(version) = record.version {
-        text(block, "protocol", protocol(version));
+        plain(block, "protocol", protocol(version));
     }
     if let Some(name) = record.name() {
         block.extend_from_slice(name);
@@ -123,6 +123,15 @@ pub(super) fn outcome(block: &mut Vec<u8>, outcome: Outcome) {
             text(block, "reason", reason.name().as_bytes());
         }
     }
+}
+
+/// A value whose grammar has nothing that must be escaped: a UUID, a method, a name of ours.
+fn plain(block: &mut Vec<u8>, name: &str, value: &[u8]) {
+    block.extend_from_slice(b",\"");
+    block.extend_from_slice(name.as_bytes());
+    block.extend_from_slice(b"\":\"");
+    block.extend_from_slice(value);
+    block.push(b'"');
 }
 
 pub(super) fn text(block: &mut Vec<u8>, name: &str, value: &[u8]) {

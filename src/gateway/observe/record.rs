@@ -21,7 +21,7 @@ use super::services;
 use super::trace::Trace;
 use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
-use crate::net::client::Activity;
+use crate::net::activity::Activity;
 use crate::state::shared::link::Link;
 use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
