@@ -49,6 +49,7 @@ mod http2_attacks;
 mod http2_bounds;
 mod http2_honest;
 mod identity;
+mod instructions;
 mod interim;
 mod introspection;
 mod introspection_cache;
