@@ -60,6 +60,7 @@ choose_packages() {
   if ! have sslscan; then want sslscan "finds out what the TLS listener takes"; fi
   if ! have systemd-analyze; then want systemd "reads the units in deploy/ as systemd does; nothing of it is started"; fi
   if ! have mandoc; then want mandoc "reads the manual's pages"; fi
+  if ! have valgrind; then want valgrind "counts the instructions of a request, for the gate on them"; fi
   if ! find_python; then want python3-venv "a third party in Python, and what drives the APIs by their OpenAPI documents" python3; fi
 }
 
