@@ -15,7 +15,7 @@ soak: ## Everything at once for half an hour (SCOPEGATE_SOAK_SECONDS); `make tes
 	@test -n "$$SCOPEGATE_BIN" || cargo build --locked --release
 	SCOPEGATE_BIN="$${SCOPEGATE_BIN:-target/release/scopegate}" node tests/e2e/soak.mjs
 
-bench: ## Measure the stages and the whole path
+bench: ## Measure the stages, the whole path, and all of it beside other proxies: a quarter of an hour
 	cargo bench --locked
 
 lint: format clippy docs shell ## Check form, code, documentation and scripts

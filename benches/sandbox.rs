@@ -12,11 +12,10 @@
     reason = "a benchmark prints, reads the time, and stops where it cannot go on"
 )]
 
-#[path = "peers/load.rs"]
-mod load;
 #[path = "support"]
 #[allow(dead_code, reason = "only how long a message is")]
 mod support {
+    pub(crate) mod load;
     pub(crate) mod upstream;
 }
 
@@ -24,7 +23,6 @@ use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use clap::Parser;
-use load::Load;
 use scopegate::clock::Clock;
 use scopegate::net::fetch::Fetcher;
 use scopegate::net::tls;
@@ -36,6 +34,7 @@ use std::net::SocketAddr;
 use std::path::Path;
 use std::sync::mpsc;
 use std::time::Duration;
+use support::load::Load;
 
 /// Measures the sandbox's token endpoint.
 #[derive(Parser)]

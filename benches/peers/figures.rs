@@ -1,15 +1,35 @@
-//! From samples to a table. Ratios are taken within a round, so that what the machine does meanwhile hits both sides.
+//! What was measured, of whom, in which round. What was not measured is absent, never zero.
+
+use super::statistics;
+
+/// What a figure is of.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Quantity {
+    /// CPU time of a request, in microseconds.
+    Cpu,
+    /// The part of it outside the kernel.
+    User,
+    /// Answers a second.
+    Rate,
+    /// Latency that half of the answers did not exceed, in microseconds.
+    P50,
+    /// That 99 of a hundred did not.
+    P99,
+    /// Resident, in MiB, after the load.
+    Memory,
+    /// The same before any load.
+    AtRest,
+    /// Resident KiB of an idle connection.
+    IdlePlain,
+    /// The same with TLS.
+    IdleTls,
+    /// Share of its CPU that load and upstream took.
+    Beside,
+}
 
 /// One contender in one round.
-#[derive(Clone, Copy)]
-pub(crate) struct Sample {
-    /// Of the proxy, a request. `None`: unmeasured, never zero.
-    pub(crate) cpu_us: Option<f64>,
-    pub(crate) rate: f64,
-    pub(crate) p50_us: f64,
-    pub(crate) p99_us: f64,
-    pub(crate) bad: u64,
-}
+#[derive(Clone, Debug, Default)]
+pub(crate) struct Sample(Vec<(Quantity, f64)>);
 
 /// All rounds of one contender, in their order.
 pub(crate) struct Row {
@@ -17,70 +37,56 @@ pub(crate) struct Row {
     pub(crate) samples: Vec<Sample>,
 }
 
-/// Prints one line a contender, with ratios to the one called `base` where it took part.
-pub(crate) fn print(rows: &[Row], base: &str) {
-    let base = rows.iter().find(|row| row.name == base);
-    println!(
-        "{:18}{:>12}{:>10}{:>16}{:>10}{:>10}{:>10}{:>9}",
-        "contender", "CPU µs/req", "× nginx", "95 %", "rate/s", "p50 µs", "p99 µs", "not 200"
-    );
-    for row in rows {
-        let cpu = row.median(|sample| sample.cpu_us).map_or("-".to_owned(), |us| format!("{us:.1}"));
-        let (ratio, interval) = base.and_then(|base| row.ratio_to(base)).unwrap_or(("-".to_owned(), "-".to_owned()));
-        let median = |of: fn(&Sample) -> f64| row.median(|sample| Some(of(sample))).unwrap_or(f64::NAN);
-        let (rate, p50, p99) = (median(|s| s.rate), median(|s| s.p50_us), median(|s| s.p99_us));
-        let bad: u64 = row.samples.iter().map(|sample| sample.bad).sum();
-        println!("{:18}{cpu:>12}{ratio:>10}{interval:>16}{rate:>10.0}{p50:>10.0}{p99:>10.0}{bad:>9}", row.name);
+impl Sample {
+    /// With this figure, if there is one.
+    pub(crate) fn with(mut self, quantity: Quantity, figure: Option<f64>) -> Self {
+        self.0.extend(figure.map(|figure| (quantity, figure)));
+        self
     }
-    if let Some((low, high)) = base.and_then(Row::spread) {
-        let verdict =
-            if high > 1.2 * low { "; more than 20 %: the machine was too busy, do not quote this run" } else { "" };
-        println!("nginx from round to round: {low:.1} to {high:.1} µs{verdict}");
+
+    fn figure(&self, quantity: Quantity) -> Option<f64> {
+        self.0.iter().find(|(of, _)| *of == quantity).map(|(_, figure)| *figure)
     }
 }
 
 impl Row {
-    fn median(&self, of: impl Fn(&Sample) -> Option<f64>) -> Option<f64> {
-        median(&mut self.samples.iter().filter_map(of).collect::<Vec<_>>())
+    pub(crate) fn new(name: &'static str) -> Self {
+        Self { name, samples: Vec::new() }
     }
 
-    /// The median of the paired ratios and its interval.
-    fn ratio_to(&self, base: &Self) -> Option<(String, String)> {
-        let pairs = self.samples.iter().zip(&base.samples);
-        let mut ratios: Vec<f64> = pairs.filter_map(|(ours, theirs)| Some(ours.cpu_us? / theirs.cpu_us?)).collect();
-        let middle = median(&mut ratios)?;
-        let interval = bootstrap(&ratios).map_or("-".to_owned(), |(low, high)| format!("{low:.2} to {high:.2}"));
-        Some((format!("{middle:.2}"), interval))
+    /// Of every round.
+    pub(crate) fn figures(&self, quantity: Quantity) -> Vec<Option<f64>> {
+        self.samples.iter().map(|sample| sample.figure(quantity)).collect()
     }
 
-    fn spread(&self) -> Option<(f64, f64)> {
-        let of_rounds = || self.samples.iter().filter_map(|sample| sample.cpu_us);
+    pub(crate) fn median(&self, quantity: Quantity) -> Option<f64> {
+        statistics::median(&self.figures(quantity).into_iter().flatten().collect::<Vec<_>>())
+    }
+
+    /// The ratios to another within rounds.
+    pub(crate) fn ratios(&self, other: &Self, quantity: Quantity) -> Vec<f64> {
+        statistics::paired(&self.figures(quantity), &other.figures(quantity))
+    }
+
+    /// The smallest and the largest.
+    pub(crate) fn spread(&self, quantity: Quantity) -> Option<(f64, f64)> {
+        let figures = self.figures(quantity);
+        let of_rounds = || figures.iter().copied().flatten();
         Some((of_rounds().reduce(f64::min)?, of_rounds().reduce(f64::max)?))
     }
-}
 
-fn median(values: &mut [f64]) -> Option<f64> {
-    values.sort_by(f64::total_cmp);
-    match (values.get(values.len() / 2), values.len() % 2) {
-        (Some(upper), 0) => values.get(values.len() / 2 - 1).map(|lower| f64::midpoint(*lower, *upper)),
-        (middle, _) => middle.copied(),
+    /// Whether it moved so much from round to round that the machine had something else to do.
+    pub(crate) fn is_unsteady(&self) -> bool {
+        self.spread(Quantity::Cpu).is_some_and(|(low, high)| high > SPREAD_MAX * low)
+    }
+
+    /// Whether it answered less than was asked of it: then its CPU was full, and ratios to it mean nothing.
+    pub(crate) fn fell_short(&self, offered: u32) -> bool {
+        self.median(Quantity::Rate).is_some_and(|rate| rate < SHARE_MIN * f64::from(offered))
     }
 }
 
-/// The middle 95 % of the medians of resampled rounds; too few rounds have no interval.
-fn bootstrap(values: &[f64]) -> Option<(f64, f64)> {
-    if values.len() < ROUNDS_MIN {
-        return None;
-    }
-    let mut random = fastrand::Rng::with_seed(1);
-    let mut resampled = || {
-        let mut draw: Vec<f64> = (0..values.len()).filter_map(|_| random.choice(values).copied()).collect();
-        median(&mut draw).unwrap_or(f64::NAN)
-    };
-    let mut medians: Vec<f64> = (0..RESAMPLES).map(|_| resampled()).collect();
-    medians.sort_by(f64::total_cmp);
-    Some((medians[RESAMPLES / 40], medians[RESAMPLES - 1 - RESAMPLES / 40]))
-}
-
-const RESAMPLES: usize = 4000;
-const ROUNDS_MIN: usize = 5;
+/// The largest over the smallest, of who does the same work in each round.
+const SPREAD_MAX: f64 = 1.2;
+/// Of the offered rate; the rest is what is under way when the time is over.
+const SHARE_MIN: f64 = 0.98;

@@ -1,21 +1,35 @@
-//! scopegate beside the proxies that are found on this machine, on the same work: CPU per request at a constant rate.
+//! scopegate beside the proxies that are found on this machine, on the same work, with what we want of it.
 //!
-//! `cargo bench --bench peers -- --rounds 15 --secs 5`. Everything stays on loopback and ends with the benchmark.
+//! `cargo bench --bench peers -- --scenario plain --rounds 15 --secs 5`. Everything stays on loopback and ends with the
+//! benchmark.
 
 #![allow(
     clippy::unwrap_used,
+    clippy::expect_used,
     clippy::indexing_slicing,
     clippy::print_stdout,
     clippy::disallowed_methods,
-    reason = "a benchmark prints, reads the time, and stops where it cannot go on"
+    reason = "a benchmark prints, reads the time, starts tasks, and stops where it cannot go on"
 )]
 
 mod contenders;
+mod entries;
 mod figures;
+mod idle;
 mod load;
+mod names;
 mod process;
+mod report;
+mod rounds;
+mod scenarios;
+mod statistics;
+mod tokens;
+mod tools;
+mod verification;
+mod wanted;
 #[path = "../support"]
 mod support {
+    #[allow(dead_code, reason = "others want less of it")]
     pub(crate) mod configuration;
     pub(crate) mod issuer;
     pub(crate) mod upstream;
@@ -23,38 +37,43 @@ mod support {
 
 use anyhow::{Context as _, bail};
 use clap::Parser;
-use contenders::{Contender, World};
-use figures::{Row, Sample};
-use load::Load;
+use contenders::{Site, relay};
+use load::stream::Transport;
 use process::Pins;
+use rounds::{Conditions, Extent};
+use scenarios::{Scenario, Shape};
+use std::net::SocketAddr;
+use std::path::Path;
 use std::process::ExitCode;
-use std::time::Duration;
+use std::time::{Duration, Instant, SystemTime};
 use support::issuer::Issuer;
+use tools::Tools;
+use wanted::Line;
 
-/// Measures scopegate beside nginx and haproxy on this machine.
+/// Measures scopegate beside nginx, `HAProxy` and Envoy on this machine.
 #[derive(Parser)]
 struct Options {
+    /// What is measured; may be given several times. Default: all but `million`.
+    #[arg(long, value_enum)]
+    scenario: Vec<Scenario>,
     /// Rounds; every contender takes part in each, in random order.
     #[arg(long, default_value_t = 5, value_parser = clap::value_parser!(u32).range(1..=1000))]
     rounds: u32,
     /// Seconds measured for each contender in each round.
-    #[arg(long, default_value_t = 3, value_parser = clap::value_parser!(u64).range(1..=60))]
+    #[arg(long, default_value_t = 2, value_parser = clap::value_parser!(u64).range(1..=60))]
     secs: u64,
-    /// Requests a second; 0: as fast as they are answered.
-    #[arg(long, default_value_t = 10_000, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
-    rate: u32,
+    /// Requests a second, where a scenario's own are too many for this machine; 0: as fast as they are answered.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(..=1_000_000))]
+    rate: Option<u32>,
     /// Connections of the load.
-    #[arg(long, default_value_t = 64, value_parser = clap::value_parser!(u16).range(1..=1024))]
-    conns: u16,
-    /// Distinct RS256 tokens, used in turn.
-    #[arg(long, default_value_t = 1, value_parser = clap::value_parser!(u32).range(1..=20_000))]
-    tokens: u32,
-    /// Routes in scopegate's configuration beside the three that are used.
-    #[arg(long, default_value_t = 0, value_parser = clap::value_parser!(u32).range(..=100_000))]
-    routes: u32,
+    #[arg(long, value_parser = clap::value_parser!(u16).range(1..=8000))]
+    conns: Option<u16>,
     /// Cargo says so when it benches; without it, it tests.
     #[arg(long, hide = true)]
     bench: bool,
+    /// From the first address to the second, for the benchmark itself.
+    #[arg(long, hide = true, num_args = 2)]
+    relay: Vec<SocketAddr>,
     /// Cargo's filter.
     #[arg(hide = true)]
     filter: Option<String>,
@@ -62,11 +81,15 @@ struct Options {
 
 fn main() -> ExitCode {
     let options = Options::parse();
-    if !options.bench || options.filter.as_ref().is_some_and(|filter| !"peers".contains(filter.as_str())) {
-        println!("peers: nothing to do; `cargo bench --bench peers` runs it");
-        return ExitCode::SUCCESS;
-    }
-    match run(&options) {
+    let done = match options.relay.as_slice() {
+        [listen, upstream] => relay::run(*listen, *upstream),
+        _ if options.is_asked_for() => run(&options),
+        _ => {
+            println!("peers: nothing to do; `cargo bench --bench peers` runs it");
+            Ok(())
+        }
+    };
+    match done {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             println!("peers: {fault:#}");
@@ -75,97 +98,114 @@ fn main() -> ExitCode {
     }
 }
 
+/// Every scenario, then what came of all. One that fails does not keep the others from being measured.
 fn run(options: &Options) -> anyhow::Result<()> {
-    let pins = Pins::find();
+    process::raise_files();
+    let (begin, tools, pins, issuer) = (Instant::now(), Tools::find(), Pins::find(), Issuer::new());
     let folder = tempfile::tempdir()?;
-    let issuer = Issuer::new();
-    let routes = usize::try_from(options.routes).unwrap_or(0);
-    let world = World::prepare(folder.path(), &issuer, routes, &pins)?;
-    let requests: Vec<_> = (0..options.tokens).map(|number| request(&issuer.token("RS256", number as usize))).collect();
-    introduce(options, &world, &pins);
-
-    let mut rows: Vec<_> = world.contenders.iter().map(|one| Row { name: one.name, samples: Vec::new() }).collect();
-    let mut left_out = 0;
-    for round in 1..=options.rounds {
-        let before = process::stolen();
-        let samples = run_round(&world.contenders, options, &requests, &pins)?;
-        let after = process::stolen();
-        // A hypervisor that takes the CPU away takes it from one contender and not from the next.
-        let stole_much = (after.0 - before.0) * 100 > after.1 - before.1;
-        if stole_much {
-            left_out += 1;
-            println!("round {round} of {} left out: the hypervisor took more than 1 %", options.rounds);
-        } else {
-            rows.iter_mut().zip(samples).for_each(|(row, sample)| row.samples.push(sample));
-            println!("round {round} of {} done", options.rounds);
+    introduce(options, &tools, &pins);
+    let usual = Scenario::USUAL.to_vec();
+    let chosen = if options.scenario.is_empty() { &usual } else { &options.scenario };
+    let (mut lines, mut failed) = (Vec::new(), Vec::new());
+    for scenario in chosen {
+        println!("\n## {}: {}\n", scenario.shape().name, scenario.shape().title);
+        let bench = Bench { options, tools: &tools, pins: &pins, issuer: &issuer, folder: folder.path() };
+        match bench.run(*scenario) {
+            Ok(judged) => lines.extend(judged),
+            Err(fault) => {
+                println!("FAILED: {fault:#}");
+                failed.push(scenario.shape().name);
+            }
         }
     }
-    println!();
-    if left_out == options.rounds {
-        bail!("no round is left: this machine is too busy to be measured");
+    println!("\n## What we want, and what this run shows ({:.0} s)\n", begin.elapsed().as_secs_f64());
+    report::print_summary(&lines);
+    if !failed.is_empty() {
+        bail!("nothing is known of {}: it failed, see above", failed.join(", "));
     }
-    figures::print(&rows, "nginx");
     Ok(())
 }
 
-/// Every contender once, in random order; the samples come in the order of `contenders`.
-fn run_round(
-    contenders: &[Contender],
-    options: &Options,
-    requests: &[Vec<u8>],
-    pins: &Pins,
-) -> anyhow::Result<Vec<Sample>> {
-    let mut order: Vec<_> = contenders.iter().enumerate().collect();
-    fastrand::shuffle(&mut order);
-    let mut samples = Vec::new();
-    for (place, contender) in order {
-        samples.push((place, measure(contender, options, requests, pins)?));
+/// What scenarios have in common.
+struct Bench<'a> {
+    options: &'a Options,
+    tools: &'a Tools,
+    pins: &'a Pins,
+    issuer: &'a Issuer,
+    folder: &'a Path,
+}
+
+impl Bench<'_> {
+    fn run(&self, scenario: Scenario) -> anyhow::Result<Vec<Line>> {
+        let (options, shape) = (self.options, scenario.shape());
+        let extent = Extent {
+            rounds: options.rounds,
+            time: Duration::from_secs(options.secs),
+            rate: options.rate.unwrap_or(shape.rate),
+            connections: options.conns.map_or(shape.connections, usize::from),
+        };
+        if scenario == Scenario::Cold && extent.rate == 0 {
+            bail!("it needs a rate: tokens are signed before");
+        }
+        println!("{}", describe(scenario, extent));
+        let entries = entries::of(scenario, self.issuer, extent.sent()).context("its tokens")?;
+        // Not before the tokens are signed, with which every CPU may help.
+        self.pins.stand_beside();
+        let site = self.site(&shape, shape.transport)?;
+        if scenario == Scenario::Idle {
+            let rows = idle::run(&entries, (&site, &self.site(&shape, Transport::Tls)?), extent, self.pins)?;
+            report::print_memory(&rows);
+            return Ok(wanted::judge(scenario, &rows, 0));
+        }
+        let rows = rounds::run(entries, &Conditions { extent, habit: shape.habit, site: &site, pins: self.pins })?;
+        report::print(&rows, shape.base, extent.rate);
+        Ok(wanted::judge(scenario, &rows, extent.rate))
     }
-    samples.sort_by_key(|(place, _)| *place);
-    Ok(samples.into_iter().map(|(_, sample)| sample).collect())
+
+    fn site(&self, shape: &Shape, transport: Transport) -> anyhow::Result<Site<'_>> {
+        let folder = self.folder.join(format!("{}-{transport:?}", shape.name));
+        Site::prepare(folder, self.tools, self.issuer, (transport, shape.body_bytes), self.pins)
+    }
 }
 
-fn measure(contender: &Contender, options: &Options, requests: &[Vec<u8>], pins: &Pins) -> anyhow::Result<Sample> {
-    let process = contender.start(&requests[0], pins)?;
-    let cpu_ns = || process.as_ref().and_then(process::Process::cpu_ns);
-    let mut load = Load::connect(contender.address, options.conns.into()).context(contender.name)?;
-    load.run(requests, options.rate, WARM_UP).context(contender.name)?;
-    let before = cpu_ns();
-    let time = Duration::from_secs(options.secs);
-    let outcome = load.run(requests, options.rate, time).context(contender.name)?;
-    let after = cpu_ns();
-    #[expect(clippy::cast_precision_loss, reason = "no benchmark runs that long")]
-    let (answers, spent_ns) = ((outcome.good + outcome.bad) as f64, before.zip(after).map(|(b, a)| (a - b) as f64));
-    Ok(Sample {
-        cpu_us: spent_ns.map(|ns| ns / 1000.0 / answers),
-        rate: answers / time.as_secs_f64(),
-        p50_us: outcome.percentile_us(50),
-        p99_us: outcome.percentile_us(99),
-        bad: outcome.bad,
-    })
+impl Options {
+    fn is_asked_for(&self) -> bool {
+        self.bench && self.filter.as_ref().is_none_or(|filter| "peers".contains(filter.as_str()))
+    }
 }
 
-fn introduce(options: &Options, world: &World, pins: &Pins) {
-    let Options { rounds, secs, rate, conns, tokens, routes, .. } = options;
-    let offered = if *rate == 0 { "as fast as it goes".to_owned() } else { format!("{rate} requests a second") };
-    println!("peers: {offered}, {conns} connections, {rounds} rounds of {secs} s, answers of 1 KiB");
+fn describe(scenario: Scenario, extent: Extent) -> String {
+    let Extent { rounds, time, rate, connections } = extent;
+    match (scenario, rate) {
+        (Scenario::Idle, _) => format!("{connections} connections, {rounds} rounds\n"),
+        (_, 0) => format!("as fast as it goes, {connections} connections, {rounds} rounds of {} s\n", time.as_secs()),
+        (_, _) => {
+            format!("{rate} requests a second, {connections} connections, {rounds} rounds of {} s\n", time.as_secs())
+        }
+    }
+}
+
+/// What a figure must be quoted with.
+fn introduce(options: &Options, tools: &Tools, pins: &Pins) {
+    let cpus = std::fs::read_to_string("/proc/cpuinfo").unwrap_or_default();
+    let model = cpus
+        .lines()
+        .find_map(|line| line.strip_prefix("model name")?.split_once(": "))
+        .map_or("unknown", |(_, model)| model);
+    let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
+    println!("peers, {}", httpdate::fmt_http_date(SystemTime::now()));
+    println!("{count} CPUs: {model}; {}", pins.describe());
     println!(
-        "scopegate with everything on: {tokens} RS256 token(s), {} routes, scope, identity headers, metrics, access log to a file",
-        routes + 3
+        "scopegate {} with everything on: scope, identity headers, metrics, access log to a file",
+        env!("CARGO_PKG_VERSION")
     );
-    println!("{}", pins.describe());
-    for peer in &world.missing {
-        println!("not here: {peer}");
+    for tool in tools.describe() {
+        println!("{tool}");
     }
-    println!();
+    if options.rounds < ROUNDS_TO_QUOTE || options.secs < SECONDS_TO_QUOTE {
+        println!("a look, nothing to quote: that takes --rounds {ROUNDS_TO_QUOTE} --secs {SECONDS_TO_QUOTE}");
+    }
 }
 
-fn request(token: &str) -> Vec<u8> {
-    format!(
-        "GET /accounts HTTP/1.1\r\nhost: api.bank.example\r\nuser-agent: peers\r\naccept: application/json\r\nauthorization: Bearer {token}\r\n\r\n"
-    )
-    .into_bytes()
-}
-
-/// Long enough for every connection to be opened upstream, and for every token of a usual run to be cached.
-const WARM_UP: Duration = Duration::from_secs(1);
+const ROUNDS_TO_QUOTE: u32 = 15;
+const SECONDS_TO_QUOTE: u64 = 5;

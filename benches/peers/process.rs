@@ -1,11 +1,14 @@
 //! Processes that the benchmark starts: found, pinned to a CPU, measured, and ended when they go out of scope.
 
-use anyhow::bail;
+use super::tools;
+use anyhow::{Context as _, bail};
+use rustix::process::{Resource, Rlimit, getrlimit, setrlimit};
 use std::fs::{self, File};
 use std::io;
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
+use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::{Duration, Instant};
 
 /// A process of ours. Dropped, it ends.
@@ -18,6 +21,14 @@ pub(crate) struct Process {
 pub(crate) struct Pins {
     taskset: Option<PathBuf>,
     cpus: Vec<usize>,
+}
+
+/// CPU time of all threads of a process, in microseconds; `None` where the kernel does not tell.
+#[derive(Clone, Copy)]
+pub(crate) struct Usage {
+    pub(crate) cpu_us: Option<f64>,
+    /// The part outside the kernel, in ticks: only sums over many seconds mean anything.
+    pub(crate) user_us: Option<f64>,
 }
 
 /// Where a process runs.
@@ -57,19 +68,54 @@ impl Process {
         bail!("it does not listen on {address}: {}", self.errors())
     }
 
-    /// CPU time of all its threads, from the scheduler, in nanoseconds: a tick of `/proc/PID/stat` is a hundred requests
-    /// long. `None` where the kernel does not tell.
-    pub(crate) fn cpu_ns(&self) -> Option<u64> {
-        let threads = fs::read_dir(format!("/proc/{}/task", self.child.id())).ok()?;
-        let of_thread = |thread: io::Result<fs::DirEntry>| {
-            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
-            text.split(' ').next()?.parse::<u64>().ok()
-        };
-        threads.map(of_thread).sum()
+    /// What it has used until now.
+    pub(crate) fn usage(&self) -> Usage {
+        Usage::of(self.child.id())
+    }
+
+    /// Resident memory in KiB. `None` where the kernel does not tell.
+    pub(crate) fn resident_kib(&self) -> Option<f64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().strip_suffix(" kB")?.parse().ok()
     }
 
     fn errors(&self) -> String {
         fs::read_to_string(&self.errors).unwrap_or_default().trim().to_owned()
+    }
+}
+
+impl Usage {
+    /// Of this process.
+    pub(crate) fn mine() -> Self {
+        Self::of(std::process::id())
+    }
+
+    fn of(process: u32) -> Self {
+        Self { cpu_us: Self::scheduled_us(process), user_us: Self::user_us(process) }
+    }
+
+    /// From the scheduler, in nanoseconds: a tick of `stat` is a hundred requests long.
+    fn scheduled_us(process: u32) -> Option<f64> {
+        let threads = fs::read_dir(format!("/proc/{process}/task")).ok()?;
+        let of_thread = |thread: io::Result<fs::DirEntry>| {
+            let text = fs::read_to_string(thread.ok()?.path().join("schedstat")).ok()?;
+            text.split(' ').next()?.parse::<f64>().ok()
+        };
+        threads.map(of_thread).sum::<Option<f64>>().map(|ns| ns / 1000.0)
+    }
+
+    /// The 14th field; the second one may hold spaces, and ends with the last parenthesis.
+    fn user_us(process: u32) -> Option<f64> {
+        let stat = fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+        let ticks: f64 = stat.rsplit_once(')')?.1.split_whitespace().nth(11)?.parse().ok()?;
+        Some(ticks * 1e6 / TICKS_PER_SECOND)
+    }
+
+    /// What was used since an earlier look.
+    pub(crate) fn since(self, earlier: Self) -> Self {
+        let difference = |now: Option<f64>, then: Option<f64>| Some(now? - then?);
+        Self { cpu_us: difference(self.cpu_us, earlier.cpu_us), user_us: difference(self.user_us, earlier.user_us) }
     }
 }
 
@@ -81,17 +127,19 @@ impl Drop for Process {
 }
 
 impl Pins {
-    /// Looks, and puts the calling process beside what is measured.
+    /// Looks.
     pub(crate) fn find() -> Self {
         let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
         let allowed = status.lines().find_map(|line| line.strip_prefix("Cpus_allowed_list:")).unwrap_or_default();
-        let pins = Self { taskset: find("taskset"), cpus: first_two(allowed.trim()) };
-        if let [taskset, ..] = pins.prefix(Place::Beside).as_slice() {
-            let cpu = pins.cpus[1].to_string();
-            let me = std::process::id().to_string();
+        Self { taskset: tools::find("taskset"), cpus: first_two(allowed.trim()) }
+    }
+
+    /// Puts this process beside what is measured.
+    pub(crate) fn stand_beside(&self) {
+        if let (Some(taskset), [_, beside, ..]) = (&self.taskset, self.cpus.as_slice()) {
+            let (cpu, me) = (beside.to_string(), std::process::id().to_string());
             Command::new(taskset).args(["-a", "-c", "-p", &cpu, &me]).stdout(Stdio::null()).status().ok();
         }
-        pins
     }
 
     /// How things are placed, for the reader of the figures.
@@ -128,16 +176,24 @@ fn first_two(list: &str) -> Vec<usize> {
     list.split(',').filter_map(range).flatten().take(2).collect()
 }
 
-/// Looks where a shell would, and where distributions keep servers.
-pub(crate) fn find(program: &str) -> Option<PathBuf> {
-    let path = std::env::var_os("PATH").unwrap_or_default();
-    let folders = std::env::split_paths(&path).chain(["/usr/local/sbin", "/usr/sbin", "/sbin"].map(PathBuf::from));
-    folders.map(|folder| folder.join(program)).find(|file| file.is_file())
+/// An address that nobody listens on, below the ports that systems give to connections: else one of the load's could
+/// have it when its contender is started again.
+pub(crate) fn free_address() -> anyhow::Result<SocketAddr> {
+    static NEXT: AtomicU32 = AtomicU32::new(0);
+    let begin = std::process::id();
+    (0..PORTS)
+        .map(|_| begin.wrapping_add(NEXT.fetch_add(1, Ordering::Relaxed)) % PORTS)
+        .filter_map(|place| u16::try_from(place).ok())
+        .map(|place| SocketAddr::from(([127, 0, 0, 1], FIRST_PORT + place)))
+        .find(|address| TcpListener::bind(address).is_ok())
+        .context("no port is free")
 }
 
-/// An address that nobody listens on just now.
-pub(crate) fn free_address() -> io::Result<SocketAddr> {
-    TcpListener::bind("127.0.0.1:0")?.local_addr()
+/// Lets this process, and those that it starts, open as many files as they may.
+pub(crate) fn raise_files() {
+    let limit = getrlimit(Resource::Nofile);
+    // What is too few will be said by whoever lacks it.
+    setrlimit(Resource::Nofile, Rlimit { current: limit.maximum, ..limit }).ok();
 }
 
 /// Share of the machine's time that the hypervisor gave to others, since it started, as (stolen, all) ticks.
@@ -148,4 +204,8 @@ pub(crate) fn stolen() -> (u64, u64) {
     (ticks.get(7).copied().unwrap_or(0), ticks.iter().take(8).sum())
 }
 
+const FIRST_PORT: u16 = 15_000;
+const PORTS: u32 = 17_000;
+/// What `/proc` counts in, on every machine that Linux runs on today.
+const TICKS_PER_SECOND: f64 = 100.0;
 const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -21,6 +21,7 @@ mod audit;
 mod audit_chain;
 mod authorize;
 mod balance;
+mod benches;
 mod broken;
 mod cache;
 mod catalogue;

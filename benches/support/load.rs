@@ -1,7 +1,7 @@
 //! Load at a constant rate. Each connection has its own timetable; a request that could not leave in time counts from
 //! the moment it was due, so that a proxy which stalls cannot hide it.
 
-use crate::support::upstream::message_bytes;
+use super::upstream::message_bytes;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
