@@ -5,6 +5,7 @@ use crate::load::stream::Transport;
 use crate::support::issuer::ISSUER;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::Command;
 
 /// What it does beside forwarding.
 #[derive(Clone, Copy)]
@@ -14,6 +15,7 @@ pub(super) enum Checks {
     Tokens,
 }
 
+/// `None` also where its version cannot do what is asked of it.
 pub(super) fn command(
     site: &Site<'_>,
     folder: &Path,
@@ -51,7 +53,15 @@ backend api
   server one {upstream} pool-max-conn 512
 "
     );
-    Ok(Some(vec![haproxy, "-db".into(), "-f".into(), write(folder, "haproxy.cfg", &text)?]))
+    let file = write(folder, "haproxy.cfg", &text)?;
+    let checked = Command::new(&haproxy).arg("-c").arg("-f").arg(&file).output()?;
+    if !checked.status.success() {
+        let why = String::from_utf8_lossy(&checked.stderr);
+        let why = why.lines().find(|line| line.contains("ALERT")).unwrap_or_default();
+        println!("not here: HAProxy that can do this (jwt_verify: 2.5 or later, with OpenSSL): {why}\n");
+        return Ok(None);
+    }
+    Ok(Some(vec![haproxy, "-db".into(), "-f".into(), file]))
 }
 
 fn rules(shared: &Path) -> String {

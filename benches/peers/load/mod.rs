@@ -18,7 +18,7 @@ use std::rc::Rc;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 use tokio::sync::mpsc;
-use tokio::task::{JoinSet, LocalSet};
+use tokio::task::{self, LocalSet};
 
 /// Who is asked, and what a good answer is.
 #[derive(Clone)]
@@ -174,28 +174,26 @@ impl Client {
 
 /// Every client is a task; at a constant rate each has its queue of moments, filled in turn.
 async fn drive(clients: Vec<Client>, run: Rc<Run>, pace: Pace) -> io::Result<Vec<Client>> {
-    let mut tasks = JoinSet::new();
-    let mut queues = Vec::new();
+    if let Pace::Closed(time) = pace {
+        run.end.set(Some(Instant::now() + time));
+    }
+    let (mut tasks, mut queues) = (Vec::new(), Vec::new());
     for client in clients {
-        match pace {
+        tasks.push(match pace {
             Pace::Rate(..) => {
                 let (queue, due) = mpsc::unbounded_channel();
                 queues.push(queue);
-                tasks.spawn_local(client.keep_to(due, Rc::clone(&run)));
+                task::spawn_local(client.keep_to(due, Rc::clone(&run)))
             }
-            Pace::Closed(time) => {
-                run.end.set(Some(Instant::now() + time));
-                tasks.spawn_local(client.keep_asking(Rc::clone(&run)));
-            }
-            Pace::Through => drop(tasks.spawn_local(client.keep_asking(Rc::clone(&run)))),
-        }
+            Pace::Closed(_) | Pace::Through => task::spawn_local(client.keep_asking(Rc::clone(&run))),
+        });
     }
     if let Pace::Rate(rate, time) = pace {
         conduct(queues, &run, rate, time).await?;
     }
     let mut clients = Vec::new();
-    while let Some(ended) = tasks.join_next().await {
-        clients.push(ended.map_err(io::Error::other)??);
+    for task in tasks {
+        clients.push(task.await.map_err(io::Error::other)??);
     }
     Ok(clients)
 }
