@@ -113,7 +113,8 @@ fn run(options: &Options) -> anyhow::Result<()> {
         match bench.run(*scenario) {
             Ok(judged) => lines.extend(judged),
             Err(fault) => {
-                println!("FAILED: {fault:#}");
+                println!("\nFAILED: {fault:#}");
+                lines.extend(wanted::failed(*scenario));
                 failed.push(scenario.shape().name);
             }
         }

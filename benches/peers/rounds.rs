@@ -7,6 +7,7 @@ use super::load::{Habit, Load, Outcome, Pace};
 use super::process::{self, Pins, Process, Usage};
 use super::verification::Verification;
 use anyhow::{Context as _, bail};
+use std::io::{self, Write as _};
 use std::time::Duration;
 
 /// How much is measured.
@@ -76,16 +77,21 @@ pub(crate) fn undisturbed(
     mut round: impl FnMut() -> anyhow::Result<Vec<Sample>>,
 ) -> anyhow::Result<()> {
     let mut left_out = 0;
-    for _ in 0..rounds {
+    print!("rounds done:");
+    for number in 1..=rounds {
         let before = process::stolen();
         let samples = round()?;
         let after = process::stolen();
         if (after.0 - before.0) * 100 > after.1 - before.1 {
             left_out += 1;
+            print!(" ({number} left out)");
         } else {
             rows.iter_mut().zip(samples).for_each(|(row, sample)| row.samples.push(sample));
+            print!(" {number}");
         }
+        io::stdout().flush()?;
     }
+    println!("\n");
     if left_out == rounds {
         bail!("no round is left: the hypervisor took more than 1 % of each");
     }
@@ -154,7 +160,7 @@ impl Proxy {
             process.resident_kib().zip(before).map(|(after, before)| (after - before) * 1024.0 / tokens.len() as f64);
         if let Some(each) = each.filter(|_| tokens.len() > 1) {
             let seconds = outcome.took.as_secs_f64();
-            println!("{name}: seen once in {seconds:.0} s; {each:.0} bytes resident for each, its claims among them\n");
+            println!("\n{name}: seen once in {seconds:.0} s; {each:.0} bytes resident for each, its claims among them");
         }
         Ok(())
     }

@@ -81,25 +81,34 @@ pub(crate) fn judge(scenario: Scenario, rows: &[Row], offered: u32) -> Vec<Line>
     judged.map(|line| Line { met: line.met + steady, ..line }).collect()
 }
 
+/// The lines of a scenario that came to no end.
+pub(crate) fn failed(scenario: Scenario) -> Vec<Line> {
+    let wanted = WANTED.iter().filter(|wanted| wanted.scenario == scenario);
+    wanted.map(|wanted| Line { met: "FAILED".to_owned(), ..wanted.line() }).collect()
+}
+
 impl Wanted {
-    fn judge(&self, rows: &[Row], offered: u32) -> Line {
-        let (what, wanted) = (self.describe(), self.figure(self.must));
-        let stretch = self.stretch.map_or("-".to_owned(), |stretch| self.figure(stretch));
-        let line = Line {
+    /// Before anything is known.
+    fn line(&self) -> Line {
+        Line {
             scenario: self.scenario,
-            what,
-            wanted,
-            stretch,
-            got: "-".into(),
-            interval: "-".into(),
-            met: String::new(),
-        };
+            what: self.describe(),
+            wanted: self.figure(self.must),
+            stretch: self.stretch.map_or("-".to_owned(), |stretch| self.figure(stretch)),
+            got: "-".to_owned(),
+            interval: "-".to_owned(),
+            met: "not measured".to_owned(),
+        }
+    }
+
+    fn judge(&self, rows: &[Row], offered: u32) -> Line {
+        let line = self.line();
         let (figures, taking_part) = match self.figures(rows) {
             Ok(figures) => figures,
             Err(absent) => return Line { met: format!("not measured: no {absent}"), ..line },
         };
         let Some(middle) = statistics::median(&figures) else {
-            return Line { met: "not measured".to_owned(), ..line };
+            return line;
         };
         let interval = statistics::interval(&figures);
         let short = taking_part.iter().find(|row| row.fell_short(offered));
