@@ -196,10 +196,6 @@ fn introduce(options: &Options, tools: &Tools, pins: &Pins) {
     let count = cpus.lines().filter(|line| line.starts_with("processor")).count();
     println!("peers, {}", httpdate::fmt_http_date(SystemTime::now()));
     println!("{count} CPUs: {model}; {}", pins.describe());
-    println!(
-        "scopegate {} with everything on: scope, identity headers, metrics, access log to a file",
-        env!("CARGO_PKG_VERSION")
-    );
     for tool in tools.describe() {
         println!("{tool}");
     }

@@ -9,6 +9,7 @@ use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Stdio};
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::thread;
 use std::time::{Duration, Instant};
 
 /// A process of ours. Dropped, it ends.
@@ -63,9 +64,20 @@ impl Process {
             if TcpStream::connect_timeout(&address, Duration::from_millis(200)).is_ok() {
                 return Ok(());
             }
-            std::thread::sleep(Duration::from_millis(20));
+            thread::sleep(Duration::from_millis(20));
         }
         bail!("it does not listen on {address}: {}", self.errors())
+    }
+
+    /// Waits until it has done what it does at its start: reading a hundred key sets is work too, and none of a request's.
+    pub(crate) fn settles(&self) {
+        for _ in 0..SETTLING_STEPS_MAX {
+            let before = self.usage();
+            thread::sleep(SETTLING_STEP);
+            if self.usage().since(before).cpu_us.is_none_or(|us| us < SETTLED_US) {
+                return;
+            }
+        }
     }
 
     /// What it has used until now.
@@ -208,4 +220,8 @@ const FIRST_PORT: u16 = 15_000;
 const PORTS: u32 = 17_000;
 /// What `/proc` counts in, on every machine that Linux runs on today.
 const TICKS_PER_SECOND: f64 = 100.0;
+const SETTLING_STEP: Duration = Duration::from_millis(50);
+const SETTLING_STEPS_MAX: usize = 100;
+/// A hundredth of a CPU.
+const SETTLED_US: f64 = 500.0;
 const START_TIMEOUT: Duration = Duration::from_secs(10);

@@ -5,6 +5,8 @@ use std::process::Command;
 
 /// What can take part.
 pub(crate) struct Tools {
+    /// The release binary, unless another is named.
+    pub(crate) scopegate: PathBuf,
     pub(crate) nginx: Option<PathBuf>,
     pub(crate) haproxy: Option<PathBuf>,
     pub(crate) envoy: Option<PathBuf>,
@@ -13,8 +15,13 @@ pub(crate) struct Tools {
 impl Tools {
     /// Looks.
     pub(crate) fn find() -> Self {
-        let envoy = std::env::var_os(ENVOY).map(PathBuf::from).filter(|file| file.is_file());
-        Self { nginx: find("nginx"), haproxy: find("haproxy"), envoy: envoy.or_else(|| find("envoy")) }
+        let named = |variable| std::env::var_os(variable).map(PathBuf::from);
+        Self {
+            scopegate: named(SCOPEGATE).unwrap_or_else(|| env!("CARGO_BIN_EXE_scopegate").into()),
+            nginx: find("nginx"),
+            haproxy: find("haproxy"),
+            envoy: named(ENVOY).or_else(|| find("envoy")),
+        }
     }
 
     /// A line for each: its version, or where it comes from.
@@ -23,6 +30,10 @@ impl Tools {
             tool.as_deref().map_or_else(|| format!("not here: {missing}"), |tool| version(tool, argument))
         };
         vec![
+            format!(
+                "{}, with everything on: scope, identity headers, metrics, access log to a file",
+                self.scopegate.display()
+            ),
             line(
                 &self.nginx,
                 "-v",
@@ -61,5 +72,7 @@ pub(crate) fn find(program: &str) -> Option<PathBuf> {
     folders.map(|folder| folder.join(program)).find(|file| file.is_file())
 }
 
+/// Names another build than the benchmark's own, as the release recipe makes.
+const SCOPEGATE: &str = "SCOPEGATE_BIN";
 /// Names a program that is not on PATH.
 const ENVOY: &str = "SCOPEGATE_ENVOY";

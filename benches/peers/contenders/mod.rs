@@ -150,6 +150,9 @@ impl Contender {
                 }
             }
         }
+        if let Some(process) = &process {
+            process.settles();
+        }
         Ok(process)
     }
 }

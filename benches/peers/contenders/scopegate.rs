@@ -32,7 +32,7 @@ pub(super) fn command(site: &Site<'_>, folder: &Path, listen: SocketAddr, gate: 
     let text = configuration.text_with(&Further { tls, issuers: issuers - 1 });
     // The keys are expected beside it.
     let file = write(&site.folder, &format!("scopegate-{}.yaml", listen.port()), &text)?;
-    Ok(vec![env!("CARGO_BIN_EXE_scopegate").into(), "serve".into(), "--config".into(), file])
+    Ok(vec![site.tools.scopegate.clone(), "serve".into(), "--config".into(), file])
 }
 
 /// In a contender's folder.
