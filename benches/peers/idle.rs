@@ -48,8 +48,10 @@ fn measure(
     let process = contender.start(token, Habit::KeepAlive, pins)?;
     let resident = || process.as_ref().and_then(Process::resident_kib);
     let at_rest = resident();
-    let mut load = Load::open(&contender.target, connections, Habit::KeepAlive).context(contender.name)?;
-    load.ask_each(token).context(contender.name)?;
+    let mut load = Load::open(&contender.target, 0, Habit::KeepAlive)?;
+    for _ in 0..connections {
+        load.add(token).context(contender.name)?;
+    }
     #[expect(clippy::cast_precision_loss, reason = "there are fewer ports")]
     let each = resident().zip(at_rest).map(|(after, before)| (after - before) / connections as f64);
     Ok((at_rest, each))

@@ -85,11 +85,15 @@ impl Process {
         Usage::of(self.child.id())
     }
 
-    /// Resident memory in KiB. `None` where the kernel does not tell.
+    /// Memory in KiB, resident or swapped out: a kernel may take from a process what it has not touched for a while. `None`
+    /// where it does not tell.
     pub(crate) fn resident_kib(&self) -> Option<f64> {
         let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
-        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
-        line.trim().strip_suffix(" kB")?.parse().ok()
+        let kib = |name| {
+            let line = status.lines().find_map(|line| line.strip_prefix(name))?;
+            line.trim().strip_suffix(" kB")?.parse::<f64>().ok()
+        };
+        Some(kib("VmRSS:")? + kib("VmSwap:")?)
     }
 
     fn errors(&self) -> String {

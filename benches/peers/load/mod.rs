@@ -104,14 +104,15 @@ impl Load {
         self.local.block_on(&self.runtime, within(START_TIMEOUT, client.ask(token)))
     }
 
-    /// One request by each client, one after the other.
-    pub(crate) fn ask_each(&mut self, token: &str) -> io::Result<()> {
-        for client in &mut self.clients {
-            let answer = self.local.block_on(&self.runtime, within(START_TIMEOUT, client.ask(Some(token))))?;
-            if answer.status != 200 {
-                return Err(io::Error::other(format!("{answer:?}")));
-            }
-        }
+    /// Opens another connection, and sends one request over it.
+    pub(crate) fn add(&mut self, token: &str) -> io::Result<()> {
+        let work = async {
+            let mut connection = http1::Connection::open(&self.target).await?;
+            let answer = connection.ask(Some(token)).await?;
+            if answer.status == 200 { Ok(connection) } else { Err(io::Error::other(format!("{answer:?}"))) }
+        };
+        let connection = self.local.block_on(&self.runtime, within(START_TIMEOUT, work))?;
+        self.clients.push(Client::Http1(Box::new(connection)));
         Ok(())
     }
 
