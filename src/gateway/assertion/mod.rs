@@ -108,10 +108,12 @@ impl Assertions {
     ) -> Result<(String, UnixSeconds), Refusal> {
         let ends = UnixSeconds(now.0.saturating_add(seconds(self.settings.lifetime))).min(token.ends());
         let text = |bytes| str::from_utf8(bytes).map_err(|_| Reason::Internal);
-        let (identity, host) = (text(token.identity())?, text(request.host)?);
+        let [own, alike] = token.identity();
+        let (own, alike, host) = (text(own)?, text(alike)?, text(request.host)?);
         // Whoever the headers say it is: a claim is a header's value under its name, so that the two cannot differ.
-        let mut claims: Map<String, Value> = identity
+        let mut claims: Map<String, Value> = own
             .split_terminator("\r\n")
+            .chain(alike.split_terminator("\r\n"))
             .filter_map(|line| line.split_once(": "))
             .map(|(name, value)| (claim(name), value.into()))
             .collect();

@@ -147,7 +147,7 @@ impl<'p> Permit<'p> {
     }
 
     /// The identity headers for the upstream, as they stand in a request: none for an open route.
-    pub fn identity(&self) -> &[u8] {
-        self.token.as_ref().map_or(&[], VerifiedToken::identity)
+    pub fn identity(&self) -> [&[u8]; 2] {
+        self.token.as_ref().map_or_else(Default::default, VerifiedToken::identity)
     }
 }

@@ -64,17 +64,16 @@ impl Senders {
 
     /// Refuses a token in the wrong hands. Gives what is left of the proof, where there is one.
     pub fn check(&self, facts: &Facts<'_>) -> Result<Sound, Refusal> {
-        let unbound = Confirmation::default();
         let bound = facts.token.confirmation();
         if bound.is_none() && facts.token.issuer().settings.profile == Profile::Fapi2 {
             return Err(Reason::SenderUnbound.into());
         }
-        let Confirmation { certificate, key, is_foreign } = bound.unwrap_or(&unbound);
-        if *is_foreign {
+        let Confirmation { certificate, key, is_foreign } = bound.unwrap_or_default();
+        if is_foreign {
             return Err(Reason::SenderUnproven.into());
         }
         if let Some(certificate) = certificate
-            && !facts.certificate.is_some_and(|shown| is_same(shown.thumbprint(), certificate))
+            && !facts.certificate.is_some_and(|shown| is_same(shown.thumbprint(), &certificate))
         {
             return Err(Reason::SenderMismatch.into());
         }

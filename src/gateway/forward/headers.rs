@@ -74,7 +74,7 @@ pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_
             out.field(&TRACEPARENT, trace.field());
         }
     }
-    out.lines(permit.identity());
+    permit.identity().iter().for_each(|fields| out.lines(fields));
     out.lines(about.assertion.map_or(&[], Assertion::line));
     about.certificate.iter().for_each(|fields| out.lines(fields));
     out.field(&header::FORWARDED, about.forwarded);
@@ -95,7 +95,7 @@ pub fn passing<'h>(
     })
 }
 
-/// Appends one field as it stands in a request or in the identity block of a verdict.
+/// Appends one field as it stands in a request.
 pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
     out.extend_from_slice(name.as_bytes());
     out.extend_from_slice(b": ");

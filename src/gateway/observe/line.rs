@@ -2,6 +2,7 @@
 //! client or an issuer chose is escaped.
 
 use super::super::verify::cache::CacheUse;
+use super::super::verify::token::VerifiedToken;
 use super::metrics::Outcome;
 use super::record::Record;
 use http::Version;
@@ -40,7 +41,7 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
         block.extend_from_slice(certificate.line());
     }
     if let Some(token) = &record.token {
-        block.extend_from_slice(token.line());
+        holder(block, token);
     }
     if let Some(cache) = record.cache {
         text(block, "verdict", if cache == CacheUse::Hit { b"remembered" } else { b"fresh" });
@@ -61,6 +62,15 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
         text(block, "end", end.as_bytes());
     }
     block.extend_from_slice(b"}\n");
+}
+
+/// Whose token it was: its issuer's name, and its client.
+pub(super) fn holder(block: &mut Vec<u8>, token: &VerifiedToken) {
+    let (issuer, client) = token.line();
+    block.extend_from_slice(issuer);
+    if let Some(client) = client {
+        text(block, "client_id", client);
+    }
 }
 
 /// A field as it stands in a line, for what stays the same over many requests and is made once.

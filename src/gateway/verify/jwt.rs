@@ -2,7 +2,8 @@
 //! (`crit`, `typ`, `iat`, an absent `aud`, duplicate members, a key of another purpose) is refused here.
 
 use super::keys::{KeyStore, Keys};
-use super::token::{Verdict, is_early};
+use super::token::is_early;
+use super::verdict::Verdict;
 use super::{Issuer, Verifier};
 use crate::clock::UnixSeconds;
 use crate::config;
@@ -13,7 +14,6 @@ use crate::oauth::algorithm::Algorithm;
 use crate::oauth::claims::{self, Claims, Names};
 use crate::oauth::jws::{Header, Jws};
 use serde::Deserialize;
-use std::sync::Arc;
 use std::time::Instant;
 
 /// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
@@ -36,7 +36,7 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
             (Reason::SignatureWrong, Some(_)) => reason.into(),
             (_, _) => issuer.signatory().doubt(&header, reason, verifier.clock.instant()),
         })?;
-        Verdict::signed(Arc::clone(issuer), key_generation, claims)
+        Verdict::signed(issuer, key_generation, claims)
     };
     check().map_err(|refusal: Refusal| refusal.of(&issuer.refusals))
 }

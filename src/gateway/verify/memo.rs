@@ -1,9 +1,8 @@
 //! The last token of one connection. Clients send the same one again and again; comparing its bytes costs a tenth of
 //! hashing them. It saves the look-up only: every check of a cached verdict runs all the same.
 
-use super::token::Verdict;
+use super::verdict::Verdict;
 use std::cell::RefCell;
-use std::sync::Arc;
 
 /// A token's bytes and its verdict. It dies with its connection and is never shown: no `Debug`.
 #[derive(Default)]
@@ -22,7 +21,7 @@ struct Kept {
     token: Vec<u8>,
     /// A verdict is worth nothing to a verifier with other issuers.
     verifier: u64,
-    verdict: Arc<Verdict>,
+    verdict: Verdict,
 }
 
 impl Memo {
@@ -31,17 +30,17 @@ impl Memo {
         self.0.borrow().as_ref().is_some_and(|kept| kept.token == token)
     }
 
-    pub(super) fn find(&self, token: &[u8], verifier: u64) -> Option<Arc<Verdict>> {
+    pub(super) fn find(&self, token: &[u8], verifier: u64) -> Option<Verdict> {
         let kept = self.0.borrow();
         let kept = kept.as_ref().filter(|kept| kept.verifier == verifier && kept.token == token)?;
-        Some(Arc::clone(&kept.verdict))
+        Some(kept.verdict.clone())
     }
 
-    pub(super) fn keep(&self, token: &[u8], verifier: u64, verdict: &Arc<Verdict>) {
+    pub(super) fn keep(&self, token: &[u8], verifier: u64, verdict: &Verdict) {
         let mut kept = self.0.borrow_mut();
         let mut memory = kept.take().map_or_else(Vec::new, |kept| kept.token);
         memory.clear();
         memory.extend_from_slice(token);
-        *kept = Some(Kept { token: memory, verifier, verdict: Arc::clone(verdict) });
+        *kept = Some(Kept { token: memory, verifier, verdict: verdict.clone() });
     }
 }

@@ -13,7 +13,11 @@ pub mod label;
 pub mod memo;
 pub mod opaque;
 pub mod status;
+#[cfg(test)]
+mod tests;
 pub mod token;
+mod verdict;
+mod words;
 
 use super::credentials::Bearer;
 use super::observe::refusals::Refusals;
@@ -24,6 +28,7 @@ use crate::config;
 use crate::config::key_source::KeySource;
 use crate::state::revocations::Revocations;
 use cache::{CacheUse, VerdictCache};
+use identity::Alike;
 use introspect::Introspector;
 use jwt::Signatory;
 use keys::KeyStore;
@@ -33,7 +38,8 @@ use status::StatusLists;
 use status::pending::Pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
-use token::{Checked, Verdict, VerifiedToken};
+use token::{Checked, VerifiedToken};
+use verdict::Verdict;
 
 /// Knows every issuer and remembers its verdicts. A changed issuer means a new `Verifier`, and so an empty cache:
 /// no verdict outlives the settings that made it.
@@ -63,6 +69,8 @@ pub struct Issuer {
     pub outliving: AtomicU64,
     /// Its tokens that were refused.
     pub refusals: Arc<Refusals>,
+    /// What is written of each of its tokens.
+    alike: Alike,
 }
 
 /// What can be said about a token at once.
@@ -83,7 +91,9 @@ impl Issuer {
         let listed = settings.status_list.clone();
         let status_lists =
             listed.map(|listed| Arc::new(StatusLists::new(Arc::clone(&settings.name), listed, clock.clone())));
-        Self { settings, keys, introspector, status_lists, outliving: AtomicU64::new(0), refusals: Arc::default() }
+        let alike = Alike::new(&settings.name, &settings.issuer);
+        let (outliving, refusals) = (AtomicU64::new(0), Arc::default());
+        Self { settings, keys, introspector, status_lists, outliving, refusals, alike }
     }
 
     /// The same issuer with other settings, by the keys that it has. Its status lists stay where they would be judged as
@@ -194,10 +204,10 @@ impl Verifier {
             };
         }
         let verdict = match jwt::verify(bearer.token(), self, now) {
-            Ok(verdict) => Arc::new(verdict),
+            Ok(verdict) => verdict,
             Err(refusal) => return Verification::Decided(Err(refusal), CacheUse::Miss),
         };
-        let decided = self.decide(Arc::clone(&verdict), CacheUse::Miss, now);
+        let decided = self.decide(verdict.clone(), CacheUse::Miss, now);
         if self.scratch.is_none() && !matches!(decided, Verification::Decided(Err(_), _)) {
             verdict.issuer().check_life(&verdict, &self.revocations, now);
             self.cache.store(digest, verdict);
@@ -206,7 +216,7 @@ impl Verifier {
     }
 
     /// What can be said now of a token whose verdict this is.
-    fn decide(&self, verdict: Arc<Verdict>, cache: CacheUse, now: UnixSeconds) -> Verification<'_> {
+    fn decide(&self, verdict: Verdict, cache: CacheUse, now: UnixSeconds) -> Verification<'_> {
         match VerifiedToken::check(verdict, &self.revocations, now) {
             Ok(Checked::Good(token)) => Verification::Decided(Ok(token), cache),
             Ok(Checked::Pending(verdict)) => Verification::Wait(Pending::new(verdict, cache, &self.revocations, now)),
@@ -219,7 +229,7 @@ impl Verifier {
     /// it by, and an opaque one is known only while it is remembered.
     pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) -> Option<Arc<Issuer>> {
         let remembered = self.cache.find(&cache::digest(token));
-        let verdict = remembered.map_or_else(|| jwt::verify(token, self, now).map(Arc::new), Ok);
+        let verdict = remembered.map_or_else(|| jwt::verify(token, self, now), Ok);
         let verdict = verdict.ok()?;
         // A status list is not waited for: to revoke what it revoked does no harm.
         verdict.check(&self.revocations, now).ok()?;

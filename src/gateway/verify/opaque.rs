@@ -3,7 +3,8 @@
 
 use super::cache::{Digest, VerdictCache};
 use super::introspect::{Finding, Question};
-use super::token::{Checked, Verdict, VerifiedToken};
+use super::token::{Checked, VerifiedToken};
+use super::verdict::Verdict;
 use super::{Issuer, Verifier, jwt};
 use crate::clock::UnixSeconds;
 use crate::gateway::reason::Reason;
@@ -109,7 +110,7 @@ impl<'v> Inquiry<'v> {
             introspector.ask(&question, self.now).await
         };
         let verdict = finding?;
-        match VerifiedToken::check(Arc::clone(&verdict), self.revocations, self.now)? {
+        match VerifiedToken::check(verdict.clone(), self.revocations, self.now)? {
             Checked::Good(token) => {
                 issuer.check_life(&verdict, self.revocations, self.now);
                 Ok(token)
@@ -132,5 +133,5 @@ pub(super) fn judge(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) ->
     jwt::check_answer(&claims, issuer, asked)?;
     let verdict = Verdict::answered(issuer, claims, asked)?;
     verdict.check_dates(asked)?;
-    Ok(Arc::new(verdict))
+    Ok(verdict)
 }

@@ -8,7 +8,7 @@ use super::{Buffer, unavailable};
 use crate::gateway::policy::Entry;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::verify::{Issuer, identity};
+use crate::gateway::verify::Issuer;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use std::cell::RefCell;
@@ -70,10 +70,9 @@ impl Record {
             lines.extend_from_slice(certificate.line());
         }
         if let Some(token) = &self.token {
-            lines.extend_from_slice(token.line());
-            let subject = identity::find(std::str::from_utf8(token.identity()).unwrap_or_default(), identity::SUBJECT);
-            let subject =
-                subject.and_then(|one| self.worker.shared.audit_subject(&token.issuer().settings.issuer, one));
+            line::holder(lines, token);
+            let issuer = &token.issuer().settings.issuer;
+            let subject = token.customer().and_then(|one| self.worker.shared.audit_subject(issuer, one));
             if let Some(subject) = subject {
                 line::text(lines, "subject", subject.as_bytes());
             }

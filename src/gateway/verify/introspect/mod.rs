@@ -7,7 +7,7 @@ pub mod counts;
 
 use super::Issuer;
 use super::cache::{Digest, VerdictCache};
-use super::token::Verdict;
+use super::verdict::Verdict;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::introspection::Introspection;
 use crate::config::limits::{INTROSPECTION_QUEUE_MAX, INTROSPECTION_REFUSALS_MAX, INTROSPECTION_WAITERS_MAX};
@@ -24,7 +24,7 @@ use std::time::{Duration, Instant};
 use tokio::sync::{mpsc, watch};
 
 /// What an issuer said about a token, or why nobody knows.
-pub(super) type Finding = Result<Arc<Verdict>, Refusal>;
+pub(super) type Finding = Result<Verdict, Refusal>;
 
 /// The calls to one issuer: those under way, those to come, and what was refused lately.
 pub struct Introspector {
@@ -211,7 +211,7 @@ impl Call {
         match &finding {
             Ok(verdict) if verdict.is_answer_of(&self.issuer, asked) => {
                 self.introspector.refused.remove(&self.digest);
-                self.cache.store(self.digest, Arc::clone(verdict));
+                self.cache.store(self.digest, verdict.clone());
             }
             Err(refusal) if refusal.reason().status() == http::StatusCode::UNAUTHORIZED => {
                 self.cache.forget(&self.digest);

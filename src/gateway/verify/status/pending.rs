@@ -6,7 +6,8 @@ use crate::config::limits::{STATUS_LIST_FETCH_TIMEOUT, STATUS_LIST_WAITERS_MAX};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::cache::CacheUse;
-use crate::gateway::verify::token::{Checked, Verdict, VerifiedToken};
+use crate::gateway::verify::token::{Checked, VerifiedToken};
+use crate::gateway::verify::verdict::Verdict;
 use crate::state::revocations::Revocations;
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -16,14 +17,14 @@ use std::time::Duration;
 pub struct Pending<'v> {
     /// Whether its verdict was remembered.
     pub cache: CacheUse,
-    verdict: Arc<Verdict>,
+    verdict: Verdict,
     revocations: &'v Revocations,
     now: UnixSeconds,
 }
 
 impl<'v> Pending<'v> {
     pub(in crate::gateway::verify) fn new(
-        verdict: Arc<Verdict>,
+        verdict: Verdict,
         cache: CacheUse,
         revocations: &'v Revocations,
         now: UnixSeconds,
@@ -38,7 +39,7 @@ impl<'v> Pending<'v> {
     }
 
     async fn wait(self) -> Result<VerifiedToken, Refusal> {
-        let verdict = Arc::clone(&self.verdict);
+        let verdict = self.verdict.clone();
         let (lists, reference) = verdict.listed().ok_or(Reason::Internal)?;
         let waiting = Waiting::begin(lists)?;
         let list = lists.list(&reference.uri)?;
@@ -59,7 +60,7 @@ impl<'v> Pending<'v> {
     }
 
     fn check(&self) -> Result<Checked, Refusal> {
-        VerifiedToken::check(Arc::clone(&self.verdict), self.revocations, self.now)
+        VerifiedToken::check(self.verdict.clone(), self.revocations, self.now)
     }
 }
 
