@@ -420,7 +420,7 @@ const STREAMS_MOST: usize = 10_000;
 /// Unless told otherwise one network has at most one in so many of all connections: many third parties may share an
 /// address, and none may have them all.
 const NETWORKS_MIN: usize = 4;
-/// What an operator may raise `verdicts` to; at about 1 KiB each they fill the memory of a large machine.
+/// What an operator may raise `verdicts` to; at about half a KiB each they fill the memory of a large machine.
 const VERDICTS_MOST: usize = 50_000_000;
 /// A field of a request that its refusal must repeat (an id, a code) may be so long; what is longer is not repeated.
 pub const ECHOED_BYTES_MAX: usize = 64;

@@ -13,12 +13,12 @@ fn ours(seen: &Message) -> Vec<String> {
 
 const CUSTOMER: [&str; 7] = [
     "x-auth-client-id: tpp-1",
-    "x-auth-subject: customer-1",
-    "x-auth-subject-type: user",
     "x-auth-scope: accounts payments",
-    "x-auth-issuer: https://auth.bank.example",
-    "x-auth-grant: authorization_code",
+    "x-auth-subject: customer-1",
     "x-auth-token-id: token-1",
+    "x-auth-subject-type: user",
+    "x-auth-grant: authorization_code",
+    "x-auth-issuer: https://auth.bank.example",
 ];
 
 #[test]
