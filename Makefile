@@ -1,6 +1,6 @@
 # What a developer does here, by name. Each recipe is what one would type.
 
-.PHONY: help run test soak bench lint format clippy docs shell
+.PHONY: help run test soak release bench lint format clippy docs shell
 
 help: ## Show this list
 	@sed -n 's/^\([a-z]*\):.*## /  \1\t/p' $(MAKEFILE_LIST) | expand -t 12
@@ -14,6 +14,9 @@ test: ## Run every test; installs what they need and says so
 soak: ## Everything at once for half an hour (SCOPEGATE_SOAK_SECONDS); `make test` first, it installs what this needs
 	@test -n "$$SCOPEGATE_BIN" || cargo build --locked --release
 	SCOPEGATE_BIN="$${SCOPEGATE_BIN:-target/release/scopegate}" node tests/e2e/soak.mjs
+
+release: ## Build target/release/scopegate, optimised by a profile of itself; `cargo build --release` builds it without
+	@deploy/release/build.sh
 
 bench: ## Measure the stages, the whole path, and all of it beside other proxies: a quarter of an hour
 	cargo bench --locked
@@ -32,7 +35,7 @@ docs:
 	RUSTDOCFLAGS="-D warnings" cargo doc --locked --no-deps --all-features --document-private-items
 
 # shellcheck is welcome where it is installed; the syntax is checked everywhere.
-shell: SCRIPTS = tests/*.sh .ci/run .ci/dependencies deploy/compose/demo.sh
+shell: SCRIPTS = tests/*.sh .ci/run .ci/dependencies deploy/compose/demo.sh deploy/release/build.sh
 shell:
 	@for script in $(SCRIPTS); do bash -n "$$script" || exit 1; done
 	@if command -v shellcheck >/dev/null; then shellcheck $(SCRIPTS); else echo "shellcheck is not installed: scripts were parsed only"; fi

@@ -46,9 +46,7 @@ struct Options {
 }
 
 fn main() -> ExitCode {
-    // Whoever runs every bench as a test means none of this: it needs a program to train.
-    let options = Options::parse();
-    match train(&options) {
+    match train(&Options::parse()) {
         Ok(()) => ExitCode::SUCCESS,
         Err(fault) => {
             eprintln!("train: {fault:#}");

@@ -15,7 +15,7 @@ import { python, run } from './support/python.mjs';
 
 const ROOT = fileURLToPath(new URL('../../', import.meta.url));
 const DEPLOY = path.join(ROOT, 'deploy');
-const SCRIPTS = ['tests/run.sh', 'tests/setup.sh', 'tests/postgres.sh', '.ci/run', '.ci/dependencies', 'deploy/compose/demo.sh'];
+const SCRIPTS = ['tests/run.sh', 'tests/setup.sh', 'tests/postgres.sh', '.ci/run', '.ci/dependencies', 'deploy/compose/demo.sh', 'deploy/release/build.sh'];
 
 let demo;
 let folder;
@@ -74,7 +74,7 @@ test('the image is built by the toolchain of Cargo.toml, without the sandbox, an
 test('what .dockerignore lets in is enough to build, and no more than sources', async () => {
   const allowed = (await text('.dockerignore')).split('\n').filter((line) => line.startsWith('!')).map((line) => line.slice(1));
   assert.ok((await text('.dockerignore')).includes('\n*\n'), 'everything else is left out');
-  assert.deepEqual(allowed.sort(), ['.cargo', 'Cargo.lock', 'Cargo.toml', 'LICENSE', 'benches', 'src']);
+  assert.deepEqual(allowed.sort(), ['.cargo', 'Cargo.lock', 'Cargo.toml', 'LICENSE', 'benches', 'deploy/release', 'src']);
   const context = path.join(folder, 'context');
   await mkdir(context);
   for (const name of allowed) await cp(path.join(ROOT, name), path.join(context, name), { recursive: true });
@@ -85,6 +85,32 @@ test('what .dockerignore lets in is enough to build, and no more than sources', 
 test('shellcheck finds nothing to say of the scripts', async () => {
   const { code, stdout } = await run('shellcheck', SCRIPTS.map((file) => path.join(ROOT, file)));
   assert.equal(code, 0, stdout);
+});
+
+test('a release that cannot be trained says what it takes, and builds nothing', async () => {
+  const built = path.join(folder, 'built');
+  const build = (args, env = {}) =>
+    ended(path.join(DEPLOY, 'release/build.sh'), args, { env: { ...process.env, CARGO_TARGET_DIR: built, ...env } });
+  const help = await build(['--help']);
+  assert.equal(help.code, 0);
+  assert.match(help.stdout, /^usage: deploy\/release\/build\.sh /);
+  for (const [args, env, said] of [
+    [[], { LLVM_PROFDATA: '/bin/false' }, /rustup component add llvm-tools\n/],
+    [['--profile', 'nowhere'], {}, /no such file: nowhere/],
+    [['--target', 'x86_64-unknown-linux-musl'], {}, /trained by running it here/],
+    [['--cpu'], {}, /--cpu: which\?/],
+  ]) {
+    const { code, stderr } = await build(args, env);
+    assert.equal(code, 1, stderr);
+    assert.match(stderr, said);
+  }
+  await assert.rejects(access(path.join(built, 'release')));
+});
+
+test('the load that a release is trained on passes', { timeout: 600_000 }, async () => {
+  const args = ['bench', '--quiet', '--locked', '--profile', 'dev', '--all-features', '--bench', 'train', '--', '--scopegate', PROGRAM, '--short'];
+  const { code, stdout, stderr } = await ended('cargo', args, { cwd: ROOT });
+  assert.equal(code, 0, stdout + stderr);
 });
 
 test('the compose file is one, and every service in it is held', async () => {
