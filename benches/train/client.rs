@@ -46,7 +46,7 @@ impl<S: Read + Write> Client<S> {
 
     fn receive(&mut self, status: u16) -> anyhow::Result<()> {
         self.received.clear();
-        let mut piece = [0; 64 * 1024];
+        let mut piece = [0; 16 * 1024];
         while !is_whole(&self.received) {
             let count = self.stream.read(&mut piece).context("waiting for an answer")?;
             ensure!(count > 0, "closed after {} bytes of an answer", self.received.len());

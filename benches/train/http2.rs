@@ -14,10 +14,12 @@ use tokio_rustls::TlsConnector;
 pub(super) struct Http2 {
     runtime: Runtime,
     send: SendRequest<Bytes>,
+    authorization: Option<String>,
 }
 
 impl Http2 {
-    pub(super) fn connect(address: SocketAddr) -> anyhow::Result<Self> {
+    /// With this token in every request, or with none.
+    pub(super) fn connect(address: SocketAddr, token: Option<&str>) -> anyhow::Result<Self> {
         let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build()?;
         let send = runtime.block_on(async {
             let tcp = tokio::net::TcpStream::connect(address).await?;
@@ -28,7 +30,7 @@ impl Http2 {
             tokio::spawn(connection);
             Ok(send)
         })?;
-        Ok(Self { runtime, send })
+        Ok(Self { runtime, send, authorization: token.map(|token| format!("Bearer {token}")) })
     }
 
     /// The same request on so many streams at a time, with so many bytes of a body; each answer must have this status.
@@ -36,14 +38,13 @@ impl Http2 {
         &mut self,
         streams: usize,
         (method, path): (&str, &str),
-        token: Option<&str>,
         body: usize,
         status: u16,
     ) -> anyhow::Result<()> {
         let mut request = Request::builder().method(method).uri(format!("https://localhost{path}"));
         request = request.header("user-agent", "train/1").header("accept", "application/json");
-        if let Some(token) = token {
-            request = request.header("authorization", format!("Bearer {token}"));
+        if let Some(authorization) = &self.authorization {
+            request = request.header("authorization", authorization);
         }
         let request = request.body(())?;
         let body = Bytes::from(vec![b'x'; body]);
