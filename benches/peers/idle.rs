@@ -28,8 +28,8 @@ pub(crate) fn run(
     }
     rounds::undisturbed(extent.rounds, &mut rows, || {
         let measure = |(plain, tls, token): &(Contender, Contender, &str)| {
-            let (at_rest, of_plain) = measure(plain, token, extent.connections, pins)?;
-            let (_, of_tls) = measure(tls, token, extent.connections, pins)?;
+            let (at_rest, of_plain) = measure(plain, token, extent.connections, pins).context(plain.name)?;
+            let (_, of_tls) = measure(tls, token, extent.connections, pins).context(tls.name)?;
             let sample = Sample::default().with(Quantity::AtRest, at_rest.map(|kib| kib / 1024.0));
             Ok(sample.with(Quantity::IdlePlain, of_plain).with(Quantity::IdleTls, of_tls))
         };
@@ -50,7 +50,7 @@ fn measure(
     let at_rest = resident();
     let mut load = Load::open(&contender.target, 0, Habit::KeepAlive)?;
     for _ in 0..connections {
-        load.add(token).context(contender.name)?;
+        load.add(token)?;
     }
     #[expect(clippy::cast_precision_loss, reason = "there are fewer ports")]
     let each = resident().zip(at_rest).map(|(after, before)| (after - before) / connections as f64);

@@ -14,7 +14,7 @@ pub(crate) fn print(rows: &[Row], base: &str, offered: u32) {
     print_aligned(&table);
     for row in rows.iter().filter(|row| row.fell_short(offered)) {
         println!(
-            "{}: did not reach {offered}/s, so a CPU was full. Compare nothing with it, or lower --rate",
+            "{}: did not reach {offered}/s: a CPU was full, or busy with something else. Compare nothing with it",
             row.name
         );
     }
