@@ -139,7 +139,7 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        read::head(request.body(()).unwrap().into_parts().0, 8192).unwrap()
+        read::head(Box::new(request.body(()).unwrap().into_parts().0), 8192).unwrap()
     }
 
     #[test]

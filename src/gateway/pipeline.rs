@@ -36,7 +36,7 @@ impl Worker {
     /// `client` is what its client still sends, and what it hears before the answer.
     pub async fn handle(
         self: &Rc<Self>,
-        parts: Parts,
+        parts: Box<Parts>,
         client: (ClientBody, Interim),
         peer: &Peer,
     ) -> Response<AnswerBody> {
@@ -85,7 +85,7 @@ impl Worker {
     async fn carry(
         &self,
         plan: &Plan,
-        parts: Parts,
+        parts: Box<Parts>,
         (body, interim): (ClientBody, Interim),
         (peer, source, record): (&Peer, &Source, &mut Record),
     ) -> Result<Carried, Refusal> {
@@ -150,7 +150,7 @@ impl Worker {
 }
 
 /// The first stage, which makes what all others look at.
-pub(super) fn head(policy: &Policy, parts: Parts) -> Result<Head, Refusal> {
+pub(super) fn head(policy: &Policy, parts: Box<Parts>) -> Result<Head, Refusal> {
     read::head(parts, policy.target_bytes_max)
 }
 

@@ -12,7 +12,7 @@ use smallvec::SmallVec;
 /// A request head whose host and path have exactly one reading. Made only by `head`.
 #[derive(Debug)]
 pub struct Head {
-    pub(super) parts: Parts,
+    pub(super) parts: Box<Parts>,
     host: Host,
     ends_here: bool,
 }
@@ -64,7 +64,7 @@ impl Head {
 }
 
 /// Checks what every later stage relies on. `target_bytes_max` bounds path and query.
-pub fn head(mut parts: Parts, target_bytes_max: usize) -> Result<Head, Refusal> {
+pub fn head(mut parts: Box<Parts>, target_bytes_max: usize) -> Result<Head, Refusal> {
     check_target(&parts, target_bytes_max)?;
     check_method(&parts)?;
     check_expectation(&parts)?;
@@ -249,7 +249,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(request: http::request::Builder) -> Result<Head, Reason> {
-        head(request.body(()).unwrap().into_parts().0, 8192).map_err(|refusal| refusal.reason())
+        head(Box::new(request.body(()).unwrap().into_parts().0), 8192).map_err(|refusal| refusal.reason())
     }
 
     #[test]

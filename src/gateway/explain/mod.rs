@@ -113,7 +113,7 @@ pub async fn explain(policy: &Policy, case: Case, (now, network): (UnixSeconds, 
     let verifier = policy.verifier.onlooker();
     let rules = Rules { policy, verifier: &verifier, route: None, replay: Replay::Look };
     let mut trail = Trail::new(now, network);
-    let outcome = match pipeline::head(policy, parts) {
+    let outcome = match pipeline::head(policy, Box::new(parts)) {
         Ok(head) => pipeline::decide(&rules, &head, &peer, &mut trail).await,
         Err(refusal) => Err(refusal),
     };

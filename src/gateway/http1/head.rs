@@ -11,8 +11,9 @@ use std::mem::MaybeUninit;
 /// A head, taken from the buffer.
 #[derive(Debug)]
 pub struct RequestHead {
-    /// Method, target, version and fields.
-    pub parts: Parts,
+    /// Method, target, version and fields. Boxed: they change hands often on their way, and an idle connection has room for one
+    /// whole request.
+    pub parts: Box<Parts>,
     /// Where the body ends: `Length(0)` where there is none.
     pub framing: Framing,
     /// Whether the client lets the connection go on.
@@ -118,7 +119,7 @@ fn read(bytes: &Bytes, fields_max: usize) -> Result<RequestHead, BadHead> {
         Ok(_) | Err(_) => return Err(BadHead::Malformed),
     }
     let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-    let (mut parts, ()) = Request::new(()).into_parts();
+    let mut parts = Box::new(Request::new(()).into_parts().0);
     parts.version = version;
     parts.method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| BadHead::Malformed)?;
     parts.uri = target(bytes, parsed.path.unwrap_or_default())?;

@@ -67,7 +67,8 @@ impl Worker {
         peer: &Peer,
     ) {
         let client = Rc::new(Responder(RefCell::new(respond)));
-        let (mut parts, body) = request.into_parts();
+        let (parts, body) = request.into_parts();
+        let mut parts = Box::new(parts);
         let is_head = parts.method == Method::HEAD;
         let answer = match normalize(&mut parts, self.bounds.head) {
             Ok(()) => {
