@@ -13,8 +13,6 @@ pub mod label;
 pub mod memo;
 pub mod opaque;
 pub mod status;
-#[cfg(test)]
-mod tests;
 pub mod token;
 mod verdict;
 mod words;
@@ -278,3 +276,6 @@ impl std::fmt::Debug for Verifier {
         f.debug_struct("Verifier").field("issuers", &self.issuers).finish_non_exhaustive()
     }
 }
+
+#[cfg(test)]
+mod tests;
