@@ -68,6 +68,9 @@ struct Options {
     /// Connections of the load.
     #[arg(long, value_parser = clap::value_parser!(u16).range(1..=8000))]
     conns: Option<u16>,
+    /// Requests that are due at the same moment; 1: one after the other, evenly. Default: one of each connection.
+    #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8000))]
+    together: Option<u32>,
     /// Cargo says so when it benches; without it, it tests.
     #[arg(long, hide = true)]
     bench: bool,
@@ -139,11 +142,13 @@ struct Bench<'a> {
 impl Bench<'_> {
     fn run(&self, scenario: Scenario) -> anyhow::Result<Vec<Line>> {
         let (options, shape) = (self.options, scenario.shape());
+        let connections = options.conns.map_or(shape.connections, usize::from);
         let extent = Extent {
             rounds: options.rounds,
             time: Duration::from_secs(options.secs),
             rate: options.rate.unwrap_or(shape.rate),
-            connections: options.conns.map_or(shape.connections, usize::from),
+            connections,
+            together: options.together.unwrap_or_else(|| shape.habit.together(connections)),
         };
         if scenario == Scenario::Cold && extent.rate == 0 {
             bail!("it needs a rate: tokens are signed before");
@@ -176,12 +181,15 @@ impl Options {
 }
 
 fn describe(scenario: Scenario, extent: Extent) -> String {
-    let Extent { rounds, time, rate, connections } = extent;
+    let Extent { rounds, time, rate, connections, together } = extent;
     match (scenario, rate) {
         (Scenario::Idle, _) => format!("{connections} connections, {rounds} rounds\n"),
         (_, 0) => format!("as fast as it goes, {connections} connections, {rounds} rounds of {} s\n", time.as_secs()),
         (_, _) => {
-            format!("{rate} requests a second, {connections} connections, {rounds} rounds of {} s\n", time.as_secs())
+            let secs = time.as_secs();
+            format!(
+                "{rate} requests a second, {together} at a time, {connections} connections, {rounds} rounds of {secs} s\n"
+            )
         }
     }
 }

@@ -3,7 +3,7 @@
 use super::contenders::{Contender, Site};
 use super::entries::{Entry, Life, Requests, Work};
 use super::figures::{Quantity, Row, Sample};
-use super::load::{Habit, Load, Outcome, Pace};
+use super::load::{Beat, Habit, Load, Outcome, Pace};
 use super::process::{self, Pins, Process, Usage};
 use super::verification::Verification;
 use anyhow::{Context as _, bail};
@@ -19,6 +19,8 @@ pub(crate) struct Extent {
     /// Requests a second; 0: as fast as they are answered.
     pub(crate) rate: u32,
     pub(crate) connections: usize,
+    /// Requests that are due at the same moment.
+    pub(crate) together: u32,
 }
 
 /// What is the same for all who are measured.
@@ -183,7 +185,11 @@ fn sample(outcome: &Outcome, used: Option<Usage>, beside: [Usage; 2]) -> Sample 
 
 impl Extent {
     fn pace(self, time: Duration) -> Pace {
-        if self.rate == 0 { Pace::Closed(time) } else { Pace::Rate(self.rate, time) }
+        if self.rate == 0 {
+            Pace::Closed(time)
+        } else {
+            Pace::Rate(Beat { rate: self.rate, together: self.together }, time)
+        }
     }
 
     /// Requests of one contender in one round; some more, since a clock has two ends.

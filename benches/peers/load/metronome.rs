@@ -6,6 +6,7 @@ use rustix::time::{
     Itimerspec, TimerfdClockId, TimerfdFlags, TimerfdTimerFlags, Timespec, timerfd_create, timerfd_settime,
 };
 use std::io;
+use std::iter::repeat_n;
 use std::time::{Duration, Instant};
 use tokio::io::unix::AsyncFd;
 
@@ -14,18 +15,28 @@ pub(crate) struct Metronome {
     timer: AsyncFd<OwnedFd>,
     next: Instant,
     interval: Duration,
+    together: usize,
+}
+
+/// How requests come.
+#[derive(Clone, Copy)]
+pub(crate) struct Beat {
+    /// In a second; above 0.
+    pub(crate) rate: u32,
+    /// At the same moment, as from clients with one timetable.
+    pub(crate) together: u32,
 }
 
 impl Metronome {
-    /// Of a rate above 0.
-    pub(crate) fn start(rate: u32) -> io::Result<Self> {
-        let interval = Duration::from_secs(1) / rate;
+    pub(crate) fn start(beat: Beat) -> io::Result<Self> {
+        let interval = Duration::from_secs(1) * beat.together / beat.rate;
+        let together = usize::try_from(beat.together).unwrap_or(usize::MAX);
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         #[expect(deprecated, reason = "it owns its descriptor, which stays the same; what replaces the call is unsafe")]
         let timer = AsyncFd::new(timer)?;
         let spec = Timespec { tv_sec: interval.as_secs().cast_signed(), tv_nsec: interval.subsec_nanos().into() };
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval: spec, it_value: spec })?;
-        Ok(Self { timer, next: Instant::now() + interval, interval })
+        Ok(Self { timer, next: Instant::now() + interval, interval, together })
     }
 
     /// The moments that have come since it was last asked; it waits for one at least.
@@ -40,9 +51,9 @@ impl Metronome {
                 Err(fault) => return Err(fault.into()),
             }
         }
-        let (first, interval) = (self.next, self.interval);
+        let (first, interval, together) = (self.next, self.interval, self.together);
         let count = u32::try_from(u64::from_ne_bytes(count)).map_err(io::Error::other)?;
         self.next = first + interval * count;
-        Ok((0..count).map(move |beat| first + interval * beat))
+        Ok((0..count).flat_map(move |beat| repeat_n(first + interval * beat, together)))
     }
 }

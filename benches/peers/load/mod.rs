@@ -9,6 +9,7 @@ pub(crate) mod stream;
 
 use super::statistics;
 use super::tokens::Tokens;
+pub(crate) use metronome::Beat;
 use metronome::Metronome;
 use rustls::ClientConfig;
 use std::cell::{Cell, RefCell};
@@ -42,7 +43,7 @@ pub(crate) enum Habit {
 /// When requests are sent.
 #[derive(Clone, Copy)]
 pub(crate) enum Pace {
-    Rate(u32, Duration),
+    Rate(Beat, Duration),
     /// The next when the last was answered.
     Closed(Duration),
     /// Likewise, until each token was sent once.
@@ -87,6 +88,16 @@ struct Run {
     end: Cell<Option<Instant>>,
     body_bytes: usize,
     outcome: RefCell<Outcome>,
+}
+
+impl Habit {
+    /// Requests that are due at the same moment, as from clients with one timetable. Who connects anew comes alone.
+    pub(crate) fn together(self, connections: usize) -> u32 {
+        match self {
+            Self::KeepAlive | Self::Streams(_) => u32::try_from(connections).unwrap_or(u32::MAX),
+            Self::Reconnect => 1,
+        }
+    }
 }
 
 impl Load {
@@ -189,8 +200,8 @@ async fn drive(clients: Vec<Client>, run: Rc<Run>, pace: Pace) -> io::Result<Vec
             Pace::Closed(_) | Pace::Through => task::spawn_local(client.keep_asking(Rc::clone(&run))),
         });
     }
-    if let Pace::Rate(rate, time) = pace {
-        conduct(queues, &run, rate, time).await?;
+    if let Pace::Rate(beat, time) = pace {
+        conduct(queues, &run, beat, time).await?;
     }
     let mut clients = Vec::new();
     for task in tasks {
@@ -199,8 +210,8 @@ async fn drive(clients: Vec<Client>, run: Rc<Run>, pace: Pace) -> io::Result<Vec
     Ok(clients)
 }
 
-async fn conduct(queues: Vec<mpsc::UnboundedSender<Instant>>, run: &Run, rate: u32, time: Duration) -> io::Result<()> {
-    let mut metronome = Metronome::start(rate)?;
+async fn conduct(queues: Vec<mpsc::UnboundedSender<Instant>>, run: &Run, beat: Beat, time: Duration) -> io::Result<()> {
+    let mut metronome = Metronome::start(beat)?;
     let end = Instant::now() + time;
     run.end.set(Some(end));
     let mut turn = queues.iter().cycle();
