@@ -40,6 +40,8 @@ let relay;
 let gateway;
 let token;
 let marks = 0;
+/** The last case's request was broken off: a server with threads may find that out, and log it, when the mark behind it is logged. */
+let mayBeLate = false;
 
 before(async () => {
   folder = await mkdtemp(path.join(os.tmpdir(), 'scopegate-e2e-'));
@@ -121,7 +123,8 @@ async function run({ outcome }, pieces, origin) {
   client.destroy();
   const logged = await mark(origin);
   try {
-    faults.push(...upstreamOf(relay.take(), logged, outcome));
+    faults.push(...upstreamOf(relay.take(), logged, outcome, mayBeLate));
+    mayBeLate = Boolean(outcome.isPartial);
   } catch (fault) {
     faults.push(`upstream: ${fault.message}`);
   }
@@ -156,10 +159,10 @@ async function answersOf(client, { answers, ends, closes, isHead }) {
 }
 
 /** What left the gateway and what the server read, against what should have. */
-function upstreamOf(texts, logged, { upstream, isPartial }) {
+function upstreamOf(texts, logged, { upstream, isPartial }, mayHaveOther) {
   const faults = [];
   const isOurs = ({ target }) => OURS.some((ours) => target.startsWith(ours));
-  const read = logged.filter((entry) => !isOurs(entry) && !(isPartial && entry.status !== 200));
+  const read = logged.filter((entry) => !isOurs(entry) && !((isPartial || mayHaveOther) && entry.status !== 200));
   const wanted = upstream.map(({ what, body }) => [what, body]);
   const same = (found) => found.length === wanted.length &&
     found.every(({ method, target, body }, at) => `${method} ${target}` === wanted[at][0] && (wanted[at][1] ?? body) === body);
