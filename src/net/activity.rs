@@ -174,21 +174,18 @@ mod tests {
     use crate::net::deadline::Deadlines;
     use std::task::Waker;
 
-    fn pace(stall: Duration) -> Pace {
-        Pace { stall, rate_min: 500 }
+    /// A connection to a client that may stand still for so long.
+    fn activity(deadlines: &Deadlines, stall: Duration) -> Activity {
+        let minute = Duration::from_mins(1);
+        let timeouts = Timeouts { handshake: minute, head: minute, idle: minute, pace: Pace { stall, rate_min: 500 } };
+        Activity::new(timeouts, deadlines.deadline())
     }
 
     #[test]
     fn a_client_that_takes_nothing_wins_no_time_with_further_requests() {
         let start = Clock::System.instant();
         let deadlines = Deadlines::new(start);
-        let bounds = Timeouts {
-            handshake: Duration::from_mins(1),
-            head: Duration::from_mins(1),
-            idle: Duration::from_mins(1),
-            pace: pace(Duration::from_millis(500)),
-        };
-        let activity = Activity::new(bounds, deadlines.deadline());
+        let activity = activity(&deadlines, Duration::from_millis(500));
         let cx = Context::from_waker(Waker::noop());
         activity.begin();
         activity.stalled();
@@ -204,13 +201,7 @@ mod tests {
     fn a_connection_that_becomes_idle_while_we_leave_gets_the_linger_only() {
         let start = Clock::System.instant();
         let deadlines = Deadlines::new(start);
-        let bounds = Timeouts {
-            handshake: Duration::from_mins(1),
-            head: Duration::from_mins(1),
-            idle: Duration::from_mins(1),
-            pace: pace(Duration::from_mins(1)),
-        };
-        let activity = Activity::new(bounds, deadlines.deadline());
+        let activity = activity(&deadlines, Duration::from_mins(1));
         let cx = Context::from_waker(Waker::noop());
         activity.begin();
         activity.hurry(Duration::from_millis(100));

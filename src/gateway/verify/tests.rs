@@ -16,7 +16,8 @@ use std::time::Duration;
 
 const NOW: UnixSeconds = UnixSeconds(1_800_000_000);
 
-fn issuer() -> Arc<Issuer> {
+/// One that has opaque tokens, and that nobody ever asks.
+pub(super) fn issuer() -> Arc<Issuer> {
     let folder = tempfile::tempdir().unwrap();
     std::fs::write(folder.path().join("secret"), "s").unwrap();
     let yaml = "

@@ -274,29 +274,10 @@ const GRACE: Duration = Duration::from_millis(200);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config;
     use crate::gateway::verify::cache;
-    use crate::gateway::verify::keys::KeyStore;
+    use crate::gateway::verify::tests::issuer;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
-
-    /// An issuer that nobody ever asks: its questions pile up.
-    fn silent() -> Arc<Issuer> {
-        let folder = tempfile::tempdir().unwrap();
-        std::fs::write(folder.path().join("secret"), "s").unwrap();
-        let yaml = "
-server: { listen: 127.0.0.1:0 }
-issuers:
-  - name: bank
-    issuer: https://auth.bank.example
-    introspection: { endpoint: http://127.0.0.1:1/, client_id: gate, client_secret: { file: secret } }
-upstreams: [{ name: api, servers: [http://127.0.0.1:1] }]
-routes: [{ path: /, methods: [GET], scopes: [a], upstream: api }]
-";
-        let settings = config::parse(yaml, &folder.path().join("gate.yaml")).unwrap();
-        let issuer = settings.issuers.into_iter().next().unwrap();
-        Arc::new(Issuer::new(issuer, Arc::new(KeyStore::default()), &Clock::manual(0)))
-    }
 
     /// What a request knows when it is looked at once.
     fn look(request: impl Future<Output = Finding>) -> Option<Finding> {
@@ -313,7 +294,7 @@ routes: [{ path: /, methods: [GET], scopes: [a], upstream: api }]
     /// INT-6, at the bound and one past it: of requests that wait for one answer, and of questions in the queue.
     #[tokio::test]
     async fn requests_that_wait_and_questions_that_queue_are_bounded() {
-        let issuer = silent();
+        let issuer = issuer();
         let introspector = issuer.introspector.as_ref().unwrap();
         let cache = Arc::new(VerdictCache::new(10));
         let texts: Vec<_> = (0..=INTROSPECTION_WAITERS_MAX).map(|n| n.to_string()).collect();
