@@ -3,8 +3,8 @@
 use crate::support::client::Request as Plain;
 use crate::support::gateway::{Setup, World};
 use crate::support::http2::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Http2, PING, RST_STREAM, SETTINGS, block,
-    frame, other, request,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Http2, PING, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, block, frame, other, request,
 };
 use crate::support::server::{After, write};
 use crate::support::tls::Caller;
@@ -263,9 +263,10 @@ fn windows_are_the_most_that_waits() {
     assert_eq!(HTTP2_CONNECTION_WINDOW, 4 * HTTP2_STREAM_WINDOW);
     for (name, streams, more) in [("of a stream", &[1][..], 1), ("of all", &[1, 3, 5, 7], 9)] {
         let mut frames = Frames::connect(&world);
-        // They are what we say once the client has agreed (RFC 9113 §6.5.3).
+        // A stream's is what we say once the client has agreed (RFC 9113 §6.5.3), that of all once we have added to it (§6.9).
         frames.next_of(&[SETTINGS]);
         frames.send(SETTINGS, ACK, 0, &[]);
+        frames.next_of(&[WINDOW_UPDATE]);
         for stream in streams.iter().copied().chain((more == 9).then_some(more)) {
             frames.send(HEADERS, END_HEADERS, stream, &block(&POST));
         }
