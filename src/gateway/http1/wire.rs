@@ -184,8 +184,6 @@ impl State {
             }
             if self.progress.has_begun() {
                 self.stream.expect_more();
-            } else {
-                self.buffers.give(std::mem::take(&mut self.received));
             }
             match self.poll_receive(cx) {
                 Poll::Ready(Ok(received)) if received > 0 => {}
