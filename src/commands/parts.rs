@@ -68,7 +68,7 @@ pub(super) fn share(
             .map_err(|fault| CannotServe(format!("cannot write the audit log {path}: {fault}\n  hint: {hint}")))
     });
     Ok(Arc::new(Shared {
-        policy: ArcSwap::from_pointee(policy.beside(candidate)),
+        policy: Arc::new(ArcSwap::from_pointee(policy.beside(candidate))),
         revocations,
         store,
         events: Record::default(),

@@ -46,7 +46,7 @@ use crate::net::deadline::Deadlines;
 use crate::state::revocations::Revocations;
 use crate::state::shared::Store;
 use crate::state::shared::link::Link;
-use arc_swap::ArcSwap;
+use arc_swap::{ArcSwap, Cache};
 use assertion::Asserter;
 use forward::pool::{Home, Upstream};
 use http1::answer::{self, DateLine};
@@ -70,7 +70,7 @@ use upgrade::Tunnels;
 /// What all workers and the control thread share.
 pub struct Shared {
     /// The policy in force; replaced whole.
-    pub policy: ArcSwap<Policy>,
+    pub policy: Arc<ArcSwap<Policy>>,
     /// Tokens that are not accepted any more.
     pub revocations: Arc<Revocations>,
     /// Where other gateways agree with this one; `None`: there are no others.
@@ -118,7 +118,8 @@ pub struct Worker {
     home: Home,
     timeouts: Timeouts,
     bounds: Bounds,
-    plan: RefCell<Rc<Plan>>,
+    /// With the policy in force, as it was last seen.
+    plan: RefCell<(Rc<Plan>, Cache<Arc<ArcSwap<Policy>>, Arc<Policy>>)>,
     log: RefCell<LogBuffer>,
     audit: Option<RefCell<audit::Buffer>>,
     seconds: RefCell<Seconds>,
@@ -153,14 +154,15 @@ impl Worker {
             buffers: Buffers::default(),
             clock: clock.clone(),
         };
-        let plan = Plan::new(shared.policy.load_full(), None, &home);
+        let mut policy = Cache::new(Arc::clone(&shared.policy));
+        let plan = Rc::new(Plan::new(Arc::clone(policy.load()), None, &home));
         Rc::new(Self {
             index,
             clock,
             home,
             timeouts,
             bounds,
-            plan: RefCell::new(Rc::new(plan)),
+            plan: RefCell::new((plan, policy)),
             log: RefCell::new(log),
             audit: shared.audit.as_ref().map(|audit| RefCell::new(audit.buffer())),
             seconds: RefCell::default(),
@@ -185,12 +187,12 @@ impl Worker {
 
     /// The plan for a request that begins now.
     fn plan(&self) -> Rc<Plan> {
-        let mut plan = self.plan.borrow_mut();
-        let policy = self.shared.policy.load();
-        if !Arc::ptr_eq(&policy, &plan.policy) {
-            *plan = Rc::new(Plan::new(Arc::clone(&policy), Some(&plan), &self.home));
+        let (plan, policy) = &mut *self.plan.borrow_mut();
+        let policy = policy.load();
+        if !Arc::ptr_eq(policy, &plan.policy) {
+            *plan = Rc::new(Plan::new(Arc::clone(policy), Some(plan), &self.home));
         }
-        Rc::clone(&plan)
+        Rc::clone(plan)
     }
 
     /// This worker's counters.
@@ -213,12 +215,12 @@ impl Worker {
     /// for which other workers wait.
     pub fn tick(&self) {
         self.home.deadlines.sweep(self.clock.instant());
-        self.plan.borrow().upstreams.iter().for_each(|upstream| upstream.relieve());
+        self.plan.borrow().0.upstreams.iter().for_each(|upstream| upstream.relieve());
         self.date.set(answer::date_line(self.clock.now()));
         if let Some(audit) = &self.audit {
             audit.borrow_mut().flush();
         }
-        if let Some(spans) = self.plan.borrow().spans() {
+        if let Some(spans) = self.plan.borrow().0.spans() {
             spans.flush();
         }
     }

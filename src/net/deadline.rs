@@ -93,7 +93,12 @@ impl Deadline {
         moment.0 <= self.shared.now_ms.get()
     }
 
-    /// It has expired.
+    /// Whether it has expired.
+    pub fn has_expired(&self) -> bool {
+        self.is_past(Moment(self.entry.due_ms.get()))
+    }
+
+    /// Lets it expire now.
     pub fn expire(&self) {
         self.entry.due_ms.set(0);
     }
@@ -117,7 +122,7 @@ impl Deadline {
 
     /// Ready once it has expired; else the task is woken when it does.
     pub fn poll(&self, cx: &Context<'_>) -> Poll<()> {
-        if self.entry.due_ms.get() <= self.shared.now_ms.get() {
+        if self.has_expired() {
             return Poll::Ready(());
         }
         let mut waker = self.entry.waker.borrow_mut();

@@ -91,12 +91,12 @@ impl Connection {
 
     /// Whether an idle connection is still open and silent.
     pub(super) fn is_usable(&mut self, cx: &mut Context<'_>) -> bool {
-        self.poll_receive(cx).is_pending() && self.exchange.poll_late(cx).is_pending()
+        (self.transport.is_silent() || self.poll_receive(cx).is_pending()) && !self.is_stale()
     }
 
     /// Whether it has been idle for too long.
-    pub(super) fn is_stale(&self, cx: &Context<'_>) -> bool {
-        self.exchange.poll_late(cx).is_ready()
+    pub(super) fn is_stale(&self) -> bool {
+        self.exchange.is_late()
     }
 
     /// Sends a request and waits for the head of its response.

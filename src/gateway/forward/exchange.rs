@@ -95,6 +95,11 @@ impl Exchange {
         })
     }
 
+    /// Whether a party was waited for too long. Nobody is woken once that is so.
+    pub(super) fn is_late(&self) -> bool {
+        self.deadline.has_expired()
+    }
+
     /// Whether its time as a whole is up.
     pub(super) fn is_past_end(&self) -> bool {
         self.deadline.is_past(self.end.get())

@@ -14,7 +14,7 @@ use http::Response;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
-use std::task::{Context, Waker};
+use std::task::Context;
 
 /// One server: its idle connections, the last one used on top.
 pub(super) struct Server {
@@ -108,8 +108,7 @@ impl Server {
     /// Closes connections that have been idle for too long, or lead to an address that is not the server's any more.
     pub(super) fn sweep(&self) {
         self.version.set(self.endpoint.addresses().version());
-        let cx = Context::from_waker(Waker::noop());
-        let is_over = |connection: &mut Box<Connection>| connection.is_stale(&cx) || !self.is_there(connection);
+        let is_over = |connection: &mut Box<Connection>| connection.is_stale() || !self.is_there(connection);
         let over: Vec<_> = self.idle.borrow_mut().extract_if(.., is_over).collect();
         drop(over);
         self.sessions.iter().for_each(|sessions| sessions.sweep());

@@ -5,7 +5,7 @@ use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -26,6 +26,15 @@ pub struct Secured {
 }
 
 impl Transport {
+    /// Whether nothing has arrived, not even the end, as far as the reactor knows: it costs no system call, and nobody is woken
+    /// when that changes. Where it is not certain, the answer is no.
+    pub(super) fn is_silent(&self) -> bool {
+        match self {
+            Self::Plain(tcp) => tcp.try_io(Interest::READABLE, || Ok(())).is_err(),
+            Self::Tls(_) => false,
+        }
+    }
+
     /// Whether a read may find something; if not, the task is woken when it may. Most reads of an exchange only listen for the
     /// other side's end: this spares them the buffer.
     pub(super) fn poll_promising(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
