@@ -10,6 +10,7 @@
 mod support {
     pub(crate) mod configuration;
     pub(crate) mod issuer;
+    pub(crate) mod message;
     pub(crate) mod upstream;
 }
 
@@ -22,7 +23,7 @@ use std::net::TcpStream;
 use std::time::Duration;
 use support::configuration::Configuration;
 use support::issuer::Issuer;
-use support::upstream;
+use support::{message, upstream};
 use tempfile::TempDir;
 
 criterion_group! {
@@ -142,7 +143,7 @@ impl Client {
     fn ask(&mut self, request: &[u8], expected: &str) {
         self.stream.write_all(request).unwrap();
         let mut length = 0;
-        while upstream::message_bytes(&self.received[..length]).is_none_or(|message| length < message) {
+        while message::whole(&self.received[..length]).is_none() {
             let count = self.stream.read(&mut self.received[length..]).unwrap();
             assert_ne!(count, 0, "the gateway closed the connection");
             length += count;

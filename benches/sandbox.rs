@@ -16,6 +16,7 @@
 #[allow(dead_code, reason = "only how long a message is")]
 mod support {
     pub(crate) mod load;
+    pub(crate) mod message;
     pub(crate) mod upstream;
 }
 

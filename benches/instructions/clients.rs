@@ -1,7 +1,7 @@
 //! Clients with one connection and one request at a time: HTTP/1.1 in plain text and over TLS, HTTP/2.
 
 use crate::doors::{Door, NAME};
-use crate::support::upstream::message_bytes;
+use crate::support::message;
 use anyhow::{Context as _, bail};
 use bytes::Bytes;
 use h2::client::SendRequest;
@@ -74,7 +74,7 @@ impl Client {
                 stream.write_all(&ask.message())?;
                 stream.flush()?;
                 let mut length = 0;
-                while message_bytes(&received[..length]).is_none_or(|message| length < message) {
+                while message::whole(&received[..length]).is_none() {
                     match stream.read(&mut received[length..])? {
                         0 => bail!("the gateway closed the connection"),
                         count => length += count,

@@ -1,12 +1,11 @@
 //! The gateways that are counted: everything on as in `peers`, and what each has beside it.
 
 use crate::simulator::{Counted, Simulator};
-use crate::support::configuration::Configuration;
+use crate::support::configuration::{Configuration, Further};
 use crate::support::issuer::Issuer;
 use crate::support::upstream;
 use anyhow::Context as _;
 use rustls::pki_types::CertificateDer;
-use std::fmt::Write as _;
 use std::fs;
 use std::net::{SocketAddr, TcpListener};
 use std::path::Path;
@@ -37,24 +36,19 @@ pub(crate) struct Door {
 impl Kind {
     pub(crate) const ALL: [Self; 4] = [Self::Plain, Self::Routes, Self::Issuers, Self::Tls];
 
-    /// The configuration, with what this kind has beside the usual.
-    fn text(self, usual: &Configuration<'_>) -> String {
-        // One more, for a scope that no token has.
-        let mut text = usual.text();
-        text.push_str("  - { path: /funds, methods: [GET], scopes: [fundsconfirmations], upstream: api }\n");
-        match self {
-            Self::Plain | Self::Routes => text,
-            Self::Issuers => text.replacen("upstreams:\n", &format!("{}upstreams:\n", strangers()), 1),
-            Self::Tls => {
-                text.replacen("workers: 1 }", "workers: 1, tls: { certificate: server.pem, key: server.key } }", 1)
-            }
-        }
-    }
-
+    /// Routes beside the usual.
     const fn routes(self) -> usize {
         match self {
             Self::Routes => ROUTES,
             Self::Plain | Self::Issuers | Self::Tls => 0,
+        }
+    }
+
+    /// What else it has beside the usual; its files are in `folder`.
+    fn further(self, folder: &Path) -> Further<'_> {
+        Further {
+            tls: (self == Self::Tls).then_some(folder),
+            issuers: if self == Self::Issuers { ISSUERS - 1 } else { 0 },
         }
     }
 }
@@ -65,8 +59,8 @@ impl Door {
         let folder = tempfile::tempdir()?;
         let path = folder.path();
         let certified = rcgen::generate_simple_self_signed(vec![NAME.to_owned()])?;
-        fs::write(path.join("server.pem"), certified.cert.pem())?;
-        fs::write(path.join("server.key"), certified.signing_key.serialize_pem())?;
+        fs::write(path.join("tls.pem"), certified.cert.pem())?;
+        fs::write(path.join("tls.key"), certified.signing_key.serialize_pem())?;
         fs::write(path.join("jwks.json"), issuer.key_set())?;
         let address = TcpListener::bind("127.0.0.1:0")?.local_addr()?;
         let usual = Configuration {
@@ -77,25 +71,15 @@ impl Door {
             access_log: "access.log",
         };
         let file = path.join("scopegate.yaml");
-        fs::write(&file, kind.text(&usual))?;
+        let mut text = usual.text_with(&kind.further(path));
+        // For a scope that no token has.
+        text.push_str("  - { path: /funds, methods: [GET], scopes: [fundsconfirmations], upstream: api }\n");
+        fs::write(&file, text)?;
         let command = [binary.to_owned(), "serve".into(), "--config".into(), file];
         let mut gateway = simulator.start(&command, path)?;
         gateway.listens(address).context("scopegate under valgrind")?;
         Ok(Self { gateway, address, certificate: certified.cert.der().clone(), _folder: folder })
     }
-}
-
-/// Issuers of whom no token is.
-fn strangers() -> String {
-    let mut text = String::new();
-    for number in 1..ISSUERS {
-        writeln!(
-            text,
-            "  - {{ name: bank-{number}, issuer: 'https://auth.bank-{number}.example', audiences: [api], algorithms: [ES256], jwks: {{ file: jwks.json }} }}"
-        )
-        .unwrap();
-    }
-    text
 }
 
 /// Whom clients ask for.

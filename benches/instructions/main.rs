@@ -20,8 +20,10 @@ mod scenarios;
 mod simulator;
 #[path = "../support"]
 mod support {
+    #[allow(dead_code, reason = "others want less of it")]
     pub(crate) mod configuration;
     pub(crate) mod issuer;
+    pub(crate) mod message;
     pub(crate) mod upstream;
 }
 

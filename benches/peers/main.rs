@@ -32,6 +32,7 @@ mod support {
     #[allow(dead_code, reason = "others want less of it")]
     pub(crate) mod configuration;
     pub(crate) mod issuer;
+    pub(crate) mod message;
     pub(crate) mod upstream;
 }
 

@@ -1,7 +1,7 @@
 //! Load at a constant rate. Each connection has its own timetable; a request that could not leave in time counts from
 //! the moment it was due, so that a proxy which stalls cannot hide it.
 
-use super::upstream::message_bytes;
+use super::message;
 use std::io::{self, Read as _, Write as _};
 use std::net::{SocketAddr, TcpStream};
 use std::thread;
@@ -93,7 +93,7 @@ impl Connection {
     pub(crate) fn ask(&mut self, request: &[u8]) -> io::Result<&[u8]> {
         self.stream.write_all(request)?;
         let mut length = 0;
-        while message_bytes(&self.received[..length]).is_none_or(|message| length < message) {
+        while message::whole(&self.received[..length]).is_none() {
             match self.stream.read(&mut self.received[length..])? {
                 0 => return Err(io::ErrorKind::UnexpectedEof.into()),
                 count => length += count,

@@ -1,5 +1,6 @@
 //! The smallest upstream that keeps connections alive: it reads a request to its end and writes one fixed answer.
 
+use super::message;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -24,7 +25,7 @@ fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
     let mut received = Vec::new();
     let mut piece = [0; 16 * 1024];
     loop {
-        while let Some(length) = message_bytes(&received).filter(|length| *length <= received.len()) {
+        while let Some(length) = message::whole(&received) {
             received.drain(..length);
             stream.write_all(answer)?;
         }
@@ -33,12 +34,4 @@ fn serve(mut stream: TcpStream, answer: &[u8]) -> std::io::Result<()> {
             count => received.extend_from_slice(&piece[..count]),
         }
     }
-}
-
-/// The length of the message at the front, once its head is there. Only `Content-Length` bodies are sent here.
-pub(crate) fn message_bytes(received: &[u8]) -> Option<usize> {
-    let head_bytes = memchr::memmem::find(received, b"\r\n\r\n")? + 4;
-    let head = String::from_utf8_lossy(&received[..head_bytes]).to_ascii_lowercase();
-    let length = head.split("\r\n").find_map(|line| line.strip_prefix("content-length:"));
-    Some(head_bytes + length.map_or(0, |text| text.trim().parse().unwrap_or(0)))
 }

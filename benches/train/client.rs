@@ -1,5 +1,6 @@
 //! Clients that speak HTTP/1.1, in the clear and through TLS.
 
+use super::support::message;
 use anyhow::{Context as _, bail, ensure};
 use rustls::client::Resumption;
 use rustls::crypto::aws_lc_rs::default_provider;
@@ -47,7 +48,7 @@ impl<S: Read + Write> Client<S> {
     fn receive(&mut self, status: u16) -> anyhow::Result<()> {
         self.received.clear();
         let mut piece = [0; 16 * 1024];
-        while !is_whole(&self.received) {
+        while message::whole(&self.received).is_none() {
             let count = self.stream.read(&mut piece).context("waiting for an answer")?;
             ensure!(count > 0, "closed after {} bytes of an answer", self.received.len());
             self.received.extend_from_slice(&piece[..count]);
@@ -64,19 +65,6 @@ impl<S: Read + Write> Client<S> {
 pub(super) fn ask_all<S: Read + Write>(clients: &mut [Client<S>], request: &[u8], status: u16) -> anyhow::Result<()> {
     clients.iter_mut().try_for_each(|client| client.send(request))?;
     clients.iter_mut().try_for_each(|client| client.receive(status))
-}
-
-/// Whether all of an answer is here. No body of the upstream's has an empty chunk in it.
-fn is_whole(received: &[u8]) -> bool {
-    let Some(head) = memchr::memmem::find(received, b"\r\n\r\n").map(|place| place + 4) else {
-        return false;
-    };
-    let text = String::from_utf8_lossy(&received[..head]).to_ascii_lowercase();
-    if text.contains("\r\ntransfer-encoding: chunked\r\n") {
-        return received.ends_with(b"\r\n0\r\n\r\n");
-    }
-    let length = text.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));
-    received.len() - head >= length.map_or(0, |text| text.parse().unwrap_or(0))
 }
 
 fn tcp(address: SocketAddr) -> anyhow::Result<TcpStream> {

@@ -22,6 +22,7 @@ mod upstream;
 #[path = "../support"]
 mod support {
     pub(crate) mod issuer;
+    pub(crate) mod message;
 }
 
 use anyhow::Context as _;

@@ -1,5 +1,6 @@
 //! An upstream that answers as APIs do: mostly 1 KiB whose length is known, sometimes in chunks, sometimes 1 MiB.
 
+use super::support::message;
 use std::io::{Read as _, Write as _};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 
@@ -20,7 +21,7 @@ fn serve(mut stream: TcpStream) -> std::io::Result<()> {
     let (short, long, chunked) = (sized(1024), sized(1024 * 1024), chunked());
     let (mut received, mut piece) = (Vec::new(), vec![0; 64 * 1024]);
     loop {
-        while let Some(length) = request_bytes(&received) {
+        while let Some(length) = message::whole(&received) {
             let line = received.split(|octet| *octet == b'\r').next().unwrap_or_default();
             let has = |part: &str| memchr::memmem::find(line, part.as_bytes()).is_some();
             let answer = if has("/statements") {
@@ -47,18 +48,6 @@ fn sized(bytes: usize) -> Vec<u8> {
 fn chunked() -> Vec<u8> {
     let piece = format!("200\r\n{}\r\n", "x".repeat(0x200));
     format!("{HEAD}transfer-encoding: chunked\r\n\r\n{piece}{piece}0\r\n\r\n").into_bytes()
-}
-
-/// The length of the request at the front, once it is whole. No body that is sent here has an empty chunk in it.
-fn request_bytes(received: &[u8]) -> Option<usize> {
-    let head = memchr::memmem::find(received, b"\r\n\r\n")? + 4;
-    let text = String::from_utf8_lossy(&received[..head]).to_ascii_lowercase();
-    if text.contains("\r\ntransfer-encoding: chunked\r\n") {
-        let end = b"\r\n0\r\n\r\n";
-        return memchr::memmem::find(&received[head - 2..], end).map(|place| head - 2 + place + end.len());
-    }
-    let length = text.split("\r\n").find_map(|line| line.strip_prefix("content-length: "));
-    Some(head + length.map_or(0, |text| text.parse().unwrap_or(0))).filter(|length| *length <= received.len())
 }
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncache-control: no-store\r\ndate: Thu, 26 Nov 2026 06:00:00 GMT\r\n";

@@ -108,6 +108,9 @@ pub struct Bounds {
     pub tunnel_lifetime: Duration,
 }
 
+/// The policy in force as a worker last saw it: whether it is another now is asked without counting readers.
+type InForce = Cache<Arc<ArcSwap<Policy>>, Arc<Policy>>;
+
 /// One worker: everything its requests share. It never leaves its thread.
 pub struct Worker {
     /// From 0.
@@ -118,8 +121,7 @@ pub struct Worker {
     home: Home,
     timeouts: Timeouts,
     bounds: Bounds,
-    /// With the policy in force, as it was last seen.
-    plan: RefCell<(Rc<Plan>, Cache<Arc<ArcSwap<Policy>>, Arc<Policy>>)>,
+    plan: RefCell<(Rc<Plan>, InForce)>,
     log: RefCell<LogBuffer>,
     audit: Option<RefCell<audit::Buffer>>,
     seconds: RefCell<Seconds>,
