@@ -1,6 +1,7 @@
 //! A third party's connection: its transport, which tells its `Activity` what passes.
 
 use super::activity::Activity;
+use super::readiness;
 use socket2::SockRef;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
@@ -69,13 +70,11 @@ impl ClientStream {
         }
     }
 
-    /// Whether a read may find something; if not, the task is woken when it may. Most reads of an exchange only listen for the
-    /// client's end: this spares them the buffer.
+    /// Whether a read may find something; if not, the task is woken when it may.
     pub fn poll_promising(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match &self.transport {
             Transport::Plain(tcp) => tcp.poll_read_ready(cx),
-            // It may hold what was decrypted and not yet read.
-            Transport::Tls(_) => Poll::Ready(Ok(())),
+            Transport::Tls(tls) => readiness::poll_tls(tls.get_ref().0, tls.get_ref().1, cx),
         }
     }
 

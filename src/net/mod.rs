@@ -16,6 +16,7 @@ pub mod listen;
 pub mod notify;
 pub mod patience;
 pub mod proxy;
+pub mod readiness;
 pub mod serve;
 pub mod task;
 pub mod thread;

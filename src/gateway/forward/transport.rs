@@ -1,11 +1,12 @@
 //! Bytes to and from a server of an upstream, in the clear or through TLS.
 
 use super::connect::Endpoint;
+use crate::net::readiness;
 use std::io::{self, IoSlice};
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncRead, AsyncWrite, Interest, ReadBuf};
+use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::client::TlsStream;
 
@@ -26,22 +27,19 @@ pub struct Secured {
 }
 
 impl Transport {
-    /// Whether nothing has arrived, not even the end, as far as the reactor knows: it costs no system call, and nobody is woken
-    /// when that changes. Where it is not certain, the answer is no.
+    /// Whether nothing has arrived, not even the end, as far as the reactor knows. Where it is not certain, the answer is no.
     pub(super) fn is_silent(&self) -> bool {
         match self {
-            Self::Plain(tcp) => tcp.try_io(Interest::READABLE, || Ok(())).is_err(),
-            Self::Tls(_) => false,
+            Self::Plain(tcp) => readiness::is_silent(tcp),
+            Self::Tls(tls) => readiness::is_tls_silent(tls.stream.get_ref().0, tls.stream.get_ref().1),
         }
     }
 
-    /// Whether a read may find something; if not, the task is woken when it may. Most reads of an exchange only listen for the
-    /// other side's end: this spares them the buffer.
+    /// Whether a read may find something; if not, the task is woken when it may.
     pub(super) fn poll_promising(&self, cx: &mut Context<'_>) -> Poll<io::Result<()>> {
         match self {
             Self::Plain(tcp) => tcp.poll_read_ready(cx),
-            // It may hold what was decrypted and not yet read.
-            Self::Tls(_) => Poll::Ready(Ok(())),
+            Self::Tls(tls) => readiness::poll_tls(tls.stream.get_ref().0, tls.stream.get_ref().1, cx),
         }
     }
 }
