@@ -171,6 +171,9 @@ pub const HTTP2_RESETS_REMEMBERED: usize = 256;
 /// What a client's small pieces of bodies may cost as h2 counts it (256 less their size, each until it is read): the window
 /// of a connection in pieces of 32 bytes, since within our windows no piece is too small.
 pub const HTTP2_SMALL_PIECES_MAX: usize = HTTP2_CONNECTION_WINDOW as usize / 32 * 256;
+/// A token in Huffman code that a client's connection remembers, with what it says, for the next request; a longer one is left
+/// as it came. A byte of it says up to eight fifths of one.
+pub const HTTP2_PACKED_BYTES_MAX: usize = 4 * 1024;
 /// What a client's frames that carry nothing may cost it at once (`gateway/http2/strain.rs` has the prices): a hundred resets
 /// or two hundred pings, since a page that is left resets all of its streams.
 pub const HTTP2_CREDIT_MAX: i64 = 1000;

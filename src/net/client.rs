@@ -8,7 +8,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 use tokio::net::TcpStream;
 use tokio_rustls::server::TlsStream;
 
@@ -96,6 +96,25 @@ impl AsyncRead for ClientStream {
             self.activity.received();
         }
         Poll::Ready(Ok(()))
+    }
+}
+
+/// What TLS has decrypted, where it is: whoever looks at it first spares a copy. In the clear nothing is kept.
+impl AsyncBufRead for ClientStream {
+    fn poll_fill_buf(self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<io::Result<&[u8]>> {
+        let Self { transport, activity } = self.get_mut();
+        let Transport::Tls(tls) = transport else { return Poll::Ready(Err(io::ErrorKind::Unsupported.into())) };
+        let bytes = ready!(Pin::new(tls).poll_fill_buf(cx))?;
+        if !bytes.is_empty() {
+            activity.received();
+        }
+        Poll::Ready(Ok(bytes))
+    }
+
+    fn consume(mut self: Pin<&mut Self>, count: usize) {
+        if let Transport::Tls(tls) = &mut self.transport {
+            Pin::new(tls).consume(count);
+        }
     }
 }
 

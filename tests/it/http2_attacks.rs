@@ -5,10 +5,12 @@ use crate::support::client::Request;
 use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::http2::{
-    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, PING, PRIORITY, RST_STREAM, SETTINGS,
-    WINDOW_UPDATE, block, frame, other,
+    CONTINUATION, DATA, END_HEADERS, END_STREAM, Frames, GOAWAY, HEADERS, Http2, PING, PRIORITY, RST_STREAM, SETTINGS,
+    WINDOW_UPDATE, block, frame, other, request,
 };
+use crate::support::tls::Caller;
 use crate::support::tokens::Token;
+use http::Method;
 use scopegate::config::limits::{HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX};
 
 const OPEN: [(&str, &str); 4] =
@@ -265,4 +267,20 @@ fn large_heads_are_refused() {
     assert!(frames.next_of(&[HEADERS, RST_STREAM, GOAWAY]).is_some());
     assert_eq!(world.upstream.hits(), 0);
     assert_eq!(other(&world).send(&Request::get("/open/x")).status(), 200);
+}
+
+/// They come in Huffman code, and the connection remembers the last one: nobody is let in by the token before theirs.
+#[test]
+fn tokens_in_turn_are_each_taken_for_themselves() {
+    let world = world();
+    let mut client = Http2::connect(&world, &Caller::new(None));
+    let [one, other] = ["tpp-1", "tpp-2"].map(|id| (Token::good().claim("client_id", id).mint(), id));
+    let narrow = Token::good().claim("scope", "payments").mint();
+    let forged = format!("{}AAAA", one.0);
+    let mut ask = |token: &str| client.ask(request(Method::GET, "/accounts", Some(token), "")).unwrap().status.as_u16();
+    for (token, id) in [&one, &one, &other, &one, &other] {
+        assert_eq!(ask(token), 200);
+        assert_eq!(world.upstream.last().one("x-auth-client-id"), *id);
+        assert_eq!((ask(&narrow), ask(&forged), ask(&forged)), (403, 401, 401));
+    }
 }

@@ -25,6 +25,7 @@
 //! | `HTTP2_STREAM_WINDOW`, `HTTP2_CONNECTION_WINDOW` | `http2_bounds::windows_are_the_most_that_waits` |
 //! | `HTTP2_PENDING_RESETS_MAX`, `HTTP2_LOCAL_RESETS_MAX` | `http2_attacks::resets_are_borne_in_number` |
 //! | `HTTP2_CREDIT_MAX`, `HTTP2_CREDIT_PER_SECOND` | `src/gateway/http2/strain.rs` |
+//! | `HTTP2_PACKED_BYTES_MAX` | `src/gateway/http2/unpack.rs` |
 //! | `HTTP2_SEND_BYTES_MAX`, `UNSENT_BYTES_MAX` | what we take from an upstream before the client takes it, no bound that anybody meets: `a_client_that_does_not_read_holds_little_in_the_kernel` |
 
 use crate::support::client::Request;

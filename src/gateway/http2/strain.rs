@@ -50,6 +50,14 @@ impl Strain {
             }
     }
 
+    /// How many bytes are to come before the next frame begins; nothing within its header.
+    pub fn until_frame(&self) -> Option<usize> {
+        match self.place {
+            Place::Preface(left) | Place::Payload(_, left) => Some(left),
+            Place::Header(_, seen) => (seen == 0).then_some(0),
+        }
+    }
+
     /// Takes note of bytes that arrived, however they are cut.
     pub fn received(&mut self, mut bytes: &[u8]) {
         while !bytes.is_empty() {
@@ -131,16 +139,16 @@ fn cost(kind: u8, flags: u8, length: usize) -> i64 {
 
 const BETWEEN_FRAMES: Place = Place::Header([0; HEADER_BYTES], 0);
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
-const HEADER_BYTES: usize = 9;
+pub(super) const HEADER_BYTES: usize = 9;
 const DATA: u8 = 0;
-const HEADERS: u8 = 1;
+pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
 const CONTINUATION: u8 = 9;
 const END_STREAM: u8 = 1;
-const END_HEADERS: u8 = 4;
+pub(super) const END_HEADERS: u8 = 4;
 /// Some clients open both windows for every 4 KiB that they take: that must be paid for by what they took.
 const SENT_BYTES_PER_CREDIT: usize = 1024;
 

@@ -1,11 +1,12 @@
 //! The bytes of an HTTP/2 connection, below its frames. What `h2` writes is gathered until there is nothing more to say, so
-//! that many short answers leave in one TLS record and one system call; what it reads is counted, and timed.
+//! that many short answers leave in one TLS record and one system call; what it reads is counted, timed, and unpacked.
 //!
 //! `h2` flushes after each piece of data that it does not copy. A flush means nothing here: whoever drives the connection
 //! says when to send, which is when `h2` has come to rest.
 
 use super::super::http1::buffers::Buffers;
 use super::strain::Strain;
+use super::unpack::Unpacker;
 use crate::net::activity::Activity;
 use crate::net::client::ClientStream;
 use crate::net::deadline::Deadline;
@@ -16,7 +17,7 @@ use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 use std::time::Duration;
-use tokio::io::{AsyncRead, AsyncWrite, ReadBuf};
+use tokio::io::{AsyncBufRead, AsyncRead, AsyncWrite, ReadBuf};
 
 /// A connection's bytes in both directions. `h2` has one clone and whoever drives it another, both on one task.
 #[derive(Clone)]
@@ -26,6 +27,7 @@ struct State {
     stream: ClientStream,
     activity: Rc<Activity>,
     strain: Strain,
+    unpacker: Unpacker,
     head: HeadTime,
     buffers: Buffers,
     /// What waits to be sent.
@@ -53,6 +55,7 @@ impl Wire {
             stream,
             activity,
             strain: Strain::new(),
+            unpacker: Unpacker::default(),
             head: HeadTime { deadline: head, timeout, is_running: false },
             buffers,
             out: BytesMut::new(),
@@ -124,10 +127,14 @@ impl State {
             // Whoever drives the connection looks, and ends it.
             return Poll::Pending;
         }
-        let before = buffer.filled().len();
-        ready!(Pin::new(&mut self.stream).poll_read(cx, buffer))?;
+        if self.unpacker.pass_rest(buffer) {
+            return Poll::Ready(Ok(()));
+        }
+        let bytes = ready!(Pin::new(&mut self.stream).poll_fill_buf(cx))?;
+        let taken = self.unpacker.pass(bytes, self.strain.until_frame(), buffer);
         self.strain.passed(self.activity.now_ms());
-        self.strain.received(buffer.filled().get(before..).unwrap_or_default());
+        self.strain.received(bytes.get(..taken).unwrap_or_default());
+        Pin::new(&mut self.stream).consume(taken);
         self.head.run(self.strain.is_within_head());
         Poll::Ready(Ok(()))
     }

@@ -14,6 +14,7 @@ mod openapi;
 mod payment;
 mod request;
 mod strain;
+mod unpack;
 mod upstream_request;
 pub use answer::{one_response, response};
 pub use assertion::assertion;
@@ -27,6 +28,7 @@ pub use openapi::document as openapi;
 pub use payment::payment;
 pub use request::request;
 pub use strain::strain;
+pub use unpack::unpack;
 pub use upstream_request::upstream_request;
 
 use base64::Engine as _;
@@ -51,7 +53,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 28] = [
+pub const TARGETS: [Target; 29] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
@@ -72,6 +74,7 @@ pub const TARGETS: [Target; 28] = [
     ("one_response", one_response),
     ("chunked", chunked),
     ("strain", strain),
+    ("unpack", unpack),
     ("trailers", trailers),
     ("via", via),
     ("log_line", log_line),
