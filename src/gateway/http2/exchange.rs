@@ -74,7 +74,8 @@ impl Worker {
             Ok(()) => {
                 let interim = Interim::http2(&client, &parts.headers);
                 let body = ClientBody::http2(body, &parts.headers, &client);
-                match while_wanted(&client, self.handle(parts, (body, interim), peer)).await {
+                let work = pin!(self.handle(parts, (body, interim), peer));
+                match while_wanted(&client, work).await {
                     Some(answer) => answer,
                     None => return,
                 }
@@ -176,14 +177,12 @@ fn date(line: &DateLine) -> HeaderValue {
 }
 
 /// The outcome of `work`, or nothing if the client takes its request back. One that it has taken back before we came to it
-/// costs nobody anything (CVE-2023-44487).
-async fn while_wanted<T>(client: &Responder, work: impl Future<Output = T>) -> Option<T> {
-    let mut work = pin!(work);
-    poll_fn(|cx| match client.poll_gone(cx) {
+/// costs nobody anything (CVE-2023-44487). The work is pinned by the caller: here it would be copied, and have room twice.
+fn while_wanted<T>(client: &Responder, mut work: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = Option<T>> {
+    poll_fn(move |cx| match client.poll_gone(cx) {
         Poll::Ready(Gone) => Poll::Ready(None),
         Poll::Pending => work.as_mut().poll(cx).map(Some),
     })
-    .await
 }
 
 /// The request as HTTP/1.1 would have it: `Host` for `:authority` (RFC 9113 §8.3.1; where both stand, the path compares them),

@@ -1,6 +1,6 @@
 //! The exchanges of one connection, all in the connection's own task, and whose turn it is among them.
 //!
-//! A task for each would cost memory of five KiB from the allocator's slow path and three trips through the scheduler for
+//! A task for each would cost memory of two KiB from the allocator's slow path and three trips through the scheduler for
 //! each request, and would outlive its connection. Here the memory serves one exchange after the other, what many of them
 //! say is written at once, and what ends the connection ends them.
 
