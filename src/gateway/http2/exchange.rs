@@ -173,7 +173,14 @@ impl Worker {
 
 fn date(line: &DateLine) -> HeaderValue {
     let value = line.get(b"date: ".len()..line.len() - b"\r\n".len()).unwrap_or_default();
-    HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII")
+    once(HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII"))
+}
+
+/// A value that does not come again stays out of the table of fields (RFC 7541 §2.3.2): it would push out those that do, and
+/// the search for any of its name has to pass it.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
 }
 
 /// The outcome of `work`, or nothing if the client takes its request back. One that it has taken back before we came to it
@@ -237,10 +244,7 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Respon
         fields.append(name, value.clone());
     }
     if let Some(id) = body.id() {
-        // Another one for each answer: in the table of fields (RFC 7541 §2.3.2) it would push out those that come again.
-        let mut id = id.clone();
-        id.set_sensitive(true);
-        fields.insert(INTERACTION_ID, id);
+        fields.insert(INTERACTION_ID, once(id.clone()));
     }
     // To a HEAD the length is that of the body which a GET would have had.
     let size = body.size_hint();
@@ -275,6 +279,7 @@ fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&HeaderMap, T
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(line.name), HeaderValue::from_bytes(line.value))
             && (tells == TellsLength::Yes || name != header::CONTENT_LENGTH)
         {
+            let value = if name == header::DATE { once(value) } else { value };
             fields.append(name, value);
         }
     }
