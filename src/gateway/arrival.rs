@@ -6,7 +6,7 @@ use super::forwarded;
 use super::observe::line;
 use crate::net::client::Transport;
 use crate::oauth::server_certificate::Names;
-use http::{HeaderMap, HeaderValue};
+use http::{HeaderMap, HeaderValue, header};
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -50,8 +50,8 @@ pub struct Source {
     pub line: Rc<[u8]>,
     /// The same: whom quotas count.
     pub address: IpAddr,
-    /// What the upstream is told of it (RFC 7239 §4).
-    pub forwarded: HeaderValue,
+    /// What the upstream is told of it (RFC 7239 §4), as it stands in a request.
+    pub forwarded: Box<[u8]>,
 }
 
 impl Client {
@@ -75,7 +75,7 @@ impl Source {
     /// A client at the other end.
     pub fn new(client: Client, protocol: Protocol) -> Self {
         let address = client.address();
-        Self { line: client_line(address), address, forwarded: element(address, protocol) }
+        Self { line: client_line(address), address, forwarded: forwarded_line(element(address, protocol).as_bytes()) }
     }
 
     /// Whom a hop names in these fields; `None` where it names nobody. The second part says that not all of it is believed.
@@ -84,14 +84,24 @@ impl Source {
         let named = (!told.chain.is_empty()).then(|| {
             let mut chain = told.chain.into_bytes();
             chain.extend_from_slice(b", ");
-            chain.extend_from_slice(self.forwarded.as_bytes());
+            chain.extend_from_slice(self.element());
             Self {
                 line: told.client.map_or_else(|| Rc::clone(&self.line), client_line),
                 address: told.client.unwrap_or(self.address),
-                forwarded: HeaderValue::from_bytes(&chain).unwrap_or_else(|_| self.forwarded.clone()),
+                forwarded: if HeaderValue::from_bytes(&chain).is_ok() {
+                    forwarded_line(&chain)
+                } else {
+                    self.forwarded.clone()
+                },
             }
         });
         (named, told.is_bad)
+    }
+
+    /// What is told of it, without the field's name and end.
+    fn element(&self) -> &[u8] {
+        let name = header::FORWARDED.as_str().len() + b": ".len();
+        self.forwarded.get(name..self.forwarded.len() - b"\r\n".len()).unwrap_or_default()
     }
 }
 
@@ -100,16 +110,19 @@ fn client_line(address: IpAddr) -> Rc<[u8]> {
 }
 
 /// `for` and `proto`; the host goes on in its own field. IPv6 is quoted and bracketed (RFC 7239 §6).
-fn element(client: IpAddr, protocol: Protocol) -> HeaderValue {
+fn element(client: IpAddr, protocol: Protocol) -> String {
     let proto = match protocol {
         Protocol::Http => "http",
         Protocol::Https => "https",
     };
-    let text = match client {
+    match client {
         IpAddr::V4(address) => format!("for={address};proto={proto}"),
         IpAddr::V6(address) => format!("for=\"[{address}]\";proto={proto}"),
-    };
-    HeaderValue::from_str(&text).expect("addresses are visible ASCII")
+    }
+}
+
+fn forwarded_line(elements: &[u8]) -> Box<[u8]> {
+    [header::FORWARDED.as_str().as_bytes(), b": ", elements, b"\r\n"].concat().into()
 }
 
 #[cfg(test)]

@@ -5,6 +5,7 @@ use super::forward::headers::INTERACTION_ID;
 use super::lookup;
 use http::{HeaderMap, HeaderValue};
 use std::cell::RefCell;
+use std::fmt;
 use std::hash::{BuildHasher, RandomState};
 
 /// Makes ids for one worker. They need to be unique, not unguessable, so no system call is paid for each.
@@ -25,9 +26,54 @@ impl InteractionIds {
     }
 
     /// A version 4 UUID (RFC 9562 §5.4).
-    fn make(&self) -> HeaderValue {
+    fn make(&self) -> InteractionId {
         let bits = self.0.borrow_mut().u128(..) & !VERSION_AND_VARIANT | VERSION_4 | VARIANT_RFC;
-        HeaderValue::from_bytes(&text(bits)).expect("hex digits and hyphens are visible ASCII")
+        InteractionId::spelled(&text(bits))
+    }
+}
+
+/// The correlation id of one request, spelled out as the line that carries it in every message: `x-fapi-interaction-id`, a
+/// UUID, and CRLF. Copied whole, it needs no memory of its own.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct InteractionId([u8; LINE_BYTES]);
+
+impl InteractionId {
+    /// Of exactly 36 octets that are a UUID (RFC 9562 §4), of any version and case.
+    fn parse(octets: &[u8]) -> Option<Self> {
+        let uuid = octets.first_chunk().filter(|_| is_uuid(octets))?;
+        Some(Self::spelled(uuid))
+    }
+
+    fn spelled(uuid: &[u8; UUID_BYTES]) -> Self {
+        let mut line = *b"x-fapi-interaction-id: 00000000-0000-0000-0000-000000000000\r\n";
+        line[UUID_START..UUID_START + UUID_BYTES].copy_from_slice(uuid);
+        Self(line)
+    }
+
+    /// The field that carries it, as it stands in a message, with its CRLF.
+    pub fn line(&self) -> &[u8; LINE_BYTES] {
+        &self.0
+    }
+
+    /// The UUID.
+    pub fn octets(&self) -> &[u8] {
+        &self.0[UUID_START..UUID_START + UUID_BYTES]
+    }
+
+    /// The same.
+    pub(super) fn as_str(&self) -> &str {
+        str::from_utf8(self.octets()).expect("a UUID is ASCII")
+    }
+
+    /// The same, where a message is not made of lines.
+    pub(super) fn value(&self) -> HeaderValue {
+        HeaderValue::from_bytes(self.octets()).expect("hex digits and hyphens are visible ASCII")
+    }
+}
+
+impl fmt::Debug for InteractionId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
     }
 }
 
@@ -66,12 +112,13 @@ impl Default for InteractionIds {
 
 impl Worker {
     /// The request's own id if there is a request and it has exactly one and that is a UUID, else a new one.
-    pub fn interaction_id(&self, headers: Option<&HeaderMap>) -> HeaderValue {
+    pub fn interaction_id(&self, headers: Option<&HeaderMap>) -> InteractionId {
         let mut values = headers.into_iter().flat_map(|headers| lookup::all(headers, INTERACTION_ID));
-        match (values.next(), values.next()) {
-            (Some(value), None) if is_uuid(value.as_bytes()) => value.clone(),
-            _ => self.ids.make(),
-        }
+        let its_own = match (values.next(), values.next()) {
+            (Some(value), None) => InteractionId::parse(value.as_bytes()),
+            _ => None,
+        };
+        its_own.unwrap_or_else(|| self.ids.make())
     }
 }
 
@@ -86,6 +133,9 @@ pub(super) fn is_uuid(text: &[u8]) -> bool {
 }
 
 const UUID_BYTES: usize = 36;
+/// Behind the name of the field and `: `.
+const UUID_START: usize = 23;
+const LINE_BYTES: usize = UUID_START + UUID_BYTES + 2;
 const HYPHENS: [usize; 4] = [8, 13, 18, 23];
 /// RFC 9562 §4.2 and §4.1: who made the bits, and by which document.
 const VERSION_AND_VARIANT: u128 = 0xf000_c000_0000_0000_0000;
@@ -101,10 +151,21 @@ mod tests {
     fn made_ids_are_version_4_uuids_and_differ() {
         let ids = InteractionIds::new();
         let (one, other) = (ids.make(), ids.make());
-        assert!(is_uuid(one.as_bytes()), "{one:?}");
-        assert_eq!(one.as_bytes()[14], b'4');
-        assert!(b"89ab".contains(&one.as_bytes()[19]));
+        assert!(is_uuid(one.octets()), "{one:?}");
+        assert_eq!(one.octets()[14], b'4');
+        assert!(b"89ab".contains(&one.octets()[19]));
         assert_ne!(one, other);
+    }
+
+    #[test]
+    fn an_id_stands_in_a_line_of_its_own() {
+        let id = InteractionId::parse(b"93BAC548-d2de-4546-b106-880a5018460d").unwrap();
+        assert_eq!(id.line(), b"x-fapi-interaction-id: 93BAC548-d2de-4546-b106-880a5018460d\r\n");
+        assert_eq!((id.as_str(), id.value().as_bytes()), ("93BAC548-d2de-4546-b106-880a5018460d", id.octets()));
+        assert!(id.line().starts_with(INTERACTION_ID.as_str().as_bytes()));
+        for bad in ["93bac548-d2de-4546-b106-880a5018460d0", "93bac548-d2de-4546-b106-880a5018460", ""] {
+            assert!(InteractionId::parse(bad.as_bytes()).is_none(), "{bad}");
+        }
     }
 
     proptest! {

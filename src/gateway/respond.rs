@@ -5,6 +5,7 @@ use super::envelope::{self, Told};
 use super::forward::body::{Broken, ResponseBody};
 use super::forward::switched::Switched;
 use super::http1::fields::Fields;
+use super::interaction::InteractionId;
 use super::observe::record::{End, Record};
 use super::reason::{Afterwards, Reason};
 use super::refusal::{Extra, Refusal};
@@ -123,7 +124,7 @@ impl AnswerBody {
     }
 
     /// The correlation id, until the record has ended.
-    pub fn id(&self) -> Option<&HeaderValue> {
+    pub fn id(&self) -> Option<&InteractionId> {
         self.record.as_ref().map(|record| record.id())
     }
 

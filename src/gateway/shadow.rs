@@ -197,7 +197,7 @@ impl Lines {
         self.last.set(Some(now));
         let [in_force, candidate] = reasons.map(|reason| reason.map_or("let_through", Reason::name));
         let (route, difference) = (record.route().map_or("", |route| &route.path), difference.name());
-        let id = record.id().to_str().unwrap_or_default();
+        let id = record.id().as_str();
         tracing::info!(route, id, difference, in_force, candidate, "a candidate rule decides otherwise");
     }
 }

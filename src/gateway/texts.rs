@@ -1,20 +1,20 @@
-//! Header values that are the same for every request, made when the policy is.
+//! Header fields that are the same for every request, made when the policy is.
 
 use crate::config::Settings;
-use http::{HeaderValue, Version};
+use http::{Version, header};
 
-/// Header values made once.
+/// Header fields made once.
 #[derive(Debug)]
 pub struct Texts {
     /// Our name to other proxies.
     pub pseudonym: Box<str>,
-    /// `Via` for HTTP/1.0, 1.1 and 2.
-    via: [HeaderValue; 3],
+    /// `Via` for HTTP/1.0, 1.1 and 2, as it stands in a request.
+    via: [Box<[u8]>; 3],
 }
 
 impl Texts {
     /// The `Via` for a request of this version.
-    pub fn via(&self, version: Version) -> &HeaderValue {
+    pub fn via(&self, version: Version) -> &[u8] {
         let [old, usual, new] = &self.via;
         match version {
             Version::HTTP_10 => old,
@@ -25,10 +25,9 @@ impl Texts {
 
     /// Those of these settings.
     pub(super) fn new(settings: &Settings) -> Self {
-        let via = |version: &str| {
-            HeaderValue::from_str(&format!("{version} {}", settings.server.pseudonym))
-                .expect("config takes only tokens")
-        };
+        // Config takes only tokens for a pseudonym.
+        let via =
+            |version: &str| format!("{}: {version} {}\r\n", header::VIA, settings.server.pseudonym).into_bytes().into();
         Self { pseudonym: settings.server.pseudonym.clone(), via: ["1.0", "1.1", "2.0"].map(via) }
     }
 }

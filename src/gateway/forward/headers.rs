@@ -4,6 +4,7 @@
 use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
+use super::super::interaction::InteractionId;
 use super::super::interim::Interim;
 use super::super::lookup;
 use super::super::observe::receipt::Receipt;
@@ -20,14 +21,14 @@ use std::rc::Rc;
 pub struct About<'a> {
     /// What is asked of the upstream.
     pub target: &'a Target<'a>,
-    /// `Forwarded` (RFC 7239): the client's address and protocol.
-    pub forwarded: &'a HeaderValue,
+    /// `Forwarded` (RFC 7239), as it stands in a request: the client's address and protocol.
+    pub forwarded: &'a [u8],
     /// What its certificate says of the client, as it stands in a request.
     pub certificate: [&'a [u8]; 2],
     /// The correlation id.
-    pub id: &'a HeaderValue,
-    /// `Via` (RFC 9110 §7.6.3), with the version that the client spoke.
-    pub via: &'a HeaderValue,
+    pub id: &'a InteractionId,
+    /// `Via` (RFC 9110 §7.6.3), likewise, with the version that the client spoke.
+    pub via: &'a [u8],
     /// Fields that hold tokens.
     pub token_fields: &'a [HeaderName],
     /// Ours, for an upstream that wants one.
@@ -77,9 +78,9 @@ pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_
     permit.identity().iter().for_each(|fields| out.lines(fields));
     out.lines(about.assertion.map_or(&[], Assertion::line));
     about.certificate.iter().for_each(|fields| out.lines(fields));
-    out.field(&header::FORWARDED, about.forwarded);
-    out.field(&INTERACTION_ID, about.id);
-    out.field(&header::VIA, about.via);
+    out.lines(about.forwarded);
+    out.lines(about.id.line());
+    out.lines(about.via);
 }
 
 /// The fields of a request that go on as they came: none that belongs to the client's connection, claims what only we may

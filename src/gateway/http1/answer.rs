@@ -1,6 +1,6 @@
 //! Sends an answer to the client: its head, and its body as it comes, no faster than the client takes it.
 
-use super::super::forward::headers::{self, INTERACTION_ID};
+use super::super::forward::headers;
 use super::super::forward::trailers;
 use super::super::observe::record::End;
 use super::super::respond::AnswerBody;
@@ -223,7 +223,7 @@ fn write_head(
         headers::field(out, name.as_str(), value);
     }
     if let Some(id) = body.id() {
-        headers::field(out, INTERACTION_ID.as_str(), id);
+        out.extend_from_slice(id.line());
     }
     match coding {
         // To a HEAD the length is that of the body which a GET would have had.

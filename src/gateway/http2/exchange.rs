@@ -244,7 +244,7 @@ fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Respon
         fields.append(name, value.clone());
     }
     if let Some(id) = body.id() {
-        fields.insert(INTERACTION_ID, once(id.clone()));
+        fields.insert(INTERACTION_ID, once(id.value()));
     }
     // To a HEAD the length is that of the body which a GET would have had.
     let size = body.size_hint();

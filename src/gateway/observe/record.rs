@@ -4,6 +4,7 @@
 use super::super::certificate::ClientCertificate;
 use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
+use super::super::interaction::InteractionId;
 use super::super::policy::Route;
 use super::super::quotas::Limited;
 use super::super::read;
@@ -38,7 +39,7 @@ pub struct Record {
     pub(super) now_ms: u64,
     pub(super) client: Rc<[u8]>,
     pub(super) address: IpAddr,
-    pub(super) id: HeaderValue,
+    pub(super) id: InteractionId,
     pub(super) method: Option<Method>,
     pub(super) version: Option<Version>,
     uri: Option<Uri>,
@@ -137,7 +138,7 @@ impl Record {
     pub fn told<'a>(&'a self, stamp: &'a Stamp) -> Told<'a> {
         // What was refused before it was looked at may hold anything.
         let path = self.path().filter(|path| read::is_canonical(path.as_bytes())).unwrap_or_default();
-        Told { id: self.id.to_str().unwrap_or_default(), path, time: stamp.as_str() }
+        Told { id: self.id.as_str(), path, time: stamp.as_str() }
     }
 
     /// When the request's head was complete.
@@ -159,7 +160,7 @@ impl Record {
     }
 
     /// The correlation id of the request (`x-fapi-interaction-id`).
-    pub fn id(&self) -> &HeaderValue {
+    pub fn id(&self) -> &InteractionId {
         &self.id
     }
 

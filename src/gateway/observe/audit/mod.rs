@@ -133,7 +133,7 @@ impl Shared {
         let stamp = Seconds::default().stamp(self.clock.now_ms());
         let mut lines = file::own(&stamp, event, "");
         for (name, value) in fields {
-            line::text(&mut lines, name, value.as_bytes());
+            line::named(&mut lines, name, value.as_bytes());
         }
         lines.push(b'\n');
         audit.state.hand_over(&audit.sender, lines);

@@ -41,8 +41,8 @@ impl Record {
 
     /// Tells the audit log that a token of this issuer was sent in a URL, and is revoked.
     pub(in super::super) fn audit_leak(&self, issuer: &Issuer) {
-        let id = self.id.to_str().unwrap_or_default();
-        let fields = [("issuer", &*issuer.settings.issuer), ("kind", "token"), ("cause", "query"), ("id", id)];
+        let fields =
+            [("issuer", &*issuer.settings.issuer), ("kind", "token"), ("cause", "query"), ("id", self.id.as_str())];
         self.worker.shared.audit("revoke", &fields);
     }
 
@@ -51,10 +51,10 @@ impl Record {
     }
 
     fn write(&self, lines: &mut Vec<u8>, stamp: &Stamp) {
-        let mut text = |name, value: &[u8]| line::text(lines, name, value);
+        let mut text = |name, value: &[u8]| line::named(lines, name, value);
         text("time", stamp.as_str().as_bytes());
         text("event", b"request");
-        text("id", self.id.as_bytes());
+        text("id", self.id.octets());
         if let Some(trace) = &self.trace {
             text("trace_id", trace.id().as_bytes());
         }
@@ -66,7 +66,7 @@ impl Record {
         lines.extend_from_slice(self.name().unwrap_or_default());
         line::outcome(lines, self.outcome);
         if let Some(certificate) = &self.certificate {
-            line::text(lines, "certificate", URL_SAFE_NO_PAD.encode(certificate.thumbprint()).as_bytes());
+            line::named(lines, "certificate", URL_SAFE_NO_PAD.encode(certificate.thumbprint()).as_bytes());
             lines.extend_from_slice(certificate.line());
         }
         if let Some(token) = &self.token {
@@ -74,10 +74,10 @@ impl Record {
             let issuer = &token.issuer().settings.issuer;
             let subject = token.customer().and_then(|one| self.worker.shared.audit_subject(issuer, one));
             if let Some(subject) = subject {
-                line::text(lines, "subject", subject.as_bytes());
+                line::named(lines, "subject", subject.as_bytes());
             }
             if let Some(consent) = token.consent() {
-                line::text(lines, "consent", consent.as_bytes());
+                line::named(lines, "consent", consent.as_bytes());
             }
         }
         lines.push(b'\n');

@@ -37,7 +37,7 @@ impl Record {
         text("http.request.method", Some(method));
         text("http.route", route);
         text("network.protocol.version", self.version.map(version));
-        text("scopegate.interaction_id", self.id.to_str().ok());
+        text("scopegate.interaction_id", Some(self.id.as_str()));
         text("scopegate.issuer", self.token.as_ref().map(|token| &*token.issuer().settings.name));
         text("scopegate.client_id", self.token.as_ref().and_then(|token| token.client_id()));
         text("scopegate.end", self.end.name());
