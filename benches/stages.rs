@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
+use http::{HeaderName, Method, Request, StatusCode};
 use scopegate::clock::{Clock, UnixSeconds};
 use scopegate::config::Settings;
 use scopegate::config::assertion::{Assertion, Audience, KeySource};
@@ -27,6 +27,7 @@ use scopegate::config::quotas::dimension::Dimension;
 use scopegate::config::quotas::number::Number;
 use scopegate::config::quotas::{self, Frequency, Reach, WhenFull};
 use scopegate::config::routes::Access;
+use scopegate::gateway::answer::OurFields;
 use scopegate::gateway::assertion::keys::Keys;
 use scopegate::gateway::assertion::{Asserter, Assertions};
 use scopegate::gateway::authorize::permit::{self, Granted};
@@ -315,7 +316,7 @@ fn limiting(c: &mut Criterion) {
                 take(&rules, black_box(&caller), Clock::System.now_us(), &mut limited).is_ok()
             });
         });
-        let (mut limited, mut answer) = (Limited::default(), HeaderMap::new());
+        let (mut limited, mut answer) = (Limited::default(), OurFields::default());
         assert!(take(&rules, &caller, Clock::System.now_us() + 1_000_000_000, &mut limited).is_ok());
         c.bench_function(&format!("{name}: the answer's fields"), |b| {
             b.iter(|| fields::tell(&mut answer, black_box(&limited), &all, Envelope::Problem));

@@ -165,7 +165,7 @@ impl Worker {
     /// One request after the other, until either side has had enough.
     async fn exchanges(self: &Rc<Self>, wire: &Rc<Wire>, peer: &Peer) {
         for number in 1.. {
-            let (asked, answer) = match wire.next().await {
+            let (asked, mut answer) = match wire.next().await {
                 Ok((head, body)) => {
                     let asked = Asked::by(&head.parts, head.persists);
                     let asked = if number < self.bounds.requests_max { asked } else { asked.finally() };
@@ -186,14 +186,14 @@ impl Worker {
             if answer.status() == StatusCode::SWITCHING_PROTOCOLS {
                 answer::switch(wire, &answer, asked, &self.date.get());
                 // Boxed, so that connections without one carry no room for it.
-                let end = Box::pin(self.tunnel(wire, answer.into_body())).await;
+                let end = Box::pin(self.tunnel(wire, answer)).await;
                 peer.activity.hurry(LINGER);
                 if end.is_ok() {
                     wire.close().await;
                 }
                 return;
             }
-            match answer::send(wire, answer, asked, &self.date.get()).await {
+            match answer::send(wire, &mut answer, asked, &self.date.get()).await {
                 Ok(Persists::Yes) => {}
                 Ok(Persists::No) => {
                     peer.activity.hurry(LINGER);

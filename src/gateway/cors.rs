@@ -2,11 +2,12 @@
 //! here and reaches nobody; every answer to an allowed origin shows what a client of ours must read (RFC 9449 §7.1).
 //! Credentials are never allowed: a token is sent by the page, not by the browser.
 
+use super::answer::{Answer, OurFields};
 use super::read::Head;
 use super::route::{self, Router};
 use crate::config::cors;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, Response, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
 
 /// Who may call one route from a browser.
 #[derive(Debug)]
@@ -38,7 +39,7 @@ impl Cors {
 }
 
 /// The answer to a preflight of an origin that may call. Everybody else's `OPTIONS` is a request like any other.
-pub fn preflight(router: &Router, head: &Head) -> Option<Response<Bytes>> {
+pub fn preflight(router: &Router, head: &Head) -> Option<Answer> {
     if head.method() != Method::OPTIONS {
         return None;
     }
@@ -46,9 +47,8 @@ pub fn preflight(router: &Router, head: &Head) -> Option<Response<Bytes>> {
     let method = Method::from_bytes(one(fields, header::ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()?;
     let cors = route::find_as(router, head, &method).ok()?.cors.as_ref()?;
     let origin = cors.allowed(fields)?;
-    let mut response = Response::new(Bytes::new());
-    *response.status_mut() = StatusCode::NO_CONTENT;
-    let answer = response.headers_mut();
+    let mut preflight = Answer::ours(StatusCode::NO_CONTENT, Bytes::new());
+    let answer = preflight.fields_mut();
     answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin.clone());
     answer.insert(header::ACCESS_CONTROL_ALLOW_METHODS, cors.methods.clone());
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, cors.max_age.clone());
@@ -57,7 +57,7 @@ pub fn preflight(router: &Router, head: &Head) -> Option<Response<Bytes>> {
     if let Some(names) = one(fields, header::ACCESS_CONTROL_REQUEST_HEADERS).filter(|names| is_list(names)) {
         answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
     }
-    Some(response)
+    Some(preflight)
 }
 
 /// Which page may read an answer of a route that says who may call it from a browser.
@@ -70,7 +70,7 @@ pub enum Reader {
 }
 
 /// Says in an answer who may read it. What the upstream says of that is left out then: see `forward::headers`.
-pub fn share(answer: &mut HeaderMap, reader: Reader) {
+pub fn share(answer: &mut OurFields, reader: Reader) {
     if let Reader::Page(origin) = reader {
         answer.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, origin);
     }

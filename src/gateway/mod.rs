@@ -1,5 +1,6 @@
 //! The data path, in the order in which a request passes it. `pipeline` has it on one screen.
 
+pub mod answer;
 pub mod arrival;
 pub mod assertion;
 pub mod authorize;
@@ -49,7 +50,7 @@ use crate::state::shared::link::Link;
 use arc_swap::{ArcSwap, Cache};
 use assertion::Asserter;
 use forward::pool::{Home, Upstream};
-use http1::answer::{self, DateLine};
+use http1::answer::DateLine;
 use http1::buffers::Buffers;
 use http1::head::HeadBounds;
 use interaction::InteractionIds;
@@ -168,7 +169,7 @@ impl Worker {
             log: RefCell::new(log),
             audit: shared.audit.as_ref().map(|audit| RefCell::new(audit.buffer())),
             seconds: RefCell::default(),
-            date: Cell::new(answer::date_line(shared.clock.now())),
+            date: Cell::new(http1::answer::date_line(shared.clock.now())),
             ids: InteractionIds::new(),
             link: shared.store.clone().map(|store| Link::new(store, index)),
             shadow_lines: shadow::Lines::default(),
@@ -218,7 +219,7 @@ impl Worker {
     pub fn tick(&self) {
         self.home.deadlines.sweep(self.clock.instant());
         self.plan.borrow().0.upstreams.iter().for_each(|upstream| upstream.relieve());
-        self.date.set(answer::date_line(self.clock.now()));
+        self.date.set(http1::answer::date_line(self.clock.now()));
         if let Some(audit) = &self.audit {
             audit.borrow_mut().flush();
         }

@@ -1,5 +1,6 @@
 //! The whole path on one screen. The outer function turns every outcome into an answer; the inner one is the path.
 
+use super::answer::Answer;
 use super::arrival::Source;
 use super::authorize::permit::{self, Asker, Granted, Permit};
 use super::body::ClientBody;
@@ -7,7 +8,7 @@ use super::certificate::ClientCertificate;
 use super::connection::Peer;
 use super::credentials::Bearer;
 use super::forward::headers::About;
-use super::forward::{self, body::ResponseBody, trailers};
+use super::forward::{self, trailers};
 use super::http1::head::BadHead;
 use super::interim::Interim;
 use super::observe::record::Record;
@@ -17,29 +18,22 @@ use super::quotas::{self, Caller, Rule};
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
-use super::respond::{self, AnswerBody, Content};
 use super::rules::{Decided, Rules};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
 use super::verify::memo::{Memo, Memos};
 use super::verify::token::VerifiedToken;
 use super::witness::Witness;
-use super::{Plan, Worker, cors, credentials, options, read, resource, rewrite, route, shadow, upgrade, via};
+use super::{Plan, Worker, cors, credentials, options, read, resource, respond, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
-use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderValue, Response, StatusCode, header};
+use http::{StatusCode, header};
 use std::rc::Rc;
 
 impl Worker {
     /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
     /// `client` is what its client still sends, and what it hears before the answer.
-    pub async fn handle(
-        self: &Rc<Self>,
-        parts: Box<Parts>,
-        client: (ClientBody, Interim),
-        peer: &Peer,
-    ) -> Response<AnswerBody> {
+    pub async fn handle(self: &Rc<Self>, parts: Box<Parts>, client: (ClientBody, Interim), peer: &Peer) -> Answer {
         let plan = self.plan();
         let source = self.source_of(peer, &plan.policy.certificates, &parts.headers);
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&parts)));
@@ -47,30 +41,26 @@ impl Worker {
             let is_hop = peer.is_hop(&plan.policy.certificates);
             record.placed(tracing.place(&parts.headers, is_hop, self.ids.chance()));
         }
-        let mut response = match self.carry(&plan, parts, client, (peer, &source, &mut record)).await {
-            Ok(Carried::Forwarded(response, nonce)) => {
-                record.passed(response.status());
-                respond::pass(response, nonce)
-            }
-            Ok(Carried::Answered(response)) => {
-                record.passed(response.status());
-                response.map(Content::ours)
+        let mut answer = match self.carry(&plan, parts, client, (peer, &source, &mut record)).await {
+            Ok(answer) => {
+                record.passed(answer.status());
+                answer
             }
             Err(refusal) => refuse(&refusal, &plan, &mut record),
         };
-        record.tell_quotas(response.status(), response.headers_mut());
+        record.tell_quotas(answer.status(), answer.fields_mut());
         if let Some(reader) = record.take_reader() {
-            cors::share(response.headers_mut(), reader);
+            cors::share(answer.fields_mut(), reader);
         }
         let is_last = self.is_draining.get() || peer.activity.is_hurried();
-        if is_last && response.status() != StatusCode::SWITCHING_PROTOCOLS {
-            response.headers_mut().insert(header::CONNECTION, respond::CLOSE);
+        if is_last && answer.status() != StatusCode::SWITCHING_PROTOCOLS {
+            answer.fields_mut().insert(header::CONNECTION, respond::CLOSE);
         }
-        respond::follow(response, record)
+        answer.recorded(record)
     }
 
     /// The answer to bytes that are no request.
-    pub fn refuse_head(self: &Rc<Self>, bad: BadHead, peer: &Peer) -> Response<AnswerBody> {
+    pub fn refuse_head(self: &Rc<Self>, bad: BadHead, peer: &Peer) -> Answer {
         let plan = self.plan();
         let mut record = Box::new(Record::start(self, &plan, &peer.origin(&peer.source), None));
         let refusal = Refusal::from(match bad {
@@ -78,7 +68,7 @@ impl Worker {
             BadHead::TargetTooLong => Reason::TargetTooLong,
             BadHead::TooLarge => Reason::HeadTooLarge,
         });
-        respond::follow(refuse(&refusal, &plan, &mut record), record)
+        refuse(&refusal, &plan, &mut record).recorded(record)
     }
 
     /// Read, decide, assert, forward.
@@ -88,14 +78,14 @@ impl Worker {
         parts: Box<Parts>,
         (body, interim): (ClientBody, Interim),
         (peer, source, record): (&Peer, &Source, &mut Record),
-    ) -> Result<Carried, Refusal> {
+    ) -> Result<Answer, Refusal> {
         let policy = &*plan.policy;
         let head = head(policy, parts)?;
         let decided = decide(&Rules::of(policy), &head, peer, record).await;
         shadow::compare(policy, (&head, peer), &decided, record);
         let (permit, certificate) = match decided? {
             Decided::Permitted(permit, certificate) => (permit, certificate),
-            Decided::Answered(answer) => return Ok(Carried::Answered(answer)),
+            Decided::Answered(answer) => return Ok(*answer),
         };
         record.permitted();
         let upgrade = upgrade::wanted(permit.route(), &head, (&body, &interim))?;
@@ -141,11 +131,11 @@ impl Worker {
         let sent = self.clock.instant();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(sent);
-        let mut response = outcome?;
-        if let (Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (&upgrade, response.status()) {
-            upgrade.tell(response.headers_mut());
+        let mut answer = respond::pass(outcome?, permit.nonce());
+        if let (Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (&upgrade, answer.status()) {
+            upgrade.tell(answer.fields_mut());
         }
-        Ok(Carried::Forwarded(response, permit.nonce().cloned()))
+        Ok(answer)
     }
 }
 
@@ -173,7 +163,7 @@ pub(super) async fn decide<'p, W: Witness>(
         }
     })?;
     if let Some(answer) = own(policy, head, witness)? {
-        return Ok(Decided::Answered(answer));
+        return Ok(Decided::Answered(Box::new(answer)));
     }
     let permit = admit(rules, (head, &peer.memos, certificate.as_deref()), witness).await?;
     Ok(Decided::Permitted(permit, certificate))
@@ -181,7 +171,7 @@ pub(super) async fn decide<'p, W: Witness>(
 
 /// What the gateway itself answers: documents about resources, preflights, `OPTIONS`. It ends the path before there is a
 /// route, and so before there can be a permit.
-fn own(policy: &Policy, head: &Head, witness: &mut impl Witness) -> Result<Option<Response<Bytes>>, Refusal> {
+fn own(policy: &Policy, head: &Head, witness: &mut impl Witness) -> Result<Option<Answer>, Refusal> {
     if let Some(document) = resource::document(&policy.resources, head)? {
         witness.documented(document);
         return Ok(Some(respond::tell(document)));
@@ -275,19 +265,11 @@ async fn verify<W: Witness>(
     verdict
 }
 
-/// What became of a request that was not refused.
-enum Carried {
-    /// The upstream's answer, and the nonce for the client's next proof if it needs another.
-    Forwarded(Response<ResponseBody>, Option<HeaderValue>),
-    /// What the gateway itself answers, without a token: nothing of the request went any further.
-    Answered(Response<Bytes>),
-}
-
-fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Response<Content> {
+fn refuse(refusal: &Refusal, plan: &Plan, record: &mut Record) -> Answer {
     record.refused(refusal);
     let stamp = record.stamp();
     let challenges = record.route().map_or(plan.policy.resources.of_nobody(), |route| &route.challenges);
-    let mut response = respond::refuse(refusal, challenges, record.envelope(), record.told(&stamp));
-    record.echo(response.headers_mut());
-    response
+    let mut answer = respond::refuse(refusal, challenges, record.envelope(), record.told(&stamp));
+    record.echo(answer.fields_mut());
+    answer
 }

@@ -1,12 +1,11 @@
 //! What the path decides by, and what it decides: the rules in force, or others that are only tried.
 
+use super::answer::Answer;
 use super::authorize::Replay;
 use super::authorize::permit::Permit;
 use super::certificate::ClientCertificate;
 use super::policy::{Policy, Route};
 use super::verify::Verifier;
-use bytes::Bytes;
-use http::Response;
 use std::rc::Rc;
 
 /// What a request is decided by.
@@ -31,5 +30,5 @@ pub(super) enum Decided<'p> {
     /// It may go on; its client showed this certificate.
     Permitted(Permit<'p>, Option<Rc<ClientCertificate>>),
     /// The gateway answers it, without a token: nothing of it goes any further.
-    Answered(Response<Bytes>),
+    Answered(Box<Answer>),
 }

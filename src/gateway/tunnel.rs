@@ -2,10 +2,10 @@
 //! than the other side takes them, until one side has said its last, nothing moves, or what let the client in has ended:
 //! its token, by time or by a revocation. A tunnel outlives a reload, and a drain ends it with the last of its time.
 
+use super::answer::Answer;
 use super::forward::switched::Switched;
 use super::http1::wire::{Gone, Wire};
 use super::observe::record::{End, Record};
-use super::respond::AnswerBody;
 use super::{Bounds, Worker};
 use crate::net::deadline::Deadline;
 use std::future::poll_fn;
@@ -14,8 +14,8 @@ use std::time::Duration;
 
 impl Worker {
     /// Carries what follows a switch, to its end. Whether the client may still be listening then.
-    pub(super) async fn tunnel(&self, wire: &Wire, body: AnswerBody) -> Result<(), Gone> {
-        let Some((server, mut record)) = body.into_switched() else { return Err(Gone) };
+    pub(super) async fn tunnel(&self, wire: &Wire, answer: Answer) -> Result<(), Gone> {
+        let Some((server, mut record)) = answer.into_switched() else { return Err(Gone) };
         record.switched();
         let look = self.home.deadlines.deadline();
         look.set(LOOK_INTERVAL);

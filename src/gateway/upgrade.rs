@@ -6,6 +6,7 @@
 //! WebSocket by the key of this very handshake, so that no other answer of 101 opens a tunnel past our checks
 //! (pingora CVE-2025-4366, Traefik CVE-2026-88008).
 
+use super::answer::OurFields;
 use super::body::ClientBody;
 use super::forward::headers;
 use super::http1::fields::Fields;
@@ -93,7 +94,7 @@ impl Upgrade<'_> {
     }
 
     /// As the client is told.
-    pub fn tell(&self, fields: &mut HeaderMap) {
+    pub fn tell(&self, fields: &mut OurFields) {
         fields.insert(header::CONNECTION, UPGRADE);
         if let Ok(protocol) = HeaderValue::from_str(self.protocol) {
             fields.insert(header::UPGRADE, protocol);

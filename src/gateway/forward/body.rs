@@ -12,12 +12,10 @@ use crate::gateway::observe::receipt::Receipt;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use bytes::Bytes;
-use http::HeaderMap;
-use hyper::body::{Body, Frame, SizeHint};
+use http::{HeaderMap, StatusCode};
 use std::fmt;
-use std::pin::Pin;
 use std::rc::Rc;
-use std::task::{Context, Poll};
+use std::task::{Context, Poll, ready};
 
 /// A request body from the client to the upstream.
 pub struct RequestBody {
@@ -29,9 +27,22 @@ pub struct RequestBody {
 
 /// A response body from the upstream to the client. Read to its end, it gives its connection back to the pool;
 /// dropped before, it closes it, or the one stream of it.
-pub struct ResponseBody {
-    framing: Framing,
-    source: Option<Source>,
+pub struct ResponseBody(Option<Source>);
+
+/// An upstream's response, its body still to come.
+pub struct Response {
+    /// Its status.
+    pub status: StatusCode,
+    /// What follows its head.
+    pub body: ResponseBody,
+}
+
+/// A part of a body.
+pub enum Part {
+    /// Bytes of it.
+    Data(Bytes),
+    /// What stands behind its last byte.
+    Trailers(Box<HeaderMap>),
 }
 
 /// What a response comes out of.
@@ -128,46 +139,65 @@ impl RequestBody {
 }
 
 impl ResponseBody {
-    pub(super) fn new(framing: Framing, source: Source) -> Self {
-        Self { framing, source: Some(source) }
+    pub(super) fn new(source: Source) -> Self {
+        Self(Some(source))
     }
 
     /// The fields of the response, until its last piece was taken.
     pub fn fields(&self) -> Option<&Fields> {
-        self.source.as_ref().map(|source| match source {
+        self.0.as_ref().map(|source| match source {
             Source::Connection(connection) => connection.fields(),
             Source::Stream(stream) => stream.fields(),
         })
     }
 
-    /// The next piece: `None` at the end, which the framing tells and not the connection, unless it has no other.
+    /// How long it is, or what is left of it; `None` where its end comes as a surprise.
+    pub fn length(&self) -> Option<u64> {
+        match self.framing()? {
+            Framing::Length(left) => Some(*left),
+            Framing::Chunked(_) | Framing::Close => None,
+        }
+    }
+
+    /// Whether trailers may come behind the last piece.
+    pub fn keeps_trailers(&self) -> bool {
+        self.framing().is_some_and(Framing::keeps_trailers)
+    }
+
+    /// The next part: `None` at the end.
+    pub fn poll_part(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Part, Broken>>> {
+        match ready!(self.poll_piece(cx)) {
+            Some(Ok(piece)) => Poll::Ready(Some(Ok(Part::Data(piece)))),
+            Some(Err(Broken)) => {
+                self.0 = None;
+                Poll::Ready(Some(Err(Broken)))
+            }
+            None => {
+                let trailers = self.take_trailers();
+                self.give_back();
+                Poll::Ready(trailers.map(|trailers| Ok(Part::Trailers(Box::new(trailers)))))
+            }
+        }
+    }
+
     fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         if self.exchange().is_some_and(Exchange::is_past_end) {
             return Poll::Ready(Some(Err(Broken)));
         }
-        let connection = match &mut self.source {
-            Some(Source::Connection(connection)) => connection,
-            Some(Source::Stream(stream)) => return stream.poll_piece(&mut self.framing, cx),
-            None => return Poll::Ready(None),
-        };
-        connection.poll_send(cx);
-        loop {
-            match self.framing.take(connection.received()) {
-                Ok(Chunk::Data(piece)) => {
-                    connection.moved();
-                    return Poll::Ready(Some(Ok(piece)));
-                }
-                Ok(Chunk::End) => return Poll::Ready(None),
-                Err(_bad) => return Poll::Ready(Some(Err(Broken))),
-                Ok(Chunk::Incomplete) => {}
-            }
-            match connection.poll_receive(cx) {
-                Poll::Ready(Ok(received)) if received > 0 => {}
-                Poll::Ready(Ok(_)) if matches!(self.framing, Framing::Close) => return Poll::Ready(None),
-                // The connection ended within the body: the client must not take it for a whole one.
-                Poll::Ready(Ok(_) | Err(_)) => return Poll::Ready(Some(Err(Broken))),
-                Poll::Pending => return connection.wait_for_more(cx).map(|()| Some(Err(Broken))),
-            }
+        match &mut self.0 {
+            Some(Source::Connection(connection)) => connection.poll_piece(cx),
+            Some(Source::Stream(stream)) => stream.poll_piece(cx),
+            None => Poll::Ready(None),
+        }
+    }
+
+    /// Whether nothing more comes.
+    pub fn is_over(&self) -> bool {
+        match &self.0 {
+            Some(Source::Connection(connection)) => connection.framing().is_over(),
+            // The stream's own end may follow the last byte; to leave before it would be to break off.
+            Some(Source::Stream(stream)) => stream.is_over(),
+            None => true,
         }
     }
 
@@ -176,68 +206,64 @@ impl ResponseBody {
         self.exchange().map_or(Poll::Pending, |exchange| exchange.poll_end(cx))
     }
 
-    fn exchange(&self) -> Option<&Exchange> {
-        self.source.as_ref().map(|source| match source {
-            Source::Connection(connection) => connection.exchange(),
-            Source::Stream(stream) => stream.exchange(),
-        })
-    }
-
-    /// Whether trailers may come behind the last piece.
-    pub fn keeps_trailers(&self) -> bool {
-        self.framing.keeps_trailers()
-    }
-
     /// The connection itself, behind a head that switches protocols.
     pub fn into_switched(mut self) -> Option<Switched> {
-        match self.source.take() {
+        match self.0.take() {
             Some(Source::Connection(connection)) => Some(Switched::new(connection)),
             Some(Source::Stream(_)) | None => None,
         }
     }
 
+    fn exchange(&self) -> Option<&Exchange> {
+        self.0.as_ref().map(|source| match source {
+            Source::Connection(connection) => connection.exchange(),
+            Source::Stream(stream) => stream.exchange(),
+        })
+    }
+
+    fn framing(&self) -> Option<&Framing> {
+        self.0.as_ref().map(|source| match source {
+            Source::Connection(connection) => connection.framing(),
+            Source::Stream(stream) => stream.framing(),
+        })
+    }
+
     fn take_trailers(&mut self) -> Option<HeaderMap> {
-        trailers::passing(&self.framing.take_trailers(), self.fields()?)
+        // HTTP/2 of an upstream has none that are kept.
+        let Some(Source::Connection(connection)) = &mut self.0 else { return None };
+        let lines = connection.take_trailers();
+        trailers::passing(&lines, connection.fields())
     }
 
     fn give_back(&mut self) {
-        if let Some(Source::Connection(connection)) = self.source.take() {
+        if let Some(Source::Connection(connection)) = self.0.take() {
             connection.give_back();
         }
     }
 }
 
-impl Body for ResponseBody {
-    type Data = Bytes;
-    type Error = Broken;
-
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, Broken>>> {
-        let polled = self.poll_piece(cx);
-        match &polled {
-            Poll::Ready(None) => {
-                let trailers = self.take_trailers();
-                self.give_back();
-                return Poll::Ready(trailers.map(|trailers| Ok(Frame::trailers(trailers))));
+impl Connection {
+    /// The next piece of the body of the response at hand: `None` at its end, which the framing tells and not the connection,
+    /// unless it has no other.
+    fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
+        self.poll_send(cx);
+        loop {
+            match self.take_chunk() {
+                Ok(Chunk::Data(piece)) => {
+                    self.moved();
+                    return Poll::Ready(Some(Ok(piece)));
+                }
+                Ok(Chunk::End) => return Poll::Ready(None),
+                Err(_bad) => return Poll::Ready(Some(Err(Broken))),
+                Ok(Chunk::Incomplete) => {}
             }
-            Poll::Ready(Some(Err(Broken))) => self.source = None,
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
-        }
-        polled.map(|piece| piece.map(|piece| piece.map(Frame::data)))
-    }
-
-    fn is_end_stream(&self) -> bool {
-        match &self.source {
-            Some(Source::Connection(_)) => self.framing.is_over(),
-            // The stream's own end may follow the last byte; to leave before it would be to break off.
-            Some(Source::Stream(stream)) => stream.is_over(),
-            None => true,
-        }
-    }
-
-    fn size_hint(&self) -> SizeHint {
-        match self.framing {
-            Framing::Length(left) => SizeHint::with_exact(left),
-            Framing::Chunked(_) | Framing::Close => SizeHint::default(),
+            match self.poll_receive(cx) {
+                Poll::Ready(Ok(received)) if received > 0 => {}
+                Poll::Ready(Ok(_)) if matches!(self.framing(), Framing::Close) => return Poll::Ready(None),
+                // The connection ended within the body: the client must not take it for a whole one.
+                Poll::Ready(Ok(_) | Err(_)) => return Poll::Ready(Some(Err(Broken))),
+                Poll::Pending => return self.wait_for_more(cx).map(|()| Some(Err(Broken))),
+            }
         }
     }
 }
@@ -245,7 +271,7 @@ impl Body for ResponseBody {
 impl Drop for ResponseBody {
     fn drop(&mut self) {
         // A body of known length is not polled past its last byte.
-        if self.framing.is_over() {
+        if self.framing().is_some_and(Framing::is_over) {
             self.give_back();
         }
     }

@@ -5,8 +5,9 @@
 
 use super::super::http1::buffers::{self, Buffers};
 use super::super::http1::fields::Fields;
+use super::super::http1::framing::{BadFraming, Chunk, Framing};
 use super::super::http1::head::Persists;
-use super::body::{ResponseBody, Source};
+use super::body::{Response, ResponseBody, Source};
 use super::codec::{self, Head};
 use super::connect;
 use super::exchange::Exchange;
@@ -15,8 +16,8 @@ use super::sending::{Outgoing, Sending};
 use super::server::Slot;
 use super::transport::Transport;
 use crate::gateway::reason::Reason;
-use bytes::BytesMut;
-use http::{Method, Response, StatusCode};
+use bytes::{Bytes, BytesMut};
+use http::{Method, StatusCode};
 use std::future::{Future, poll_fn};
 use std::io;
 use std::net::SocketAddr;
@@ -30,8 +31,9 @@ pub(super) struct Connection {
     transport: Transport,
     buffers: Buffers,
     received: BytesMut,
-    /// Of the response at hand.
+    /// Of the response at hand, and where its body ends.
     fields: Fields,
+    framing: Framing,
     /// The last read filled its room: there is more to come.
     is_bulk: bool,
     /// It has carried an exchange before: the server may have closed it meanwhile.
@@ -78,6 +80,7 @@ impl Connection {
             buffers,
             received: BytesMut::new(),
             fields: Fields::default(),
+            framing: Framing::Length(0),
             is_bulk: false,
             is_reused: false,
             has_ended: false,
@@ -100,10 +103,7 @@ impl Connection {
     }
 
     /// Sends a request and waits for the head of its response.
-    pub(super) async fn send(
-        mut self: Box<Self>,
-        outgoing: &mut Outgoing<'_>,
-    ) -> Result<Response<ResponseBody>, SendFault> {
+    pub(super) async fn send(mut self: Box<Self>, outgoing: &mut Outgoing<'_>) -> Result<Response, SendFault> {
         self.exchange.begin(outgoing.end);
         let coding = self.sending.begin(outgoing);
         // A head that could not even begin to leave means that the connection had ended while it was idle.
@@ -118,16 +118,15 @@ impl Connection {
         }
         let method = &outgoing.head.parts.method;
         match poll_fn(|cx| self.poll_head(cx, (method, outgoing.about))).await {
-            Ok(mut head) => {
+            Ok(head) => {
                 self.exchange.rest();
                 // A server that was asked to switch and did not may still think of it.
                 self.persists = if outgoing.about.upgrade.is_none() { head.persists } else { Persists::No };
+                self.framing = head.framing;
                 if outgoing.about.wants_trailers {
-                    head.framing.keep_trailers();
+                    self.framing.keep_trailers();
                 }
-                let mut response = Response::new(ResponseBody::new(head.framing, Source::Connection(self)));
-                *response.status_mut() = head.status;
-                Ok(response)
+                Ok(Response { status: head.status, body: ResponseBody::new(Source::Connection(self)) })
             }
             Err(Reason::UpstreamInvalid) if self.is_reused && self.has_ended && self.received.is_empty() => {
                 Err(SendFault::Stale)
@@ -218,6 +217,21 @@ impl Connection {
     /// The fields of the response at hand.
     pub(super) fn fields(&self) -> &Fields {
         &self.fields
+    }
+
+    /// Where the body of the response at hand ends.
+    pub(super) fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
+    /// What was received of that body.
+    pub(super) fn take_chunk(&mut self) -> Result<Chunk, BadFraming> {
+        self.framing.take(&mut self.received)
+    }
+
+    /// The trailers behind that body, if they were wanted.
+    pub(super) fn take_trailers(&mut self) -> Vec<Bytes> {
+        self.framing.take_trailers()
     }
 
     /// What was received and not yet taken.

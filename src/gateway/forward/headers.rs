@@ -1,6 +1,7 @@
 //! The header fields of a request on its way to the upstream, and of a response on its way back: hop-by-hop fields end
 //! here, nobody's identity but ours gets through, and nothing else is touched.
 
+use super::super::answer::OurFields;
 use super::super::assertion::Assertion;
 use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
@@ -107,10 +108,10 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 /// The fields of a response that may go on to the client: not the hop-by-hop ones (RFC 9110 §7.6.1), and none that
 /// `ours` or the correlation id replaces. What an answer varies by adds up. `Client-Cert` is no field of responses, and one
 /// that was chosen by it is good for nobody else (RFC 9440 §2.2, §2.4).
-pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<Item = Line<'f>> {
+pub fn returned<'f>(fields: &'f Fields, ours: &'f OurFields) -> impl Iterator<Item = Line<'f>> {
     let nominated: SmallVec<[&[u8]; 2]> = nominated_in(fields).collect();
     // Who may read an answer in a browser is said by one of us, and then in full.
-    let is_shared = ours.contains_key(header::ACCESS_CONTROL_EXPOSE_HEADERS);
+    let is_shared = ours.has(&header::ACCESS_CONTROL_EXPOSE_HEADERS);
     let is_about_sharing =
         |name: &[u8]| name.get(..CORS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORS_PREFIX));
     let passing = fields.lines().filter(move |line| {
@@ -120,7 +121,7 @@ pub fn returned<'f>(fields: &'f Fields, ours: &'f HeaderMap) -> impl Iterator<It
             || (is_shared && is_about_sharing(line.name))
             || nominated.iter().any(|name| is(name) && !is(b"content-length"))
             || CLIENT_CERT.iter().any(|name| is(name.as_bytes()))
-            || ours.keys().any(|name| *name != header::VARY && is(name.as_str().as_bytes())))
+            || ours.iter().any(|(name, _)| *name != header::VARY && is(name.as_str().as_bytes())))
     });
     passing.map(
         |line| if varies_by_certificate(&line) { Line { value: b"*", line: b"vary: *\r\n", ..line } } else { line },

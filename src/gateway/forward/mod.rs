@@ -25,10 +25,9 @@ use super::body::ClientBody;
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
-use body::{RequestBody, ResponseBody};
+use body::{RequestBody, Response};
 use connection::SendFault;
 use headers::About;
-use http::Response;
 use pool::Upstream;
 use sending::Outgoing;
 
@@ -39,7 +38,7 @@ pub async fn send(
     body: ClientBody,
     about: &About<'_>,
     upstream: &Upstream,
-) -> Result<Response<ResponseBody>, Refusal> {
+) -> Result<Response, Refusal> {
     let limit = permit.route().body_bytes_max;
     body::check_length(&body, limit)?;
     let end = upstream.end(permit.route().total_timeout);
@@ -56,7 +55,7 @@ pub async fn send(
         }
         match link.send(&mut outgoing).await {
             Ok(response) => {
-                upstream.answered(&server, response.status());
+                upstream.answered(&server, response.status);
                 return Ok(response);
             }
             Err(SendFault::Unsent) => {}

@@ -1,6 +1,6 @@
 //! One server as one worker has it: its connections, those that rest and those that are at work.
 
-use super::body::ResponseBody;
+use super::body::Response;
 use super::connect::Endpoint;
 use super::connection::{Connection, Peer, SendFault};
 use super::exchange::Timeouts;
@@ -10,7 +10,6 @@ use super::queue::{Place, Queue, Room};
 use super::sending::Outgoing;
 use crate::config::limits::UPSTREAM_IDLE_MAX;
 use crate::config::upstreams::Protocol;
-use http::Response;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};
 use std::sync::Arc;
@@ -152,7 +151,7 @@ impl Server {
 
 impl Link {
     /// Sends a request and waits for the head of its response.
-    pub(super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response<ResponseBody>, SendFault> {
+    pub(super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response, SendFault> {
         match self {
             Self::Connection(connection) => connection.send(outgoing).await,
             // Boxed, so that exchanges without HTTP/2 carry no room for it.

@@ -1,19 +1,18 @@
 //! Sends an answer to the client: its head, and its body as it comes, no faster than the client takes it.
 
+use super::super::answer::{Answer, OurFields};
+use super::super::forward::body::Part;
 use super::super::forward::headers;
 use super::super::forward::trailers;
 use super::super::observe::record::End;
-use super::super::respond::AnswerBody;
 use super::fields::Fields;
 use super::head::Persists;
 use super::wire::{Gone, Wire};
 use crate::clock::UnixSeconds;
 use bytes::Bytes;
 use http::request::Parts;
-use http::{HeaderMap, Method, Response, StatusCode, Version, header};
-use hyper::body::Body;
+use http::{HeaderMap, Method, StatusCode, Version, header};
 use std::future::poll_fn;
-use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
 use std::time::{Duration, UNIX_EPOCH};
@@ -88,51 +87,44 @@ impl Asked {
 
 /// Sends `answer`. Whether another request may follow is decided before its head is written, so that the client
 /// is told.
-pub async fn send(
-    wire: &Rc<Wire>,
-    answer: Response<AnswerBody>,
-    asked: Asked,
-    date: &DateLine,
-) -> Result<Persists, Gone> {
-    let coding = Coding::of(&answer, asked);
+pub async fn send(wire: &Rc<Wire>, answer: &mut Answer, asked: Asked, date: &DateLine) -> Result<Persists, Gone> {
+    let coding = Coding::of(answer, asked);
     // A request body that nobody took stands where the next head should be.
     let may_persist = asked.persists == Persists::Yes
         && !asked.is_final
         && coding != Coding::Close
-        && !answer.headers().contains_key(header::CONNECTION)
+        && !answer.fields().has(&header::CONNECTION)
         && wire.is_body_over();
     let persists = if may_persist { Persists::Yes } else { Persists::No };
-    wire.queue(|out| write_head(out, &answer, (asked, coding, persists), date));
-    let mut body = Sending { body: answer.into_body(), coding, is_over: false };
-    poll_fn(|cx| body.poll(wire, cx)).await.map(|()| persists)
+    wire.queue(|out| write_head(out, answer, (asked, coding, persists), date));
+    let mut sending = Sending { answer, coding, is_over: false };
+    poll_fn(|cx| sending.poll(wire, cx)).await.map(|()| persists)
 }
 
 /// Adds the head of an answer behind which HTTP ends.
-pub fn switch(wire: &Wire, answer: &Response<AnswerBody>, asked: Asked, date: &DateLine) {
+pub fn switch(wire: &Wire, answer: &Answer, asked: Asked, date: &DateLine) {
     wire.queue(|out| write_head(out, answer, (asked, Coding::Nothing, Persists::Yes), date));
 }
 
 /// A body on its way.
-struct Sending {
-    body: AnswerBody,
+struct Sending<'a> {
+    answer: &'a mut Answer,
     coding: Coding,
     is_over: bool,
 }
 
-impl Sending {
+impl Sending<'_> {
     fn poll(&mut self, wire: &Wire, cx: &mut Context<'_>) -> Poll<Result<(), Gone>> {
         if self.coding == Coding::Nothing && !self.is_over {
             self.is_over = true;
-            self.body.end(End::Complete);
+            self.answer.end(End::Complete);
         }
         loop {
             let mut is_waiting = false;
             while !self.is_over && !is_waiting && wire.has_room() {
-                match Pin::new(&mut self.body).poll_frame(cx) {
-                    Poll::Ready(Some(Ok(frame))) => match frame.into_data() {
-                        Ok(data) => self.queue(wire, data),
-                        Err(other) => self.finish(wire, other.into_trailers().ok().as_ref()),
-                    },
+                match self.answer.poll_part(cx) {
+                    Poll::Ready(Some(Ok(Part::Data(data)))) => self.queue(wire, data),
+                    Poll::Ready(Some(Ok(Part::Trailers(trailers)))) => self.finish(wire, Some(&trailers)),
                     Poll::Ready(None) => self.finish(wire, None),
                     // The client must not take what it has for the whole: the connection ends without the body's end.
                     Poll::Ready(Some(Err(_broken))) => {
@@ -146,7 +138,7 @@ impl Sending {
             }
             match wire.poll_flush(cx) {
                 Poll::Ready(flushed) => flushed?,
-                Poll::Pending => return self.body.poll_end(cx).map(|()| Err(Gone)),
+                Poll::Pending => return self.answer.poll_end(cx).map(|()| Err(Gone)),
             }
             if self.is_over {
                 return Poll::Ready(Ok(()));
@@ -167,7 +159,7 @@ impl Sending {
             }
             Coding::Nothing | Coding::Length(_) | Coding::Close => wire.queue_piece(data),
         }
-        if self.body.is_end_stream() {
+        if self.answer.is_over() {
             self.finish(wire, None);
         }
     }
@@ -187,9 +179,9 @@ impl Sending {
 }
 
 impl Coding {
-    fn of(answer: &Response<AnswerBody>, asked: Asked) -> Self {
+    fn of(answer: &Answer, asked: Asked) -> Self {
         let has_none = matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        match answer.body().size_hint().exact() {
+        match answer.length() {
             _ if asked.is_head || has_none => Self::Nothing,
             Some(length) => Self::Length(length),
             None if asked.version == Version::HTTP_11 => Self::Chunked,
@@ -200,17 +192,17 @@ impl Coding {
 
 fn write_head(
     out: &mut Vec<u8>,
-    answer: &Response<AnswerBody>,
+    answer: &Answer,
     (asked, coding, persists): (Asked, Coding, Persists),
     date: &DateLine,
 ) {
     write_status(out, answer.status());
-    let body = answer.body();
+    let theirs = answer.their_fields();
     let mut has_date = false;
     let mut has_length = false;
-    if let Some(fields) = body.fields() {
+    if let Some(fields) = theirs {
         let tells_length = !matches!(answer.status(), StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT);
-        for line in headers::returned(fields, answer.headers()) {
+        for line in headers::returned(fields, answer.fields()) {
             let is_length = line.name.eq_ignore_ascii_case(b"content-length");
             has_date |= line.name.eq_ignore_ascii_case(b"date");
             has_length |= is_length;
@@ -219,19 +211,21 @@ fn write_head(
             }
         }
     }
-    for (name, value) in answer.headers() {
+    for (name, value) in answer.fields().iter() {
         headers::field(out, name.as_str(), value);
     }
-    if let Some(id) = body.id() {
+    if let Some(id) = answer.id() {
         out.extend_from_slice(id.line());
     }
     match coding {
         // To a HEAD the length is that of the body which a GET would have had.
-        Coding::Nothing if asked.is_head && body.fields().is_none() => write_length(out, body.size_hint().lower()),
+        Coding::Nothing if asked.is_head && theirs.is_none() => {
+            write_length(out, answer.length().unwrap_or_default());
+        }
         Coding::Length(length) if !has_length => write_length(out, length),
         Coding::Chunked => {
             out.extend_from_slice(b"transfer-encoding: chunked\r\n");
-            for name in body.fields().filter(|_| body.keeps_trailers()).into_iter().flat_map(trailers::announced) {
+            for name in theirs.filter(|_| answer.keeps_trailers()).into_iter().flat_map(trailers::announced) {
                 headers::field(out, "trailer", &name.into());
             }
         }
@@ -240,7 +234,7 @@ fn write_head(
     if !has_date {
         out.extend_from_slice(date);
     }
-    if persists == Persists::No && !answer.headers().contains_key(header::CONNECTION) {
+    if persists == Persists::No && !answer.fields().has(&header::CONNECTION) {
         out.extend_from_slice(b"connection: close\r\n");
     }
     out.extend_from_slice(b"\r\n");
@@ -250,7 +244,7 @@ fn write_head(
 /// need (§6.6.1).
 pub fn write_interim(out: &mut Vec<u8>, status: StatusCode, fields: &Fields) {
     write_status(out, status);
-    let nothing = HeaderMap::new();
+    let nothing = OurFields::default();
     for line in headers::returned(fields, &nothing).filter(|line| !line.name.eq_ignore_ascii_case(b"content-length")) {
         out.extend_from_slice(line.line);
     }

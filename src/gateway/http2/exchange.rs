@@ -2,8 +2,10 @@
 //! the client takes it.
 
 use super::super::Worker;
+use super::super::answer::{Answer, OurFields};
 use super::super::body::ClientBody;
 use super::super::connection::Peer;
+use super::super::forward::body::Part;
 use super::super::forward::headers::{self, INTERACTION_ID};
 use super::super::forward::trailers;
 use super::super::http1::answer::DateLine;
@@ -11,7 +13,6 @@ use super::super::http1::fields::Fields;
 use super::super::http1::head::{BadHead, HeadBounds};
 use super::super::interim::Interim;
 use super::super::observe::record::End;
-use super::super::respond::AnswerBody;
 use crate::net::deadline::Deadline;
 use crate::net::patience::Patience;
 use bytes::Bytes;
@@ -20,7 +21,6 @@ use h2::{Reason, RecvStream, SendStream};
 use http::request::Parts;
 use http::uri::Scheme;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, StatusCode, header};
-use hyper::body::Body;
 use std::cell::RefCell;
 use std::future::{Future, poll_fn};
 use std::pin::{Pin, pin};
@@ -54,7 +54,7 @@ impl Responder {
 /// Says something of the upstream's before the answer (RFC 9113 §8.1).
 pub fn inform(responder: &Responder, status: StatusCode, theirs: &Fields) {
     let mut fields = HeaderMap::new();
-    append(&mut fields, theirs, (&HeaderMap::new(), TellsLength::No));
+    append(&mut fields, theirs, (&OurFields::default(), TellsLength::No));
     responder.interim(status, fields);
 }
 
@@ -89,37 +89,30 @@ impl Worker {
         let _sent = self.send(answer, is_head, &client).await;
     }
 
-    async fn send(&self, answer: Response<AnswerBody>, is_head: bool, client: &Responder) -> Result<(), Gone> {
+    async fn send(&self, mut answer: Answer, is_head: bool, client: &Responder) -> Result<(), Gone> {
         let head = head(&answer, is_head, &self.date.get());
         let has_none = matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-        let mut body = answer.into_body();
-        let is_over = is_head || has_none || body.size_hint().exact() == Some(0);
+        let is_over = is_head || has_none || answer.length() == Some(0);
         let mut stream = client.answer(head, is_over)?;
         if is_over {
-            body.end(End::Complete);
+            answer.end(End::Complete);
             return Ok(());
         }
         let mut waits = None;
         loop {
             // Before anything is taken from the upstream: a client whose window is shut has none of it kept for it here.
-            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut waits, &body, cx))).await?;
-            let frame = poll_fn(|cx| match Pin::new(&mut body).poll_frame(cx) {
+            poll_fn(|cx| self.poll_room(&mut stream, 1, (&mut waits, &answer, cx))).await?;
+            let part = poll_fn(|cx| match answer.poll_part(cx) {
                 Poll::Pending => stream.poll_reset(cx).map(|_| Err(Gone)),
-                Poll::Ready(frame) => Poll::Ready(Ok(frame)),
+                Poll::Ready(part) => Poll::Ready(Ok(part)),
             });
-            match frame.await? {
-                Some(Ok(frame)) => {
-                    let mut rest = match frame.into_data() {
-                        Ok(piece) => piece,
-                        Err(other) => {
-                            let trailers = other.into_trailers().unwrap_or_default();
-                            return stream.send_trailers(trailers).map_err(|_| Gone);
-                        }
-                    };
-                    let is_last = body.is_end_stream();
+            match part.await? {
+                Some(Ok(Part::Trailers(trailers))) => return stream.send_trailers(*trailers).map_err(|_| Gone),
+                Some(Ok(Part::Data(mut rest))) => {
+                    let is_last = answer.is_over();
                     while !rest.is_empty() {
                         let room =
-                            poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut waits, &body, cx))).await?;
+                            poll_fn(|cx| self.poll_room(&mut stream, rest.len(), (&mut waits, &answer, cx))).await?;
                         let piece = rest.split_to(room.min(rest.len()).min(FRAME_BYTES_MAX));
                         if let Some((deadline, patience)) = &waits {
                             patience.moved(deadline, piece.len());
@@ -140,13 +133,13 @@ impl Worker {
         }
     }
 
-    /// How much of `wanted` bytes of `body` the client takes now. One that takes next to nothing for too long is gone; most
+    /// How much of `wanted` bytes of `answer` the client takes now. One that takes next to nothing for too long is gone; most
     /// take what they get, and need no deadline.
     fn poll_room(
         &self,
         stream: &mut SendStream<Bytes>,
         wanted: usize,
-        (waits, body, cx): (&mut Option<(Deadline, Patience)>, &AnswerBody, &mut Context<'_>),
+        (waits, answer, cx): (&mut Option<(Deadline, Patience)>, &Answer, &mut Context<'_>),
     ) -> Poll<Result<usize, Gone>> {
         stream.reserve_capacity(wanted);
         let mut room = stream.capacity();
@@ -158,7 +151,7 @@ impl Worker {
                     let (deadline, patience) = waits
                         .get_or_insert_with(|| (self.home.deadlines.deadline(), Patience::new(self.timeouts.pace)));
                     patience.wait(deadline);
-                    let is_over = deadline.poll(cx).is_ready() || body.poll_end(cx).is_ready();
+                    let is_over = deadline.poll(cx).is_ready() || answer.poll_end(cx).is_ready();
                     return if is_over { Poll::Ready(Err(Gone)) } else { Poll::Pending };
                 }
             };
@@ -228,31 +221,29 @@ fn join_cookies(fields: &mut HeaderMap) -> Option<()> {
 }
 
 /// The head of an answer: no field of it belongs to a connection (RFC 9113 §8.2.2).
-fn head(answer: &Response<AnswerBody>, is_head: bool, date: &DateLine) -> Response<()> {
-    let body = answer.body();
+fn head(answer: &Answer, is_head: bool, date: &DateLine) -> Response<()> {
+    let theirs = answer.their_fields();
     let mut head = Response::new(());
     *head.status_mut() = answer.status();
     let fields = head.headers_mut();
-    if let Some(theirs) = body.fields() {
+    if let Some(theirs) = theirs {
         let tells = if answer.status() == StatusCode::NO_CONTENT { TellsLength::No } else { TellsLength::Yes };
-        append(fields, theirs, (answer.headers(), tells));
-        if body.keeps_trailers() {
+        append(fields, theirs, (answer.fields(), tells));
+        if answer.keeps_trailers() {
             fields.extend(trailers::announced(theirs).map(|name| (header::TRAILER, name.into())));
         }
     }
-    for (name, value) in answer.headers().iter().filter(|(name, _)| *name != header::CONNECTION) {
+    for (name, value) in answer.fields().iter().filter(|(name, _)| *name != header::CONNECTION) {
         fields.append(name, value.clone());
     }
-    if let Some(id) = body.id() {
+    if let Some(id) = answer.id() {
         fields.insert(INTERACTION_ID, once(id.value()));
     }
     // To a HEAD the length is that of the body which a GET would have had.
-    let size = body.size_hint();
-    let length = if is_head && body.fields().is_none() { Some(size.lower()) } else { size.exact() };
     let has_none = matches!(answer.status(), StatusCode::NO_CONTENT | StatusCode::NOT_MODIFIED);
-    if let Some(length) = length
+    if let Some(length) = answer.length()
         && !has_none
-        && !(is_head && body.fields().is_some())
+        && !(is_head && theirs.is_some())
     {
         fields.entry(header::CONTENT_LENGTH).or_insert_with(|| length.into());
     }
@@ -273,7 +264,7 @@ enum TellsLength {
 }
 
 /// Adds the upstream's fields, but for those that end here or are replaced by `ours`.
-fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&HeaderMap, TellsLength)) {
+fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&OurFields, TellsLength)) {
     for line in headers::returned(theirs, ours) {
         // The upstream's fields were read as fields; what is none here would break the connection for all.
         if let (Ok(name), Ok(value)) = (HeaderName::from_bytes(line.name), HeaderValue::from_bytes(line.value))

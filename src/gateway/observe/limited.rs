@@ -1,5 +1,6 @@
 //! What a record knows of quotas: whom the request is counted for, what it took, and what its answer says of it.
 
+use super::super::answer::OurFields;
 use super::super::certificate::ClientCertificate;
 use super::super::quotas::shares::Owed;
 use super::super::quotas::{self, Limited};
@@ -7,7 +8,7 @@ use super::super::reason::Reason;
 use super::metrics::Outcome;
 use super::record::Record;
 use crate::net::thread;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -33,7 +34,7 @@ impl Record {
     }
 
     /// Says in its answer how the quotas stand. What we or the upstream failed to do was no call.
-    pub fn tell_quotas(&mut self, status: StatusCode, answer: &mut HeaderMap) {
+    pub fn tell_quotas(&mut self, status: StatusCode, answer: &mut OurFields) {
         let is_refused = self.is_over_quota();
         let Some(mut limited) = self.limited.take() else { return };
         if status.is_server_error() {

@@ -1,6 +1,7 @@
 //! One record per request: filled as the stages pass, emitted when the answer's last byte has gone or the client has.
 //! It is emitted on drop, so that no way out of the path can forget it.
 
+use super::super::answer::OurFields;
 use super::super::certificate::ClientCertificate;
 use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
@@ -152,7 +153,7 @@ impl Record {
     }
 
     /// Puts into a refusal what it must carry of the request.
-    pub fn echo(&self, fields: &mut HeaderMap) {
+    pub fn echo(&self, fields: &mut OurFields) {
         let wanted = envelope::echoed(self.envelope());
         for (name, value) in self.echoed.iter().filter(|(name, _)| wanted.contains(name)) {
             fields.insert(HeaderName::from_static(name), value.clone());

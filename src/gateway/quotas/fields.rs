@@ -3,12 +3,13 @@
 
 use super::{Limited, Quota, Told};
 use crate::config::envelope::Envelope;
+use crate::gateway::answer::OurFields;
 use crate::state::limits::Limit;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::{HeaderName, HeaderValue};
 use std::sync::Arc;
 
 /// Says how the quotas stand that the request was counted by, if it was by any.
-pub fn tell(answer: &mut HeaderMap, limited: &Limited, quotas: &[Arc<Quota>], form: Envelope) {
+pub fn tell(answer: &mut OurFields, limited: &Limited, quotas: &[Arc<Quota>], form: Envelope) {
     if limited.told.is_empty() {
         return;
     }

@@ -2,7 +2,7 @@
 
 use super::super::super::http1::fields::Fields;
 use super::super::super::http1::framing::{Announced, Announcement, Framing};
-use super::super::body::{Broken, RequestBody, ResponseBody, Source};
+use super::super::body::{Broken, RequestBody, Response, ResponseBody, Source};
 use super::super::connection::SendFault;
 use super::super::exchange::Exchange;
 use super::super::sending::Outgoing;
@@ -14,7 +14,7 @@ use bytes::Bytes;
 use h2::client::ResponseFuture;
 use h2::{RecvStream, SendStream};
 use http::uri::Scheme;
-use http::{HeaderMap, Method, Response, StatusCode, header};
+use http::{HeaderMap, Method, StatusCode, header};
 use std::future::{Future, poll_fn};
 use std::pin::Pin;
 use std::rc::Rc;
@@ -24,6 +24,7 @@ use std::task::{Context, Poll, ready};
 /// connection goes on.
 pub(in super::super) struct Stream {
     fields: Fields,
+    framing: Framing,
     receiving: RecvStream,
     pending: Pending,
 }
@@ -46,7 +47,7 @@ struct Sending {
 
 impl Ticket {
     /// Sends a request and waits for the head of its response.
-    pub(in super::super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response<ResponseBody>, SendFault> {
+    pub(in super::super) async fn send(self, outgoing: &mut Outgoing<'_>) -> Result<Response, SendFault> {
         let scheme = if self.sessions.endpoint().is_secure() { Scheme::HTTPS } else { Scheme::HTTP };
         let request = request::head(outgoing, scheme).map_err(|_| SendFault::Refused(Reason::Internal))?;
         let method = request.method().clone();
@@ -87,7 +88,7 @@ impl Pending {
         &mut self,
         answer: &mut ResponseFuture,
         cx: &mut Context<'_>,
-    ) -> Poll<Result<Response<RecvStream>, NoHead>> {
+    ) -> Poll<Result<http::Response<RecvStream>, NoHead>> {
         self.sending.poll_unless_failed(cx);
         let fault = self.exchange().fault();
         match Pin::new(answer).poll(cx) {
@@ -115,16 +116,14 @@ impl Pending {
     }
 
     /// The response has begun.
-    fn begin(self, response: Response<RecvStream>, method: &Method) -> Result<Response<ResponseBody>, Reason> {
+    fn begin(self, response: http::Response<RecvStream>, method: &Method) -> Result<Response, Reason> {
         self.exchange().rest();
         let (head, receiving) = response.into_parts();
         let mut fields = Fields::default();
         let framing = framing(&head.headers, head.status, method, receiving.is_end_stream())?;
         head.headers.iter().for_each(|(name, value)| fields.push(name.as_str(), value.as_bytes()));
-        let stream = Box::new(Stream { fields, receiving, pending: self });
-        let mut response = Response::new(ResponseBody::new(framing, Source::Stream(stream)));
-        *response.status_mut() = head.status;
-        Ok(response)
+        let stream = Box::new(Stream { fields, framing, receiving, pending: self });
+        Ok(Response { status: head.status, body: ResponseBody::new(Source::Stream(stream)) })
     }
 
     fn exchange(&self) -> &Exchange {
@@ -148,6 +147,11 @@ impl Stream {
         &self.fields
     }
 
+    /// Where its body ends.
+    pub(in super::super) fn framing(&self) -> &Framing {
+        &self.framing
+    }
+
     /// What bounds the exchange.
     pub(in super::super) fn exchange(&self) -> &Exchange {
         self.pending.exchange()
@@ -159,22 +163,18 @@ impl Stream {
     }
 
     /// The next piece: `None` at the end, which must be where the length says, if there is one. Trailers are dropped.
-    pub(in super::super) fn poll_piece(
-        &mut self,
-        framing: &mut Framing,
-        cx: &mut Context<'_>,
-    ) -> Poll<Option<Result<Bytes, Broken>>> {
+    pub(in super::super) fn poll_piece(&mut self, cx: &mut Context<'_>) -> Poll<Option<Result<Bytes, Broken>>> {
         self.pending.sending.poll_unless_failed(cx);
         match self.receiving.poll_data(cx) {
             Poll::Ready(Some(Ok(piece))) => {
                 self.pending.exchange().rest();
                 // What the client does not take is not asked for: the next piece is polled when this one has gone.
                 let released = self.receiving.flow_control().release_capacity(piece.len());
-                let fits = released.is_ok() && take(framing, piece.len());
+                let fits = released.is_ok() && take(&mut self.framing, piece.len());
                 Poll::Ready(Some(if fits { Ok(piece) } else { Err(Broken) }))
             }
             Poll::Ready(Some(Err(_reset))) => Poll::Ready(Some(Err(Broken))),
-            Poll::Ready(None) if matches!(framing, Framing::Length(1..)) => Poll::Ready(Some(Err(Broken))),
+            Poll::Ready(None) if matches!(self.framing, Framing::Length(1..)) => Poll::Ready(Some(Err(Broken))),
             Poll::Ready(None) => {
                 self.pending.ticket.is_complete = self.pending.sending.is_over;
                 Poll::Ready(None)
