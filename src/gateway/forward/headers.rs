@@ -109,23 +109,32 @@ pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
 /// `ours` or the correlation id replaces. What an answer varies by adds up. `Client-Cert` is no field of responses, and one
 /// that was chosen by it is good for nobody else (RFC 9440 §2.2, §2.4).
 pub fn returned<'f>(fields: &'f Fields, ours: &'f OurFields) -> impl Iterator<Item = Line<'f>> {
-    let nominated: SmallVec<[&[u8]; 2]> = nominated_in(fields).collect();
+    let mut nominated: SmallVec<[&[u8]; 2]> = SmallVec::new();
+    // `collect` would ask this iterator for one after the other, which costs more than all else here.
+    nominated_in(fields).for_each(|name| nominated.push(name));
     // Who may read an answer in a browser is said by one of us, and then in full.
     let is_shared = ours.has(&header::ACCESS_CONTROL_EXPOSE_HEADERS);
     let is_about_sharing =
         |name: &[u8]| name.get(..CORS_PREFIX.len()).is_some_and(|start| start.eq_ignore_ascii_case(CORS_PREFIX));
     let passing = fields.lines().filter(move |line| {
-        let is = |name: &[u8]| name.eq_ignore_ascii_case(line.name);
-        !(HOP_BY_HOP.iter().any(|name| is(name.as_bytes()))
-            || is(INTERACTION_ID.as_str().as_bytes())
+        let is = |name: &str| is_called(line.name, name);
+        !(HOP_BY_HOP.iter().any(|name| is(name))
+            || is(INTERACTION_ID.as_str())
             || (is_shared && is_about_sharing(line.name))
-            || nominated.iter().any(|name| is(name) && !is(b"content-length"))
-            || CLIENT_CERT.iter().any(|name| is(name.as_bytes()))
-            || ours.iter().any(|(name, _)| *name != header::VARY && is(name.as_str().as_bytes())))
+            || nominated.iter().any(|name| name.eq_ignore_ascii_case(line.name) && !is("content-length"))
+            || CLIENT_CERT.iter().any(|name| is(name))
+            || ours.iter().any(|(name, _)| *name != header::VARY && is(name.as_str())))
     });
     passing.map(
         |line| if varies_by_certificate(&line) { Line { value: b"*", line: b"vary: *\r\n", ..line } } else { line },
     )
+}
+
+/// Whether a field's name is this one, which is in lower case, of letters, digits and hyphens. Names are tokens, and of
+/// a token's octets only letters are made others by this bit, so that none has to be looked at by itself.
+pub fn is_called(name: &[u8], known: &str) -> bool {
+    name.len() == known.len()
+        && name.iter().zip(known.as_bytes()).fold(0, |all, (octet, known)| all | ((octet | 0x20) ^ known)) == 0
 }
 
 /// What `Connection` names in a response.
@@ -142,7 +151,7 @@ pub(super) fn is_no_answers(name: &str) -> bool {
 fn varies_by_certificate(line: &Line<'_>) -> bool {
     let names_one =
         |field: &[u8]| CLIENT_CERT.iter().any(|name| name.as_bytes().eq_ignore_ascii_case(field.trim_ascii()));
-    line.name.eq_ignore_ascii_case(b"vary") && line.value.split(|b| *b == b',').any(names_one)
+    is_called(line.name, "vary") && line.value.split(|b| *b == b',').any(names_one)
 }
 
 type Names = SmallVec<[HeaderName; 2]>;
@@ -268,6 +277,24 @@ mod tests {
             "max-forwards",
         ] {
             assert!(!is_hop_by_hop(name) && !is_ours(name), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_name_is_known_in_any_case_and_no_other_is() {
+        for known in HOP_BY_HOP.iter().chain(&CLIENT_CERT) {
+            assert!(is_called(known.as_bytes(), known) && is_called(known.to_ascii_uppercase().as_bytes(), known));
+            for place in 0..known.len() {
+                for octet in
+                    (b'!'..=b'~').filter(|octet| octet.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(octet))
+                {
+                    let mut name = known.as_bytes().to_vec();
+                    name[place] = octet;
+                    let text = String::from_utf8(name).unwrap();
+                    assert_eq!(is_called(text.as_bytes(), known), text.eq_ignore_ascii_case(known), "{text}, {known}");
+                }
+            }
+            assert!(!is_called(format!("{known}s").as_bytes(), known));
         }
     }
 

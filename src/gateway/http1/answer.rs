@@ -203,8 +203,8 @@ fn write_head(
     if let Some(fields) = theirs {
         let tells_length = !matches!(answer.status(), StatusCode::SWITCHING_PROTOCOLS | StatusCode::NO_CONTENT);
         for line in headers::returned(fields, answer.fields()) {
-            let is_length = line.name.eq_ignore_ascii_case(b"content-length");
-            has_date |= line.name.eq_ignore_ascii_case(b"date");
+            let is_length = headers::is_called(line.name, "content-length");
+            has_date |= headers::is_called(line.name, "date");
             has_length |= is_length;
             if !is_length || tells_length {
                 out.extend_from_slice(line.line);
