@@ -1,4 +1,4 @@
-//! An answer on its way to the client: its status, the fields of it that are ours, and where its bytes come from. Its end, or its
+//! An answer on its way to the client: its status, its fields that are ours, and where its bytes come from. Its end, or its
 //! being dropped, ends the request's record.
 //!
 //! No `http::Response`: that carries a map of fields and one of extensions, and most answers have neither. It changes hands

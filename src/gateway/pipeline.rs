@@ -128,9 +128,9 @@ impl Worker {
             interim: &interim,
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
-        let sent = self.clock.instant();
+        let sent_us = self.clock.monotonic_us();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
-        record.waited(sent);
+        record.waited(sent_us);
         let mut answer = respond::pass(outcome?, permit.nonce());
         if let (Some(upgrade), StatusCode::SWITCHING_PROTOCOLS) = (&upgrade, answer.status()) {
             upgrade.tell(answer.fields_mut());

@@ -2,9 +2,8 @@
 
 use super::metrics::Cell;
 use std::sync::OnceLock;
-use std::time::Duration;
 
-/// Times that one thread observes.
+/// Times that one thread observes, in microseconds.
 #[derive(Debug, Default)]
 pub struct Histogram {
     pub(super) buckets: [Cell; BUCKETS_US.len()],
@@ -21,8 +20,7 @@ pub struct Timings(Box<[OnceLock<Box<Histogram>>]>);
 
 impl Histogram {
     /// Counts one. Only the owning thread may call it.
-    pub(super) fn observe(&self, took: Duration) {
-        let us = u64::try_from(took.as_micros()).unwrap_or(u64::MAX);
+    pub(super) fn observe(&self, us: u64) {
         if let Some(bucket) = BUCKETS_US.iter().position(|bound| us <= *bound).and_then(|place| self.buckets.get(place))
         {
             bucket.add(1);
@@ -55,9 +53,9 @@ impl Timings {
     }
 
     /// Counts one time of `worker`, which alone may call it so.
-    pub fn observe(&self, worker: usize, took: Duration) {
+    pub fn observe(&self, worker: usize, us: u64) {
         if let Some(cells) = self.0.get(worker) {
-            cells.get_or_init(Box::default).observe(took);
+            cells.get_or_init(Box::default).observe(us);
         }
     }
 
@@ -81,10 +79,10 @@ mod tests {
     #[test]
     fn workers_are_added_up_and_what_is_beyond_all_buckets_counts() {
         let timings = Timings::new(2);
-        timings.observe(0, Duration::from_micros(500));
-        timings.observe(1, Duration::from_micros(501));
-        timings.observe(1, Duration::from_mins(1));
-        timings.observe(2, Duration::from_mins(1));
+        timings.observe(0, 500);
+        timings.observe(1, 501);
+        timings.observe(1, 60_000_000);
+        timings.observe(2, 60_000_000);
         let (buckets, count, sum_us) = timings.distribution();
         assert_eq!((buckets[0], buckets[1], buckets[15]), ((500, 1), (1_000, 2), (30_000_000, 2)));
         assert_eq!((count, sum_us), (3, 60_001_001));

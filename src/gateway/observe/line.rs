@@ -6,10 +6,9 @@ use super::super::verify::token::VerifiedToken;
 use super::metrics::Outcome;
 use super::record::Record;
 use http::Version;
-use std::time::Duration;
 
 /// Appends the line of `record`, with its newline. `stamp` is when its head was complete.
-pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: Duration) {
+pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took_us: u64) {
     block.extend_from_slice(b"{\"time\":\"");
     block.extend_from_slice(&stamp.0);
     quoted(block, b"\",\"id\":\"", record.id.octets());
@@ -47,17 +46,17 @@ pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took: D
         Some(CacheUse::Miss) => block.extend_from_slice(b",\"verdict\":\"fresh\""),
         None => {}
     }
-    if let (Some(wait), Some(route)) = (record.upstream_wait, record.route()) {
+    if let (Some(wait_us), Some(route)) = (record.upstream_us, record.route()) {
         block.extend_from_slice(&route.upstream_line);
-        number(block, b",\"upstream_us\":", micros(wait));
+        number(block, b",\"upstream_us\":", wait_us);
     }
-    if let Some(received) = record.received() {
-        number(block, b",\"received_us\":", micros(received));
+    if let Some(received_us) = record.received_us() {
+        number(block, b",\"received_us\":", received_us);
     }
-    if let (Some(first), Outcome::Passed(_)) = (record.first, record.outcome) {
-        number(block, b",\"first_us\":", micros(first));
+    if let (Some(first_us), Outcome::Passed(_)) = (record.first_us, record.outcome) {
+        number(block, b",\"first_us\":", first_us);
     }
-    number(block, b",\"duration_us\":", micros(took));
+    number(block, b",\"duration_us\":", took_us);
     number(block, b",\"bytes\":", record.bytes);
     if let Some(end) = record.end.name() {
         quoted(block, b",\"end\":\"", end.as_bytes());
@@ -163,7 +162,7 @@ fn put<const N: usize>(block: &mut Vec<u8>, begin: &[u8; N], value: &[u8]) {
     block.extend_from_slice(value);
 }
 
-/// A value whose grammar has nothing that must be escaped: a UUID, a method, a name of ours. `begin` ends with the quote before it.
+/// A value whose grammar has nothing that must be escaped: a UUID, a method, a name of ours. `begin` ends with its first quote.
 fn quoted<const N: usize>(block: &mut Vec<u8>, begin: &[u8; N], value: &[u8]) {
     put(block, begin, value);
     block.push(b'"');
@@ -192,8 +191,8 @@ fn is_plain(value: &[u8]) -> bool {
     }
 }
 
-/// Whether there is no control, no `"`, no `\`, no DEL and nothing beyond ASCII. In each term the highest bit of an octet tells: what
-/// it borrows from or carries into the next one, only an octet does that is told of itself.
+/// Whether there is no control, no `"`, no `\`, no DEL and nothing beyond ASCII. In each term the highest bit of an octet tells
+/// that it is one; only such an octet borrows from the next or carries into it, so that none is told of without cause.
 fn is_plain_word(word: [u8; 8]) -> bool {
     const ONES: u64 = u64::MAX / 255;
     let octets = u64::from_ne_bytes(word);
@@ -217,10 +216,6 @@ fn escape(block: &mut Vec<u8>, value: &[u8]) {
             }
         }
     }
-}
-
-fn micros(duration: Duration) -> u64 {
-    u64::try_from(duration.as_micros()).unwrap_or(u64::MAX)
 }
 
 /// RFC 3339 in UTC, to the second. A year past 9999 has no place in it, and a clock that says so is wrong.

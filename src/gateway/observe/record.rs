@@ -29,14 +29,13 @@ use http::request::Parts;
 use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
 use std::net::IpAddr;
 use std::rc::Rc;
-use std::time::{Duration, Instant};
 
 /// What is known about one request.
 pub struct Record {
     pub(in crate::gateway) worker: Rc<Worker>,
     pub(in crate::gateway) plan: Rc<Plan>,
     activity: Rc<Activity>,
-    started: Instant,
+    started_us: u64,
     pub(super) now_ms: u64,
     pub(super) client: Rc<[u8]>,
     pub(super) address: IpAddr,
@@ -56,9 +55,9 @@ pub struct Record {
     pub(super) is_permitted: bool,
     /// Its place in a trace, where requests are traced.
     pub(super) trace: Option<Box<Trace>>,
-    pub(super) upstream_wait: Option<Duration>,
-    /// From the head of the request to that of the upstream's answer.
-    pub(super) first: Option<Duration>,
+    pub(super) upstream_us: Option<u64>,
+    /// Microseconds from the head of the request to that of the upstream's answer.
+    pub(super) first_us: Option<u64>,
     receipt: Option<Rc<Receipt>>,
     pub(super) outcome: Outcome,
     pub(super) bytes: u64,
@@ -76,7 +75,7 @@ pub struct Record {
 struct Tunnel {
     _place: upgrade::Place,
     /// How long it took until the switch: the tunnel itself is no answer's duration.
-    answered: Option<Duration>,
+    answered_us: Option<u64>,
 }
 
 /// What a request is for, once that is known.
@@ -105,7 +104,7 @@ impl Record {
             worker: Rc::clone(worker),
             plan: Rc::clone(plan),
             activity: Rc::clone(origin.activity),
-            started: worker.clock.instant(),
+            started_us: worker.clock.monotonic_us(),
             now_ms: worker.clock.now_ms(),
             client: Rc::clone(origin.client),
             address: origin.address,
@@ -121,8 +120,8 @@ impl Record {
             cache: None,
             is_permitted: false,
             trace: None,
-            upstream_wait: None,
-            first: None,
+            upstream_us: None,
+            first_us: None,
             receipt: None,
             // Holds until the answer is known: who goes before that has seen nothing.
             outcome: Outcome::Refused(Reason::Internal),
@@ -215,13 +214,13 @@ impl Record {
 
     /// It asks for another protocol, and has a place among the tunnels.
     pub fn asks_for_tunnel(&mut self, place: upgrade::Place) {
-        self.tunnel = Some(Box::new(Tunnel { _place: place, answered: None }));
+        self.tunnel = Some(Box::new(Tunnel { _place: place, answered_us: None }));
     }
 
     /// The answer's head is on its way, and HTTP ends behind it.
     pub fn switched(&mut self) {
         if let Some(tunnel) = &mut self.tunnel {
-            tunnel.answered = Some(self.worker.clock.instant().duration_since(self.started));
+            tunnel.answered_us = Some(self.worker.clock.monotonic_us().saturating_sub(self.started_us));
         }
     }
 
@@ -242,18 +241,18 @@ impl Record {
         self.receipt.as_ref()
     }
 
-    /// The upstream, asked at `sent`, answered now, or failed.
-    pub fn waited(&mut self, sent: Instant) {
-        let now = self.worker.clock.instant();
-        let wait = now.duration_since(sent);
+    /// The upstream, asked at `sent_us` of the monotonic clock, answered now, or failed.
+    pub fn waited(&mut self, sent_us: u64) {
+        let now_us = self.worker.clock.monotonic_us();
+        let wait_us = now_us.saturating_sub(sent_us);
         if let Some(route) = self.route() {
-            route.upstream_times.observe(self.worker.index, wait);
+            route.upstream_times.observe(self.worker.index, wait_us);
         }
         if let Some(trace) = &self.trace {
-            trace.sent_after.set(sent.duration_since(self.started));
+            trace.sent_after_us.set(sent_us.saturating_sub(self.started_us));
         }
-        self.upstream_wait = Some(wait);
-        self.first = Some(now.duration_since(self.started));
+        self.upstream_us = Some(wait_us);
+        self.first_us = Some(now_us.saturating_sub(self.started_us));
     }
 
     /// The request is refused. It counts with the issuer of its token, where that is known.
@@ -265,10 +264,10 @@ impl Record {
         }
     }
 
-    /// From the head of the request to the last byte of its body; `None` where there was no body, or the answer did not wait
-    /// for it.
-    pub(super) fn received(&self) -> Option<Duration> {
-        Some(self.receipt.as_ref()?.at()?.duration_since(self.started))
+    /// Microseconds from the head of the request to the last byte of its body; `None` where there was no body, or the answer did
+    /// not wait for it.
+    pub(super) fn received_us(&self) -> Option<u64> {
+        Some(self.receipt.as_ref()?.at_us()?.saturating_sub(self.started_us))
     }
 
     /// The upstream's answer is passed on.
@@ -323,21 +322,21 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
-        let took = self.worker.clock.instant().duration_since(self.started);
-        let answered = self.tunnel.as_ref().and_then(|tunnel| tunnel.answered).unwrap_or(took);
-        self.metrics().count(self.worker.index, self.outcome, answered);
+        let took_us = self.worker.clock.monotonic_us().saturating_sub(self.started_us);
+        let answered_us = self.tunnel.as_ref().and_then(|tunnel| tunnel.answered_us).unwrap_or(took_us);
+        self.metrics().count(self.worker.index, self.outcome, answered_us);
         if let Outcome::Refused(reason) = self.outcome
             && reason.status().is_client_error()
         {
             self.worker.metrics().refused_clients.count(self.token.as_ref().and_then(VerifiedToken::client_id));
         }
-        let waited = answered.saturating_sub(self.received().unwrap_or_default());
+        let waited_us = answered_us.saturating_sub(self.received_us().unwrap_or_default());
         let service = self.route().and_then(|route| route.service);
-        self.worker.metrics().services.count(service, services::fault(self.outcome, self.end), waited);
+        self.worker.metrics().services.count(service, services::fault(self.outcome, self.end), waited_us);
         let stamp = self.stamp();
-        self.worker.log_line(|block| line::write(block, self, &stamp, took));
+        self.worker.log_line(|block| line::write(block, self, &stamp, took_us));
         self.audit(&stamp);
-        self.trace(took);
+        self.trace(took_us);
         self.activity.end();
     }
 }

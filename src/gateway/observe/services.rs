@@ -7,7 +7,6 @@ use super::record::End;
 use crate::config::service::Service;
 use crate::gateway::reason::{Fault, Reason};
 use http::StatusCode;
-use std::time::Duration;
 
 /// The counters of one worker: those of requests for no service first, then one set for each.
 #[derive(Debug, Default)]
@@ -55,13 +54,13 @@ pub fn service_name(service: Option<Service>) -> &'static str {
 }
 
 impl Services {
-    /// Counts one request, `waited` from its last byte to that of its answer.
-    pub fn count(&self, service: Option<Service>, fault: Option<Fault>, waited: Duration) {
+    /// Counts one request, `waited_us` microseconds from its last byte to that of its answer.
+    pub fn count(&self, service: Option<Service>, fault: Option<Fault>, waited_us: u64) {
         let Some(cells) = self.0.get(slot(service)) else { return };
         if let Some(cell) = FAULTS.iter().position(|one| *one == fault).and_then(|place| cells.faults.get(place)) {
             cell.add(1);
         }
-        cells.seconds.observe(waited);
+        cells.seconds.observe(waited_us);
     }
 
     /// Requests of a service by whose fault, in the order of `FAULTS`.
@@ -117,10 +116,10 @@ mod tests {
         for (place, service) in SERVICES.into_iter().enumerate() {
             assert_eq!(slot(service), place);
             for _ in 0..=place {
-                services.count(service, Some(Fault::Upstream), Duration::from_millis(1));
+                services.count(service, Some(Fault::Upstream), 1_000);
             }
         }
-        services.count(Some(Service::Funds), None, Duration::from_secs(1));
+        services.count(Some(Service::Funds), None, 1_000_000);
         assert_eq!(SERVICES.map(|service| services.faults(service)[3]), [1, 2, 3, 4]);
         assert_eq!(services.faults(Some(Service::Funds)), [1, 0, 0, 4, 0]);
         assert_eq!(distribution(std::iter::once(&services), Some(Service::Funds)).1, 5);

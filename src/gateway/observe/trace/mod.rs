@@ -19,7 +19,6 @@ use http::{HeaderMap, HeaderName, HeaderValue};
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
-use std::time::Duration;
 use tokio::sync::{Notify, mpsc};
 
 /// Which requests are traced, and where their spans go.
@@ -73,9 +72,9 @@ pub struct Trace {
     /// What the upstream is told.
     field: HeaderValue,
     keeps_state: bool,
-    /// Where the exchange was with, and when it began.
+    /// Where the exchange was with, and how long after the request it began.
     server: RefCell<String>,
-    pub(super) sent_after: Cell<Duration>,
+    pub(super) sent_after_us: Cell<u64>,
 }
 
 impl Tracing {
@@ -118,7 +117,7 @@ impl Tracing {
             field: context::write(id, exchange, is_sampled),
             keeps_state: parent.is_some() && context::is_state_fit(fields),
             server: RefCell::default(),
-            sent_after: Cell::default(),
+            sent_after_us: Cell::default(),
         }
     }
 

@@ -7,28 +7,27 @@ use super::Trace;
 use super::message::{Value, attribute, bytes, fixed32, fixed64, number};
 use crate::gateway::reason::Reason;
 use http::{Method, Version};
-use std::time::Duration;
 
 impl Record {
     /// Hands its spans over, if it is sampled.
-    pub(in super::super) fn trace(&self, took: Duration) {
+    pub(in super::super) fn trace(&self, took_us: u64) {
         let Some(trace) = self.trace.as_deref().filter(|trace| trace.is_sampled) else { return };
         let Some(spans) = self.plan.spans() else { return };
-        let exchange = self.upstream_wait.map(|wait| (trace.sent_after.get(), wait));
+        let exchange = self.upstream_us.map(|wait_us| (trace.sent_after_us.get(), wait_us));
         spans.add(1 + usize::from(exchange.is_some()), |out| {
-            bytes(out, SPANS, &self.server_span(trace, took));
-            if let Some((after, wait)) = exchange {
-                bytes(out, SPANS, &self.client_span(trace, after, wait));
+            bytes(out, SPANS, &self.server_span(trace, took_us));
+            if let Some((after_us, wait_us)) = exchange {
+                bytes(out, SPANS, &self.client_span(trace, after_us, wait_us));
             }
         });
     }
 
-    fn server_span(&self, trace: &Trace, took: Duration) -> Vec<u8> {
+    fn server_span(&self, trace: &Trace, took_us: u64) -> Vec<u8> {
         let method = self.method_name();
         let route = self.route().map(|route| &*route.path);
         let name = route.map_or_else(|| method.to_owned(), |route| format!("{method} {route}"));
         let parent = trace.parent.map(|parent| parent.span);
-        let mut span = self.begin(trace, (trace.span, parent), &name, (SERVER, Duration::ZERO, took));
+        let mut span = self.begin(trace, (trace.span, parent), &name, (SERVER, 0, took_us));
         let mut text = |key, value: Option<&str>| {
             if let Some(value) = value {
                 attribute(&mut span, ATTRIBUTES, key, Value::Text(value));
@@ -53,9 +52,9 @@ impl Record {
         finish(span, is_failed, trace.parent.is_some())
     }
 
-    fn client_span(&self, trace: &Trace, after: Duration, wait: Duration) -> Vec<u8> {
+    fn client_span(&self, trace: &Trace, after_us: u64, wait_us: u64) -> Vec<u8> {
         let method = self.method_name();
-        let mut span = self.begin(trace, (trace.exchange, Some(trace.span)), method, (CLIENT, after, wait));
+        let mut span = self.begin(trace, (trace.exchange, Some(trace.span)), method, (CLIENT, after_us, wait_us));
         attribute(&mut span, ATTRIBUTES, "http.request.method", Value::Text(method));
         let server = trace.server.borrow();
         if let Some((host, port)) = server.rsplit_once(':') {
@@ -93,10 +92,9 @@ impl Record {
         trace: &Trace,
         (id, parent): (u64, Option<u64>),
         name: &str,
-        (kind, after, took): (u64, Duration, Duration),
+        (kind, after_us, took_us): (u64, u64, u64),
     ) -> Vec<u8> {
-        let start = u128::from(self.now_ms) * 1_000_000 + after.as_nanos();
-        let nanoseconds = |time: u128| u64::try_from(time).unwrap_or(u64::MAX);
+        let start_us = self.now_ms.saturating_mul(1000).saturating_add(after_us);
         let mut span = Vec::with_capacity(SPAN_BYTES);
         bytes(&mut span, 1, &trace.id.to_be_bytes());
         bytes(&mut span, 2, &id.to_be_bytes());
@@ -105,8 +103,8 @@ impl Record {
         }
         bytes(&mut span, 5, name.as_bytes());
         number(&mut span, 6, kind);
-        fixed64(&mut span, 7, nanoseconds(start));
-        fixed64(&mut span, 8, nanoseconds(start + took.as_nanos()));
+        fixed64(&mut span, 7, start_us.saturating_mul(1000));
+        fixed64(&mut span, 8, start_us.saturating_add(took_us).saturating_mul(1000));
         span
     }
 
