@@ -37,6 +37,7 @@ fn look_up([bits, ..]: [u8; 4]) -> Option<(u8, u32)> {
 static LETTERS: [(u8, u32); 256] = letters();
 
 /// Codes of one length follow each other in the order of their letters, and longer ones follow the shorter.
+#[allow(clippy::indexing_slicing, reason = "it is a constant: where it panicked it would not compile")]
 const fn letters() -> [(u8, u32); 256] {
     let mut letters = [(0, 0); 256];
     let (mut next, mut length) = (0, 0);

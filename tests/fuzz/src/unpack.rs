@@ -41,13 +41,13 @@ fn understood(bytes: &[u8]) -> Vec<String> {
         let Ok(mut connection) = h2::server::handshake(server).await else { return found };
         // Until there is nothing more to read: at the end `h2` would forget what it has read.
         while let Poll::Ready(Some(next)) = poll_fn(|cx| Poll::Ready(connection.poll_accept(cx))).await {
-            match next {
-                Ok((request, _)) => found.push(format!("{:?}", (request.method(), request.uri(), request.headers()))),
-                // It would be said again and again.
-                Err(fault) => {
-                    found.push(format!("{fault:?}"));
-                    break;
-                }
+            found.push(match &next {
+                Ok((request, _)) => format!("{:?}", (request.method(), request.uri(), request.headers())),
+                Err(fault) => format!("{fault:?}"),
+            });
+            // A fault would be said again and again.
+            if next.is_err() {
+                break;
             }
         }
         found
