@@ -54,13 +54,23 @@ pub fn echoed_by_any(forms: impl Iterator<Item = Envelope>) -> &'static [&'stati
     forms.map(echoed).max_by_key(|names| names.len()).unwrap_or_default()
 }
 
-/// RFC 9457.
+/// RFC 9457. The usual form, and put together without formatting: a refusal must cost no more than it has to, or it is what an
+/// attacker asks for.
 fn problem(reason: Reason, Told { id, .. }: Told<'_>) -> Bytes {
     let (status, detail) = (reason.status(), reason.description());
-    let (code, title) = (status.as_u16(), status.canonical_reason().unwrap_or("Error"));
-    format!(
-        r#"{{"type":"about:blank","title":"{title}","status":{code},"detail":"{detail}","instance":"urn:uuid:{id}"}}"#
-    )
+    let (code, title) = (status.as_str(), status.canonical_reason().unwrap_or("Error"));
+    [
+        r#"{"type":"about:blank","title":""#,
+        title,
+        r#"","status":"#,
+        code,
+        r#","detail":""#,
+        detail,
+        r#"","instance":"urn:uuid:"#,
+        id,
+        r#""}"#,
+    ]
+    .concat()
     .into()
 }
 

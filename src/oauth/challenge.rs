@@ -4,7 +4,6 @@ use super::algorithm::Algorithm;
 use super::bearer::Scheme;
 use super::scope::ScopeToken;
 use http::HeaderValue;
-use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -102,6 +101,8 @@ pub struct Challenges {
     space: Box<str>,
     /// `algs="…"` (RFC 9449 §7.1), where that scheme is accepted.
     dpop: Option<Box<str>>,
+    /// What most who ask for nothing but a reaction get: made once.
+    bare: HeaderValue,
 }
 
 impl Challenges {
@@ -112,48 +113,55 @@ impl Challenges {
             push(&mut space, "resource_metadata", url);
         }
         let names = |all: &[Algorithm]| all.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ");
-        Self { space: space.into(), dpop: dpop.map(|all| format!("algs=\"{}\"", names(all)).into()) }
+        let dpop: Option<Box<str>> = dpop.map(|all| format!("algs=\"{}\"", names(all)).into());
+        let bare = advertised(format!("Bearer {space}"), dpop.as_deref());
+        Self { space: space.into(), dpop, bare }
     }
 
     /// For a request without credentials: no error attribute (RFC 6750 §3.1), and every scheme that is accepted.
     pub fn bare(&self) -> HeaderValue {
-        self.advertised(format!("Bearer {}", self.space))
+        self.bare.clone()
     }
 
     /// In the scheme by which the token was presented.
     pub fn refusing(&self, scheme: Scheme, attributes: &Attributes) -> HeaderValue {
-        let Self { space, dpop } = self;
-        match (scheme, dpop) {
-            (Scheme::Dpop, Some(algorithms)) => finish(&format!("DPoP {space}{}, {algorithms}", attributes.0)),
-            (Scheme::Dpop, None) | (Scheme::Bearer, _) => finish(&format!("Bearer {space}{}", attributes.0)),
+        match (scheme, &self.dpop) {
+            (Scheme::Dpop, Some(algorithms)) => {
+                finish(&["DPoP ", &self.space, &attributes.0, ", ", algorithms].concat())
+            }
+            (Scheme::Dpop, None) | (Scheme::Bearer, _) => finish(&self.bearer(attributes)),
         }
     }
 
     /// As Bearer, and naming the scheme that is wanted instead.
     pub fn refusing_bearer(&self, attributes: &Attributes) -> HeaderValue {
-        self.advertised(format!("Bearer {}{}", self.space, attributes.0))
+        advertised(self.bearer(attributes), self.dpop.as_deref())
     }
 
     /// Where it is not clear which scheme was meant: the same in each (RFC 9449 §7.2).
     pub fn refusing_all(&self, attributes: &Attributes) -> HeaderValue {
-        let bearer = format!("Bearer {}{}", self.space, attributes.0);
+        let bearer = self.bearer(attributes);
         match &self.dpop {
-            Some(algorithms) => finish(&format!("{bearer}, DPoP {algorithms}{}", attributes.0)),
+            Some(algorithms) => finish(&[&bearer, ", DPoP ", algorithms, &attributes.0].concat()),
             None => finish(&bearer),
         }
     }
 
-    fn advertised(&self, mut bearer: String) -> HeaderValue {
-        if let Some(algorithms) = &self.dpop {
-            bearer.push_str(", DPoP ");
-            bearer.push_str(algorithms);
-        }
-        finish(&bearer)
+    fn bearer(&self, attributes: &Attributes) -> String {
+        ["Bearer ", &self.space, &attributes.0].concat()
     }
 }
 
+/// A challenge for Bearer, and beside it the other scheme that is accepted.
+fn advertised(mut bearer: String, dpop: Option<&str>) -> HeaderValue {
+    if let Some(algorithms) = dpop {
+        bearer.extend([", DPoP ", algorithms]);
+    }
+    finish(&bearer)
+}
+
 fn push(text: &mut String, name: &str, value: &str) {
-    write!(text, ", {name}=\"{value}\"").expect("writing to a String does not fail");
+    text.extend([", ", name, "=\"", value, "\""]);
 }
 
 fn finish(value: &str) -> HeaderValue {
