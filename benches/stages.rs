@@ -37,6 +37,7 @@ use scopegate::gateway::credentials::{self, Dpop};
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
+use scopegate::gateway::http1::lines::Lines;
 use scopegate::gateway::observe::metrics::{Metrics, Outcome};
 use scopegate::gateway::policy::{Parts, Policy};
 use scopegate::gateway::quotas::{Caller, Limited, Quota, Quotas, fields, take};
@@ -48,7 +49,7 @@ use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::status::fetch::Client;
 use scopegate::gateway::verify::token::VerifiedToken;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier, key_source};
-use scopegate::gateway::{rewrite, route};
+use scopegate::gateway::{self, rewrite, route};
 use scopegate::oauth::algorithm::Algorithm;
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
@@ -73,9 +74,9 @@ criterion_group! {
 criterion_main!(stages);
 
 fn reading(c: &mut Criterion) {
-    let parts = request(PATH, "token").into_parts().0;
+    let parsed = gateway::request::Request::from(request(PATH, "token").into_parts().0);
     c.bench_function("read: head", |b| {
-        b.iter_batched(|| Box::new(parts.clone()), |parts| read::head(parts, 8192), BatchSize::SmallInput);
+        b.iter_batched(|| Box::new(parsed.clone()), |request| read::head(request, 8192), BatchSize::SmallInput);
     });
     for (name, path) in [
         ("read: is_canonical, plain", PATH),
@@ -325,7 +326,7 @@ fn limiting(c: &mut Criterion) {
 }
 
 fn speaking_to_upstreams(c: &mut Criterion) {
-    let parts = request(PATH, "token").into_parts().0;
+    let parsed = gateway::request::Request::from(request(PATH, "token").into_parts().0);
     let mut out = Vec::new();
     c.bench_function("forward: write a request's start line", |b| {
         b.iter(|| {
@@ -339,7 +340,9 @@ fn speaking_to_upstreams(c: &mut Criterion) {
         b.iter_batched(
             || BytesMut::from(answer),
             |mut buffer| {
-                black_box(codec::read_head(&mut buffer, &Method::GET, &mut fields).unwrap().unwrap());
+                black_box(
+                    codec::read_head(&mut buffer, &Method::GET, (&mut Lines::default(), &mut fields)).unwrap().unwrap(),
+                );
             },
             BatchSize::SmallInput,
         );
@@ -458,7 +461,7 @@ fn request(path: &str, token: &str) -> Request<()> {
 }
 
 fn head(path: &str, token: &str) -> Head {
-    read::head(Box::new(request(path, token).into_parts().0), 8192).unwrap()
+    read::head(Box::new(request(path, token).into_parts().0.into()), 8192).unwrap()
 }
 
 const PATH: &str = "/accounts/22289-4f2e/balances";

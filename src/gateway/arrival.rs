@@ -3,10 +3,11 @@
 
 use super::certificate::Terms;
 use super::forwarded;
+use super::http1::fields::Fields;
 use super::observe::line;
 use crate::net::client::Transport;
 use crate::oauth::server_certificate::Names;
-use http::{HeaderMap, HeaderValue, header};
+use http::{HeaderValue, header};
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -79,8 +80,8 @@ impl Source {
     }
 
     /// Whom a hop names in these fields; `None` where it names nobody. The second part says that not all of it is believed.
-    pub fn named(&self, terms: &Terms, headers: &HeaderMap) -> (Option<Self>, bool) {
-        let told = forwarded::read(headers, |address| terms.trusts(address));
+    pub fn named(&self, terms: &Terms, fields: &Fields) -> (Option<Self>, bool) {
+        let told = forwarded::read(fields, |address| terms.trusts(address));
         let named = (!told.chain.is_empty()).then(|| {
             let mut chain = told.chain.into_bytes();
             chain.extend_from_slice(b", ");

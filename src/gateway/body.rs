@@ -1,10 +1,11 @@
 //! The body of a client's request, whichever protocol it comes by.
 
+use super::http1::fields::{self, Fields};
 use super::http1::wire::Wire;
 use super::http2::exchange::Responder;
 use bytes::Bytes;
 use h2::RecvStream;
-use http::{HeaderMap, StatusCode, header};
+use http::{HeaderMap, StatusCode};
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
 
@@ -37,13 +38,12 @@ pub enum BodyFault {
 
 impl ClientBody {
     /// That of an HTTP/2 stream. Its length was checked to be one, and its data will be checked against it (RFC 9113 §8.1.1).
-    pub fn http2(stream: RecvStream, fields: &HeaderMap, client: &Rc<Responder>) -> Self {
+    pub fn http2(stream: RecvStream, fields: &Fields, client: &Rc<Responder>) -> Self {
         if stream.is_end_stream() {
             return Self::Nothing;
         }
-        let length = fields.get(header::CONTENT_LENGTH).and_then(|length| length.to_str().ok()?.parse().ok());
-        let waits =
-            fields.get(header::EXPECT).is_some_and(|what| what.as_bytes().eq_ignore_ascii_case(b"100-continue"));
+        let length = fields.all("content-length").next().and_then(|length| fields::text(length)?.parse().ok());
+        let waits = fields.all("expect").next().is_some_and(|what| what.eq_ignore_ascii_case(b"100-continue"));
         Self::Http2(StreamBody { stream, length, owes_continue: waits.then(|| Rc::clone(client)) })
     }
 

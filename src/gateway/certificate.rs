@@ -1,6 +1,7 @@
 //! The certificate that a client showed: in the handshake, or to a proxy in front of us that says so (`Client-Cert`, RFC
 //! 9440). Anybody can write that field, so it counts from the configured hops only.
 
+use super::http1::fields::Fields;
 use super::observe::line;
 use super::reason::Reason;
 use super::refusal::Refusal;
@@ -13,7 +14,7 @@ use base64::Engine as _;
 use base64::alphabet;
 use base64::engine::DecodePaddingMode;
 use base64::engine::general_purpose::{GeneralPurpose, PAD, STANDARD};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderName;
 use std::cell::RefCell;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -104,9 +105,9 @@ impl ClientCertificate {
     }
 
     /// Whether `value` is how this certificate is written.
-    fn is_written(&self, value: &HeaderValue) -> bool {
+    fn is_written(&self, value: &[u8]) -> bool {
         let name = CLIENT_CERT.as_str().len() + b": ".len();
-        self.field.get(name..).and_then(|rest| rest.strip_suffix(b"\r\n")) == Some(value.as_bytes())
+        self.field.get(name..).and_then(|rest| rest.strip_suffix(b"\r\n")) == Some(value)
     }
 }
 
@@ -124,8 +125,8 @@ pub struct Shown(RefCell<Vec<Rc<ClientCertificate>>>);
 impl Shown {
     /// The certificate that the proxy says its client has. Two, or one that cannot be read, are the proxy's fault and no
     /// client's: nobody is let in on a guess.
-    pub fn find(&self, headers: &HeaderMap) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
-        let mut values = headers.get_all(CLIENT_CERT).iter();
+    pub fn find(&self, fields: &Fields) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
+        let mut values = fields.all(CLIENT_CERT);
         let Some(value) = values.next() else { return Ok(None) };
         if values.next().is_some() {
             return Err(Reason::CertificateMalformed.into());
@@ -148,8 +149,8 @@ impl Shown {
 }
 
 /// RFC 8941 §3.3.5, without parameters: there are none here.
-fn byte_sequence(value: &HeaderValue) -> Option<Vec<u8>> {
-    let encoded = value.as_bytes().strip_prefix(b":")?.strip_suffix(b":")?;
+fn byte_sequence(value: &[u8]) -> Option<Vec<u8>> {
+    let encoded = value.strip_prefix(b":")?.strip_suffix(b":")?;
     BASE64.decode(encoded).ok()
 }
 

@@ -5,6 +5,7 @@ use super::Worker;
 use super::arrival::{Arrival, Client, Protocol, Shown, Source};
 use super::certificate::{self, ClientCertificate, Terms, Vouched};
 use super::http1::answer::{self, Asked};
+use super::http1::fields::Fields;
 use super::http1::head::Persists;
 use super::http1::wire::{Gone, NoHead, Wire};
 use super::interim::Interim;
@@ -17,7 +18,7 @@ use crate::net::activity::{Activity, Timeouts};
 use crate::net::client::{ClientStream, Transport};
 use crate::net::deadline::Deadlines;
 use crate::net::patience::Pace;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use std::future::{Future, poll_fn};
 use std::net::Ipv4Addr;
 use std::pin::{Pin, pin};
@@ -85,12 +86,8 @@ impl Peer {
 
     /// The certificate of the request's client. A proxy of ours speaks for others, never for itself: its own certificate is
     /// nobody's whom the request is from.
-    pub(super) fn certificate(
-        &self,
-        terms: &Terms,
-        headers: &HeaderMap,
-    ) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
-        if self.client.is_hop(terms) { self.vouched.find(headers) } else { Ok(self.certificate.clone()) }
+    pub(super) fn certificate(&self, terms: &Terms, fields: &Fields) -> Result<Option<Rc<ClientCertificate>>, Refusal> {
+        if self.client.is_hop(terms) { self.vouched.find(fields) } else { Ok(self.certificate.clone()) }
     }
 
     /// Whether it is a proxy of ours, whose word on others counts.
@@ -130,11 +127,11 @@ impl Worker {
     }
 
     /// Whom a request of `peer` with these fields is from.
-    pub(super) fn source_of(&self, peer: &Peer, terms: &Terms, headers: &HeaderMap) -> Rc<Source> {
+    pub(super) fn source_of(&self, peer: &Peer, terms: &Terms, fields: &Fields) -> Rc<Source> {
         if !peer.client.is_hop(terms) {
             return Rc::clone(&peer.source);
         }
-        let (named, is_bad) = peer.source.named(terms, headers);
+        let (named, is_bad) = peer.source.named(terms, fields);
         self.metrics().forwarded_malformed.add(u64::from(is_bad));
         named.map_or_else(|| Rc::clone(&peer.source), Rc::new)
     }
@@ -167,11 +164,11 @@ impl Worker {
         for number in 1.. {
             let (asked, mut answer) = match wire.next().await {
                 Ok((head, body)) => {
-                    let asked = Asked::by(&head.parts, head.persists);
+                    let asked = Asked::by(&head.request, head.persists);
                     let asked = if number < self.bounds.requests_max { asked } else { asked.finally() };
                     let interim = Interim::http1(wire, &head);
                     // Pinned here: handed over by value, the connection would have room for it twice.
-                    let mut work = pin!(self.handle(head.parts, (body, interim), peer));
+                    let mut work = pin!(self.handle(head.request, (body, interim), peer));
                     match while_there(wire, work.as_mut()).await {
                         Some(answer) => (asked, answer),
                         None => return,

@@ -3,11 +3,12 @@
 //! Credentials are never allowed: a token is sent by the page, not by the browser.
 
 use super::answer::{Answer, OurFields};
+use super::http1::fields::Fields;
 use super::read::Head;
 use super::route::{self, Router};
 use crate::config::cors;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderValue, Method, StatusCode, header};
 
 /// Who may call one route from a browser.
 #[derive(Debug)]
@@ -27,14 +28,14 @@ impl Cors {
     }
 
     /// Who may read the answer to a request with these fields.
-    pub fn reader(&self, fields: &HeaderMap) -> Reader {
+    pub fn reader(&self, fields: &Fields) -> Reader {
         self.allowed(fields).map_or(Reader::Nobody, |origin| Reader::Page(origin.clone()))
     }
 
     /// The request's origin, if it has one and may call.
-    fn allowed(&self, fields: &HeaderMap) -> Option<&HeaderValue> {
-        let origin = one(fields, header::ORIGIN)?;
-        self.origins.iter().find(|allowed| *allowed == origin)
+    fn allowed(&self, fields: &Fields) -> Option<&HeaderValue> {
+        let origin = fields.only(header::ORIGIN)?;
+        self.origins.iter().find(|allowed| allowed.as_bytes() == origin)
     }
 }
 
@@ -43,8 +44,8 @@ pub fn preflight(router: &Router, head: &Head) -> Option<Answer> {
     if head.method() != Method::OPTIONS {
         return None;
     }
-    let fields = head.headers();
-    let method = Method::from_bytes(one(fields, header::ACCESS_CONTROL_REQUEST_METHOD)?.as_bytes()).ok()?;
+    let fields = head.fields();
+    let method = Method::from_bytes(fields.only(header::ACCESS_CONTROL_REQUEST_METHOD)?).ok()?;
     let cors = route::find_as(router, head, &method).ok()?.cors.as_ref()?;
     let origin = cors.allowed(fields)?;
     let mut preflight = Answer::ours(StatusCode::NO_CONTENT, Bytes::new());
@@ -54,8 +55,9 @@ pub fn preflight(router: &Router, head: &Head) -> Option<Answer> {
     answer.insert(header::ACCESS_CONTROL_MAX_AGE, cors.max_age.clone());
     answer.insert(header::VARY, PREFLIGHT_VARY);
     // Which fields a client needs is between it and the API: none of them is a credential that a browser adds.
-    if let Some(names) = one(fields, header::ACCESS_CONTROL_REQUEST_HEADERS).filter(|names| is_list(names)) {
-        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names.clone());
+    let names = fields.only(header::ACCESS_CONTROL_REQUEST_HEADERS).filter(|names| is_list(names));
+    if let Some(names) = names.and_then(|names| HeaderValue::from_bytes(names).ok()) {
+        answer.insert(header::ACCESS_CONTROL_ALLOW_HEADERS, names);
     }
     Some(preflight)
 }
@@ -78,16 +80,10 @@ pub fn share(answer: &mut OurFields, reader: Reader) {
     answer.append(header::VARY, VARY);
 }
 
-fn one(fields: &HeaderMap, name: header::HeaderName) -> Option<&HeaderValue> {
-    let mut values = fields.get_all(name).iter();
-    let first = values.next();
-    first.filter(|_| values.next().is_none())
-}
-
 /// Field names with commas between them.
-fn is_list(names: &HeaderValue) -> bool {
+fn is_list(names: &[u8]) -> bool {
     let is_listed = |b: &u8| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'_' | b',' | b' ');
-    names.len() <= NAMES_BYTES_MAX && names.as_bytes().iter().all(is_listed)
+    names.len() <= NAMES_BYTES_MAX && names.iter().all(is_listed)
 }
 
 const VARY: HeaderValue = HeaderValue::from_static("Origin");

@@ -1,6 +1,5 @@
 //! CREDENTIALS: finds the one bearer token of a request. Nothing else reads `Authorization`.
 
-use super::lookup;
 use super::percent;
 use super::read::Head;
 use super::reason::Reason;
@@ -8,7 +7,7 @@ use super::refusal::Refusal;
 use super::verify::memo::Memo;
 use crate::config::limits::TOKEN_BYTES_MAX;
 use crate::oauth::bearer::{self, Credentials, Scheme};
-use http::{HeaderName, HeaderValue, header};
+use http::HeaderName;
 
 /// The one token of a request. No `Debug`, so that it cannot reach a log.
 pub struct Bearer<'h> {
@@ -42,7 +41,7 @@ pub enum Dpop {
 pub fn refuse_query_token(head: &Head) -> Result<(), Refusal> {
     match head.query() {
         Some(query) if has_token_parameter(query.as_bytes()) => {
-            let twice = head.headers().contains_key(header::AUTHORIZATION);
+            let twice = head.fields().has("authorization");
             Err(if twice { Reason::TokenTwice } else { Reason::TokenInQuery }.into())
         }
         Some(_) | None => Ok(()),
@@ -63,13 +62,13 @@ pub fn leaked(head: &Head) -> impl Iterator<Item = Vec<u8>> {
 /// `memo` holds passed the grammar before; looking at each of its octets again would cost as much as the rest. DPoP is
 /// a scheme like any other where nobody checks proofs.
 pub fn find<'h>(head: &'h Head, memo: &Memo, dpop: Dpop) -> Result<Bearer<'h>, Refusal> {
-    let mut fields = lookup::all(head.headers(), header::AUTHORIZATION);
+    let mut fields = head.fields().all("authorization");
     let field = match (fields.next(), fields.next()) {
         (None, _) => return Err(Reason::TokenMissing.into()),
         (Some(field), None) => field,
         (Some(_), Some(_)) => return Err(Reason::TokenTwice.into()),
     };
-    match bearer::parse(field.as_bytes()) {
+    match bearer::parse(field) {
         Credentials::Token(Scheme::Dpop, _) | Credentials::Malformed(Scheme::Dpop) if dpop == Dpop::Unknown => {
             Err(Reason::TokenMissing.into())
         }
@@ -83,8 +82,8 @@ pub fn find<'h>(head: &'h Head, memo: &Memo, dpop: Dpop) -> Result<Bearer<'h>, R
 
 /// Finds the customer's token in a field of its own, where the route asks for two. It has no scheme there.
 pub fn find_customers<'h>(head: &'h Head, field: &HeaderName, memo: &Memo) -> Result<Bearer<'h>, Refusal> {
-    let mut fields = head.headers().get_all(field).iter();
-    match (fields.next().map(HeaderValue::as_bytes), fields.next()) {
+    let mut fields = head.fields().all(field);
+    match (fields.next(), fields.next()) {
         (None, _) => Err(Reason::CustomerTokenMissing.into()),
         (Some(token), None) if memo.holds(token) || is_token(token) => Ok(Bearer { token, scheme: Scheme::Bearer }),
         (Some(_), None) => Err(Reason::TokenMalformed.into()),
@@ -139,7 +138,7 @@ mod tests {
         for (name, value) in fields {
             request = request.header(*name, *value);
         }
-        read::head(Box::new(request.body(()).unwrap().into_parts().0), 8192).unwrap()
+        read::head(Box::new(request.body(()).unwrap().into_parts().0.into()), 8192).unwrap()
     }
 
     #[test]

@@ -1,11 +1,12 @@
 //! The bodies of refusals, in the form that an API's third parties know. Every text is ours and needs no escaping, but the
 //! path, which was read before it comes here: it holds no character that JSON could not.
 
+use super::http1::fields::Fields;
 use super::reason::Reason;
 use crate::config::envelope::Envelope;
 use crate::config::limits::ECHOED_BYTES_MAX;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderValue, StatusCode};
+use http::{HeaderValue, StatusCode};
 
 /// What a body says beside the reason.
 #[derive(Clone, Copy, Debug)]
@@ -19,11 +20,10 @@ pub struct Told<'a> {
 }
 
 /// Those of these fields that stand there once; a long one is none of an id.
-pub fn echoes(names: &[&'static str], fields: &HeaderMap) -> Vec<(&'static str, HeaderValue)> {
+pub fn echoes(names: &[&'static str], fields: &Fields) -> Vec<(&'static str, HeaderValue)> {
     let one = |name: &&'static str| {
-        let mut values = fields.get_all(*name).iter();
-        let value = values.next().filter(|value| value.len() <= ECHOED_BYTES_MAX)?;
-        values.next().is_none().then(|| (*name, value.clone()))
+        let value = fields.only(*name).filter(|value| value.len() <= ECHOED_BYTES_MAX)?;
+        Some((*name, HeaderValue::from_bytes(value).ok()?))
     };
     names.iter().filter_map(one).collect()
 }

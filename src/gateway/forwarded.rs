@@ -3,8 +3,9 @@
 //! the first address that is no hop's is the client, and what stands before it the client wrote itself. That is dropped,
 //! as it is with clients that have no proxy in front. Nothing in here decides where a request goes.
 
+use super::http1::fields::{self, Fields};
 use crate::config::limits::FORWARDED_HOPS_MAX;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, header};
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -20,9 +21,9 @@ pub struct Told {
 }
 
 /// Reads the fields of a request that came from a hop of ours. `trusts` knows the hops.
-pub fn read(headers: &HeaderMap, trusts: impl Fn(IpAddr) -> bool) -> Told {
-    let standard = headers.contains_key(header::FORWARDED).then(|| Walk::standard(headers, &trusts));
-    let older = is_older(headers).then(|| Walk::older(headers, &trusts));
+pub fn read(fields: &Fields, trusts: impl Fn(IpAddr) -> bool) -> Told {
+    let standard = fields.has(header::FORWARDED).then(|| Walk::standard(fields, &trusts));
+    let older = is_older(fields).then(|| Walk::older(fields, &trusts));
     let walk = match (standard, older) {
         (None, None) => return Told::default(),
         (Some(walk), None) | (None, Some(walk)) => walk,
@@ -35,8 +36,8 @@ pub fn read(headers: &HeaderMap, trusts: impl Fn(IpAddr) -> bool) -> Told {
     walk.told()
 }
 
-fn is_older(headers: &HeaderMap) -> bool {
-    [&FOR, &PROTO, &HOST].into_iter().any(|name| headers.contains_key(name))
+fn is_older(fields: &Fields) -> bool {
+    [&FOR, &PROTO, &HOST].into_iter().any(|name| fields.has(name))
 }
 
 /// One element: whom it names, and its text.
@@ -61,9 +62,9 @@ impl<'t> Walk<'t> {
         Self { trusts, elements: SmallVec::new(), client: None, is_over: false, is_bad: false }
     }
 
-    fn standard(headers: &HeaderMap, trusts: &'t dyn Fn(IpAddr) -> bool) -> Self {
+    fn standard(fields: &Fields, trusts: &'t dyn Fn(IpAddr) -> bool) -> Self {
         let mut walk = Self::new(trusts);
-        for line in headers.get_all(header::FORWARDED).iter().collect::<SmallVec<[_; 4]>>().into_iter().rev() {
+        for line in fields.all(header::FORWARDED).collect::<SmallVec<[_; 4]>>().into_iter().rev() {
             // Quotes are read from the left, so one that cannot be read leaves its whole line in doubt.
             match elements(line) {
                 Some(elements) => elements.into_iter().rev().for_each(|element| walk.step(Some(element))),
@@ -74,17 +75,14 @@ impl<'t> Walk<'t> {
     }
 
     /// §7.4: each address becomes an element.
-    fn older(headers: &HeaderMap, trusts: &'t dyn Fn(IpAddr) -> bool) -> Self {
+    fn older(fields: &Fields, trusts: &'t dyn Fn(IpAddr) -> bool) -> Self {
         let mut walk = Self::new(trusts);
-        for line in headers.get_all(FOR).iter().collect::<SmallVec<[_; 4]>>().into_iter().rev() {
-            let items = line.as_bytes().split(|b| *b == b',').map(<[u8]>::trim_ascii).rev();
+        for line in fields.all(FOR).collect::<SmallVec<[_; 4]>>().into_iter().rev() {
+            let items = line.split(|b| *b == b',').map(<[u8]>::trim_ascii).rev();
             items.filter(|item| !item.is_empty()).for_each(|item| walk.step(older_element(item)));
         }
         // They describe what the last hop received, whose address comes last. Several are nobody's in particular.
-        let single = |name: HeaderName| {
-            let mut values = headers.get_all(name).iter();
-            values.next().filter(|_| values.next().is_none()).and_then(|value| value.to_str().ok())
-        };
+        let single = |name: HeaderName| fields.only(name).and_then(fields::text);
         let proto = single(PROTO).filter(|text| is_scheme(text)).map(|text| format!("proto={text}"));
         let host = single(HOST).filter(|text| is_host(text)).map(|text| format!("host=\"{text}\""));
         let about = proto.into_iter().chain(host).collect::<Vec<_>>().join(";");
@@ -128,8 +126,8 @@ impl<'t> Walk<'t> {
 }
 
 /// `1#forwarded-element` (§4): all elements of one line.
-fn elements(line: &HeaderValue) -> Option<SmallVec<[Element; 4]>> {
-    let mut rest = line.to_str().ok()?;
+fn elements(line: &[u8]) -> Option<SmallVec<[Element; 4]>> {
+    let mut rest = fields::text(line)?;
     let mut found = SmallVec::new();
     loop {
         let (element, after) = element(rest)?;
@@ -277,10 +275,9 @@ mod tests {
     }
 
     fn told(fields: &[(&str, &str)]) -> Told {
-        let field = |(name, value): &(&str, &str)| {
-            (HeaderName::from_bytes(name.as_bytes()).unwrap(), HeaderValue::from_str(value).unwrap())
-        };
-        read(&fields.iter().map(field).collect(), trusts)
+        let mut received = Fields::default();
+        fields.iter().for_each(|(name, value)| received.push(name, value.as_bytes()));
+        read(&received, trusts)
     }
 
     fn good(client: &str, chain: &str) -> Told {

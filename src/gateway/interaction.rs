@@ -2,8 +2,8 @@
 
 use super::Worker;
 use super::forward::headers::INTERACTION_ID;
-use super::lookup;
-use http::{HeaderMap, HeaderValue};
+use super::http1::fields::Fields;
+use http::HeaderValue;
 use std::cell::RefCell;
 use std::fmt;
 use std::hash::{BuildHasher, RandomState};
@@ -112,12 +112,8 @@ impl Default for InteractionIds {
 
 impl Worker {
     /// The request's own id if there is a request and it has exactly one and that is a UUID, else a new one.
-    pub fn interaction_id(&self, headers: Option<&HeaderMap>) -> InteractionId {
-        let mut values = headers.into_iter().flat_map(|headers| lookup::all(headers, INTERACTION_ID));
-        let its_own = match (values.next(), values.next()) {
-            (Some(value), None) => InteractionId::parse(value.as_bytes()),
-            _ => None,
-        };
+    pub fn interaction_id(&self, fields: Option<&Fields>) -> InteractionId {
+        let its_own = fields.and_then(|fields| fields.only(INTERACTION_ID)).and_then(InteractionId::parse);
         its_own.unwrap_or_else(|| self.ids.make())
     }
 }

@@ -10,7 +10,7 @@ use super::http1::head::RequestHead;
 use super::http1::wire::Wire;
 use super::http2::exchange::{self, Responder};
 use crate::config::limits::{INTERIM_BYTES_MAX, INTERIMS_MAX};
-use http::{HeaderMap, StatusCode, Version, header};
+use http::{StatusCode, Version};
 use std::cell::Cell;
 use std::rc::Rc;
 use std::task::Context;
@@ -41,14 +41,14 @@ pub struct TooMany;
 impl Interim {
     /// For the client of `wire` that sent `head`.
     pub fn http1(wire: &Rc<Wire>, head: &RequestHead) -> Self {
-        let is_new = head.parts.version == Version::HTTP_11;
+        let is_new = head.request.version == Version::HTTP_11;
         let hearer = if is_new { Hearer::Http1(Rc::clone(wire)) } else { Hearer::Nobody };
         Self::to(hearer, head.expects_continue)
     }
 
     /// For the client that sent these fields on a stream.
-    pub fn http2(responder: &Rc<Responder>, fields: &HeaderMap) -> Self {
-        Self::to(Hearer::Http2(Rc::clone(responder)), fields.contains_key(header::EXPECT))
+    pub fn http2(responder: &Rc<Responder>, fields: &Fields) -> Self {
+        Self::to(Hearer::Http2(Rc::clone(responder)), fields.has("expect"))
     }
 
     fn to(hearer: Hearer, has_expectation: bool) -> Self {

@@ -18,6 +18,7 @@ use super::quotas::{self, Caller, Rule};
 use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
+use super::request::Request;
 use super::rules::{Decided, Rules};
 use super::verify::Verification;
 use super::verify::cache::CacheUse;
@@ -26,22 +27,21 @@ use super::verify::token::VerifiedToken;
 use super::witness::Witness;
 use super::{Plan, Worker, cors, credentials, options, read, resource, respond, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
-use http::request::Parts;
 use http::{StatusCode, header};
 use std::rc::Rc;
 
 impl Worker {
     /// Carries one request from its head to the head of its answer; the record goes on until the last byte.
     /// `client` is what its client still sends, and what it hears before the answer.
-    pub async fn handle(self: &Rc<Self>, parts: Box<Parts>, client: (ClientBody, Interim), peer: &Peer) -> Answer {
+    pub async fn handle(self: &Rc<Self>, request: Box<Request>, client: (ClientBody, Interim), peer: &Peer) -> Answer {
         let plan = self.plan();
-        let source = self.source_of(peer, &plan.policy.certificates, &parts.headers);
-        let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&parts)));
+        let source = self.source_of(peer, &plan.policy.certificates, &request.fields);
+        let mut record = Box::new(Record::start(self, &plan, &peer.origin(&source), Some(&request)));
         if let Some(tracing) = &plan.policy.tracing {
             let is_hop = peer.is_hop(&plan.policy.certificates);
-            record.placed(tracing.place(&parts.headers, is_hop, self.ids.chance()));
+            record.placed(tracing.place(&request.fields, is_hop, self.ids.chance()));
         }
-        let mut answer = match self.carry(&plan, parts, client, (peer, &source, &mut record)).await {
+        let mut answer = match self.carry(&plan, request, client, (peer, &source, &mut record)).await {
             Ok(answer) => {
                 record.passed(answer.status());
                 answer
@@ -75,12 +75,12 @@ impl Worker {
     async fn carry(
         &self,
         plan: &Plan,
-        parts: Box<Parts>,
+        request: Box<Request>,
         (body, interim): (ClientBody, Interim),
         (peer, source, record): (&Peer, &Source, &mut Record),
     ) -> Result<Answer, Refusal> {
         let policy = &*plan.policy;
-        let head = head(policy, parts)?;
+        let head = head(policy, request)?;
         let decided = decide(&Rules::of(policy), &head, peer, record).await;
         shadow::compare(policy, (&head, peer), &decided, record);
         let (permit, certificate) = match decided? {
@@ -140,8 +140,8 @@ impl Worker {
 }
 
 /// The first stage, which makes what all others look at.
-pub(super) fn head(policy: &Policy, parts: Box<Parts>) -> Result<Head, Refusal> {
-    read::head(parts, policy.target_bytes_max)
+pub(super) fn head(policy: &Policy, request: Box<Request>) -> Result<Head, Refusal> {
+    read::head(request, policy.target_bytes_max)
 }
 
 /// Route, credentials, verify, authorize: whether a request may go on. The order is that of the error table: a token in
@@ -155,7 +155,7 @@ pub(super) async fn decide<'p, W: Witness>(
     let policy = rules.policy;
     via::refuse_loop(head, &policy.texts.pseudonym)?;
     peer.expects(head.host())?;
-    let certificate = peer.certificate(&policy.certificates, head.headers())?;
+    let certificate = peer.certificate(&policy.certificates, head.fields())?;
     witness.shown(certificate.clone());
     credentials::refuse_query_token(head).inspect_err(|_| {
         if policy.on_query_token == OnQueryToken::RejectAndRevoke {
@@ -193,7 +193,7 @@ pub(super) async fn admit<'p, W: Witness>(
         Some(route) => route,
         None => route::find(&policy.router, head)?,
     };
-    witness.routed(route, head.headers());
+    witness.routed(route, head.fields());
     witness.counts(route, head)?;
     if let Some(permit) = permit::open(route) {
         return Ok(permit);

@@ -1,18 +1,18 @@
 //! READ: a request becomes a `Head` with one spelling of host and path, or is refused. Nothing is spelled anew:
 //! what is decided on is what is forwarded, byte for byte. A route may replace the beginning of its paths later (`rewrite`).
 
-use super::lookup;
+use super::http1::fields::{self, Fields};
 use super::percent;
 use super::reason::Reason;
 use super::refusal::Refusal;
-use http::request::Parts;
-use http::{HeaderMap, HeaderValue, Method, Uri, Version, header};
+use super::request::{Request, Target};
+use http::{HeaderValue, Method, Version, header};
 use smallvec::SmallVec;
 
 /// A request head whose host and path have exactly one reading. Made only by `head`.
 #[derive(Debug)]
 pub struct Head {
-    pub(super) parts: Box<Parts>,
+    request: Box<Request>,
     host: Host,
     ends_here: bool,
 }
@@ -24,27 +24,27 @@ pub struct Host(SmallVec<[u8; 40]>);
 impl Head {
     /// The method as sent.
     pub fn method(&self) -> &Method {
-        &self.parts.method
+        &self.request.method
     }
 
     /// The version that the client speaks.
     pub fn version(&self) -> Version {
-        self.parts.version
+        self.request.version
     }
 
     /// The path as sent; the only spelling of it.
     pub fn path(&self) -> &str {
-        self.parts.uri.path()
+        self.request.target.path()
     }
 
     /// Path and query as sent.
     pub fn target(&self) -> &str {
-        self.parts.uri.path_and_query().map_or("/", |target| target.as_str())
+        self.request.target.as_str()
     }
 
     /// The query as sent, without `?`.
     pub fn query(&self) -> Option<&str> {
-        self.parts.uri.query()
+        self.request.target.query()
     }
 
     /// The host asked for.
@@ -58,45 +58,44 @@ impl Head {
     }
 
     /// The fields as sent, but for a count that is one less.
-    pub fn headers(&self) -> &HeaderMap {
-        &self.parts.headers
+    pub fn fields(&self) -> &Fields {
+        &self.request.fields
     }
 }
 
 /// Checks what every later stage relies on. `target_bytes_max` bounds path and query.
-pub fn head(mut parts: Box<Parts>, target_bytes_max: usize) -> Result<Head, Refusal> {
-    check_target(&parts, target_bytes_max)?;
-    check_method(&parts)?;
-    check_expectation(&parts)?;
-    let host = host(&parts)?;
-    check_path(&parts.uri)?;
-    let ends_here = count_down(&mut parts)? == Hops::None;
-    Ok(Head { parts, host, ends_here })
+pub fn head(mut request: Box<Request>, target_bytes_max: usize) -> Result<Head, Refusal> {
+    check_target(&request.target, target_bytes_max)?;
+    check_method(&request)?;
+    check_expectation(&request)?;
+    let host = host(&request)?;
+    check_path(&request.target)?;
+    let ends_here = count_down(&mut request)? == Hops::None;
+    Ok(Head { request, host, ends_here })
 }
 
-/// The URI library takes octets beyond ASCII for a part of a query. RFC 3986 §3.4 does not.
-fn check_target(parts: &Parts, target_bytes_max: usize) -> Result<(), Refusal> {
-    let length = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    match parts.uri.query() {
-        _ if length > target_bytes_max => Err(Reason::TargetTooLong.into()),
+/// RFC 3986 §3.4: no octets beyond ASCII are part of a query.
+fn check_target(target: &Target, target_bytes_max: usize) -> Result<(), Refusal> {
+    match target.query() {
+        _ if target.as_str().len() > target_bytes_max => Err(Reason::TargetTooLong.into()),
         Some(query) if !query.is_ascii() => Err(Reason::HeadMalformed.into()),
         Some(_) | None => Ok(()),
     }
 }
 
 /// RFC 9110 §9.3.6: a tunnel is for proxies that clients choose. No resource has this method, so `Allow` is empty.
-fn check_method(parts: &Parts) -> Result<(), Refusal> {
-    if parts.method == Method::CONNECT {
+fn check_method(request: &Request) -> Result<(), Refusal> {
+    if request.method == Method::CONNECT {
         return Err(Refusal::method_unknown(HeaderValue::from_static("")));
     }
     Ok(())
 }
 
 /// RFC 9110 §10.1.1: an unknown expectation cannot be met; HTTP/1.0 has none.
-fn check_expectation(parts: &Parts) -> Result<(), Refusal> {
-    let mut expected = lookup::all(&parts.headers, header::EXPECT);
-    let is_known = |value: &HeaderValue| value.as_bytes().eq_ignore_ascii_case(b"100-continue");
-    if parts.version >= Version::HTTP_11 && !expected.all(is_known) {
+fn check_expectation(request: &Request) -> Result<(), Refusal> {
+    let mut expected = request.fields.all("expect");
+    let is_known = |value: &[u8]| value.eq_ignore_ascii_case(b"100-continue");
+    if request.version >= Version::HTTP_11 && !expected.all(is_known) {
         return Err(Reason::ExpectationUnknown.into());
     }
     Ok(())
@@ -113,31 +112,24 @@ enum Hops {
 
 /// RFC 9110 §7.6.2: an `OPTIONS` may say how often it may be forwarded, and is forwarded with one less. With other methods
 /// the count means nothing, and passes.
-fn count_down(parts: &mut Parts) -> Result<Hops, Refusal> {
-    if parts.method != Method::OPTIONS {
+fn count_down(request: &mut Request) -> Result<Hops, Refusal> {
+    if request.method != Method::OPTIONS || !request.fields.has(header::MAX_FORWARDS) {
         return Ok(Hops::Some);
     }
-    let mut fields = parts.headers.get_all(header::MAX_FORWARDS).iter();
-    let count = match (fields.next(), fields.next()) {
-        (None, _) => return Ok(Hops::Some),
-        (Some(field), None) => field.to_str().ok().filter(|text| text.bytes().all(|b| b.is_ascii_digit())),
-        (Some(_), Some(_)) => None,
-    };
-    let count = count.filter(|digits| !digits.is_empty()).ok_or(Reason::HeadMalformed)?;
+    let count = request.fields.only(header::MAX_FORWARDS).and_then(fields::text);
+    let is_count = |text: &&str| !text.is_empty() && text.bytes().all(|b| b.is_ascii_digit());
+    let count = count.filter(is_count).ok_or(Reason::HeadMalformed)?;
     // Who allows more hops than a count of ours holds has as many as that.
     let Some(left) = count.parse().unwrap_or(u32::MAX).checked_sub(1) else { return Ok(Hops::None) };
-    parts.headers.insert(header::MAX_FORWARDS, left.into());
+    request.fields.set(header::MAX_FORWARDS.as_str(), left.to_string().as_bytes());
     Ok(Hops::Some)
 }
 
 /// RFC 9112 §3.2: exactly one `Host`; §3.2.2: in absolute form the target decides, and we ask that both agree.
-fn host(parts: &Parts) -> Result<Host, Refusal> {
-    let mut fields = lookup::all(&parts.headers, header::HOST);
-    let (Some(field), None) = (fields.next(), fields.next()) else {
-        return Err(Reason::HostConflict.into());
-    };
-    if let Some(authority) = parts.uri.authority()
-        && !authority.as_str().as_bytes().eq_ignore_ascii_case(field.as_bytes())
+fn host(request: &Request) -> Result<Host, Refusal> {
+    let field = request.fields.only("host").ok_or(Reason::HostConflict)?;
+    if let Some(authority) = request.target.authority()
+        && !authority.as_bytes().eq_ignore_ascii_case(field)
     {
         return Err(Reason::HostConflict.into());
     }
@@ -146,8 +138,7 @@ fn host(parts: &Parts) -> Result<Host, Refusal> {
 
 impl Host {
     /// `uri-host [ ":" port ]` (RFC 9110 §7.2): a registered name of letters, digits, `-`, `.`, `_`, or an IPv6 literal.
-    fn parse(field: &HeaderValue) -> Option<Self> {
-        let bytes = field.as_bytes();
+    fn parse(bytes: &[u8]) -> Option<Self> {
         let (name, port) = match bytes.first()? {
             b'[' => bytes.split_at(bytes.iter().position(|b| *b == b']')? + 1),
             _ => bytes.split_at(bytes.iter().position(|b| *b == b':').unwrap_or(bytes.len())),
@@ -164,16 +155,19 @@ impl Host {
                 [b'[', literal @ .., b']'] => literal.iter().all(|b| b.is_ascii_hexdigit() || matches!(b, b':' | b'.')),
                 _ => name.iter().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'-' | b'.' | b'_')),
             };
-        (port_is_good && name_is_good).then(|| Self(name.iter().map(u8::to_ascii_lowercase).collect()))
+        (port_is_good && name_is_good).then(|| {
+            let mut name = SmallVec::from_slice(name);
+            name.make_ascii_lowercase();
+            Self(name)
+        })
     }
 }
 
 /// Refuses every spelling that an upstream could read as another path than the one our rules saw. See
 /// `peers` CVE-2019-9901, CVE-2021-29492, CVE-2025-66490, CVE-2026-33494: each is one of these bytes.
-fn check_path(uri: &Uri) -> Result<(), Refusal> {
+fn check_path(target: &Target) -> Result<(), Refusal> {
     // In absolute form the path may be left out; what is written upstream would then begin with the query.
-    let begins_with_path = uri.path_and_query().is_some_and(|target| target.as_str().starts_with('/'));
-    if begins_with_path && is_canonical(uri.path().as_bytes()) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }
+    if is_canonical(target.path().as_bytes()) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }
 }
 
 /// Whether `path` has one reading: absolute, no empty or dot segment, only RFC 3986 `pchar` without `;`, and
@@ -249,7 +243,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(request: http::request::Builder) -> Result<Head, Reason> {
-        head(Box::new(request.body(()).unwrap().into_parts().0), 8192).map_err(|refusal| refusal.reason())
+        head(Box::new(request.body(()).unwrap().into_parts().0.into()), 8192).map_err(|refusal| refusal.reason())
     }
 
     #[test]
@@ -374,8 +368,8 @@ mod tests {
         ] {
             let head = with("OPTIONS", &[count]).unwrap();
             assert_eq!(
-                (head.ends_here(), head.headers()[header::MAX_FORWARDS].to_str().unwrap()),
-                (false, left),
+                (head.ends_here(), head.fields().only(header::MAX_FORWARDS).unwrap()),
+                (false, left.as_bytes()),
                 "{count}"
             );
         }
@@ -387,7 +381,7 @@ mod tests {
         }
         for method in ["GET", "POST"] {
             let head = with(method, &["0", "x"]).unwrap();
-            assert!(!head.ends_here() && head.headers()[header::MAX_FORWARDS] == "0", "{method}");
+            assert!(!head.ends_here() && head.fields().all(header::MAX_FORWARDS).eq([&b"0"[..], b"x"]), "{method}");
         }
     }
 

@@ -4,6 +4,7 @@
 use super::authorize::Replay;
 use super::certificate::ClientCertificate;
 use super::connection::Peer;
+use super::http1::fields::Fields;
 use super::observe::record::Record;
 use super::pipeline;
 use super::policy::{Policy, Route};
@@ -18,7 +19,7 @@ use super::verify::token::VerifiedToken;
 use super::verify::{Issuer, Verifier};
 use super::witness::Witness;
 use crate::clock::UnixSeconds;
-use http::{HeaderMap, StatusCode};
+use http::StatusCode;
 use std::cell::Cell;
 use std::future::Future;
 use std::pin::pin;
@@ -151,7 +152,7 @@ impl Witness for Onlooker<'_> {
 
     fn documented(&mut self, _document: &Document) {}
 
-    fn routed(&mut self, _route: &Route, _fields: &HeaderMap) {}
+    fn routed(&mut self, _route: &Route, _fields: &Fields) {}
 
     /// A token is verified once where its issuer is the same to both. One token, that is: where there are two, which of them
     /// is meant would have to be known too.

@@ -39,12 +39,12 @@ pub fn wanted<'r>(
     if route.upgrades.is_empty() || head.version() != Version::HTTP_11 || !matches!(body, ClientBody::Nothing) {
         return Ok(None);
     }
-    let fields = head.headers();
-    if !members(fields, &header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
+    let fields = head.fields();
+    if !members(fields, header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
         return Ok(None);
     }
     let allowed = |asked: &[u8]| route.upgrades.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(asked));
-    let Some(protocol) = members(fields, &header::UPGRADE).find_map(allowed) else { return Ok(None) };
+    let Some(protocol) = members(fields, header::UPGRADE).find_map(allowed) else { return Ok(None) };
     // RFC 6455 §4.1: it waits for the answer. What does not is another request, and meant for somebody who reads it so.
     if !client.is_client_quiet() {
         return Err(Reason::HeadMalformed.into());
@@ -54,19 +54,17 @@ pub fn wanted<'r>(
 }
 
 /// The members of a list that may stand in several fields.
-fn members<'h>(fields: &'h HeaderMap, name: &HeaderName) -> impl Iterator<Item = &'h [u8]> {
-    fields.get_all(name).iter().flat_map(|value| value.as_bytes().split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+fn members<'h>(fields: &'h Fields, name: HeaderName) -> impl Iterator<Item = &'h [u8]> {
+    fields.all(name).flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// RFC 6455 §4.2.1; the answer to its key (§4.2.2).
 fn handshake(head: &Head) -> Result<String, Refusal> {
-    let only = |name: HeaderName| {
-        let mut values = head.headers().get_all(name).iter();
-        values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-    };
-    let key = only(header::SEC_WEBSOCKET_KEY)
+    let fields = head.fields();
+    let key = fields
+        .only(header::SEC_WEBSOCKET_KEY)
         .filter(|key| STANDARD.decode(key).is_ok_and(|nonce| nonce.len() == NONCE_BYTES))
-        .filter(|_| *head.method() == Method::GET && only(header::SEC_WEBSOCKET_VERSION) == Some(b"13"));
+        .filter(|_| *head.method() == Method::GET && fields.only(header::SEC_WEBSOCKET_VERSION) == Some(b"13"));
     key.map(accept).ok_or_else(|| Reason::HeadMalformed.into())
 }
 
@@ -84,13 +82,12 @@ impl Upgrade<'_> {
 
     /// Whether a 101 with these fields agrees to this and to nothing else.
     pub fn is_agreed(&self, fields: &Fields) -> bool {
-        let only = |name: &'static str| {
-            let mut values = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(name.as_bytes()));
-            values.next().filter(|_| values.next().is_none()).map(|line| line.value)
-        };
         headers::nominated_in(fields).any(|option| option.eq_ignore_ascii_case(b"upgrade"))
-            && only("upgrade").is_some_and(|value| value.eq_ignore_ascii_case(self.protocol.as_bytes()))
-            && self.accept.as_ref().is_none_or(|accept| only("sec-websocket-accept") == Some(accept.as_bytes()))
+            && fields.only(header::UPGRADE).is_some_and(|value| value.eq_ignore_ascii_case(self.protocol.as_bytes()))
+            && self
+                .accept
+                .as_ref()
+                .is_none_or(|accept| fields.only(header::SEC_WEBSOCKET_ACCEPT) == Some(accept.as_bytes()))
     }
 
     /// As the client is told.

@@ -4,6 +4,7 @@
 use super::authorize::permit::Asker;
 use super::authorize::sender::Senders;
 use super::certificate::ClientCertificate;
+use super::http1::fields::Fields;
 use super::observe::record::Record;
 use super::pipeline;
 use super::policy::Route;
@@ -15,7 +16,6 @@ use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
 use crate::state::shared::link::Link;
-use http::HeaderMap;
 use std::rc::Rc;
 
 /// What the path tells on its way, and what it must know of the occasion.
@@ -38,7 +38,7 @@ pub(super) trait Witness {
     fn documented(&mut self, document: &Document);
 
     /// The route was found.
-    fn routed(&mut self, route: &Route, fields: &HeaderMap);
+    fn routed(&mut self, route: &Route, fields: &Fields);
 
     /// Its network asks once more for what the route has. Who only looks on takes nothing.
     fn counts(&mut self, _: &Route, _: &Head) -> Result<(), Refusal> {
@@ -88,7 +88,7 @@ impl Witness for Record {
         Self::documented(self, document);
     }
 
-    fn routed(&mut self, route: &Route, fields: &HeaderMap) {
+    fn routed(&mut self, route: &Route, fields: &Fields) {
         Self::routed(self, route, fields);
     }
 

@@ -50,7 +50,7 @@ fn decide(policy: &Policy, method: &str, target: &str) -> Result<usize, Reason> 
     let request = http::Request::builder().method(method).uri(target).header("host", "a").body(());
     // hyper refuses what is no URI before we see it.
     let parts = request.map_err(|_| Reason::HeadMalformed)?.into_parts().0;
-    let head = read::head(Box::new(parts), 8192).map_err(|refusal| refusal.reason())?;
+    let head = read::head(Box::new(parts.into()), 8192).map_err(|refusal| refusal.reason())?;
     assert_eq!(head.path(), target.split(['?', '#']).next().unwrap(), "decided on is what was sent");
     router::find(&policy.router, &head).map(|route| route.place).map_err(|refusal| refusal.reason())
 }

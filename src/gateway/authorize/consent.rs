@@ -7,7 +7,6 @@ use crate::gateway::read::Head;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::token::VerifiedToken;
-use http::HeaderValue;
 
 /// Where the request names its consent, and where the token holds it.
 #[derive(Debug)]
@@ -61,10 +60,7 @@ impl Consent {
 /// What the request names: exactly one field, or one segment as it was sent. An id that needs percent-encoding equals no claim.
 pub fn given<'h>(rule: &ConsentRule, head: &'h Head) -> Option<&'h [u8]> {
     match &rule.given {
-        ConsentGiven::Header(name) => {
-            let mut values = head.headers().get_all(name).iter();
-            values.next().filter(|_| values.next().is_none()).map(HeaderValue::as_bytes)
-        }
+        ConsentGiven::Header(name) => head.fields().only(name),
         ConsentGiven::Segment(place) => head.path().split('/').nth(place + 1).map(str::as_bytes),
     }
 }

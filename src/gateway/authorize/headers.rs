@@ -37,12 +37,8 @@ impl Headers {
 }
 
 fn is_good(required: &RequiredHeader, facts: &Facts<'_>) -> bool {
-    let mut values = facts.head.headers().get_all(&required.name).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => match required.form {
-            Form::Text => !value.is_empty(),
-            Form::Uuid => interaction::is_uuid(value.as_bytes()),
-        },
-        (None, _) | (Some(_), Some(_)) => false,
-    }
+    facts.head.fields().only(&required.name).is_some_and(|value| match required.form {
+        Form::Text => !value.is_empty(),
+        Form::Uuid => interaction::is_uuid(value),
+    })
 }

@@ -121,13 +121,13 @@ impl Proofs {
     }
 
     fn read(&self, facts: &Facts<'_>) -> Result<Proof, Refusal> {
-        let mut fields = facts.head.headers().get_all(DPOP).iter();
+        let mut fields = facts.head.fields().all(DPOP);
         let field = match (fields.next(), fields.next()) {
             (None, _) => return Err(Reason::ProofMissing.into()),
             (Some(field), None) => field,
             (Some(_), Some(_)) => return Err(Reason::ProofMalformed.into()),
         };
-        match dpop::read(field.as_bytes(), &self.settings.algorithms) {
+        match dpop::read(field, &self.settings.algorithms) {
             Ok(proof) if proof.token.is_some() => Ok(proof),
             // RFC 9449 §4.3-12: what is shown with a token names it.
             Ok(_) | Err(ProofFault::Malformed) => Err(Reason::ProofMalformed.into()),

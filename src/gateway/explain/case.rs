@@ -1,9 +1,10 @@
 //! A request that nobody sent, put together as it would arrive.
 
+use super::super::http1::fields::Fields;
+use super::super::request::{Request, Target};
 use crate::config::limits::EXPLAINED_HEADERS_MAX;
 use http::header::{AUTHORIZATION, HOST};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri};
+use http::{HeaderName, HeaderValue, Method, Version};
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject as _;
 use std::fmt;
@@ -28,7 +29,7 @@ pub struct Asked<'a> {
 /// Such a request.
 #[derive(Clone)]
 pub struct Case {
-    pub(super) parts: Parts,
+    pub(super) request: Request,
     /// In DER.
     pub(super) certificate: Option<Vec<u8>>,
 }
@@ -43,32 +44,31 @@ impl Case {
         if asked.headers.len() > EXPLAINED_HEADERS_MAX {
             return Err(BadCase("there are too many headers"));
         }
-        let mut headers = HeaderMap::new();
+        let mut fields = Fields::default();
         for (name, value) in &asked.headers {
             let name = HeaderName::from_bytes(name.as_bytes()).map_err(|_| BadCase("a header's name is none"))?;
             let value = HeaderValue::from_str(value).map_err(|_| BadCase("a header's value cannot stand in one"))?;
-            headers.append(name, value);
+            fields.push(name.as_str(), value.as_bytes());
         }
         if let Some(host) = asked.host {
-            headers.insert(HOST, HeaderValue::from_str(host).map_err(|_| BadCase("the host is none"))?);
+            let host = HeaderValue::from_str(host).map_err(|_| BadCase("the host is none"))?;
+            fields.set(HOST.as_str(), host.as_bytes());
         }
         if let Some(token) = asked.token {
-            let scheme: &[u8] = if headers.contains_key("dpop") { b"DPoP " } else { b"Bearer " };
-            let mut value = HeaderValue::from_bytes(&[scheme, token].concat())
+            let scheme: &[u8] = if fields.has("dpop") { b"DPoP " } else { b"Bearer " };
+            let value = HeaderValue::from_bytes(&[scheme, token].concat())
                 .map_err(|_| BadCase("the token has characters that no header can hold"))?;
-            value.set_sensitive(true);
-            headers.append(AUTHORIZATION, value);
+            fields.push(AUTHORIZATION.as_str(), value.as_bytes());
         }
         let method = Method::from_bytes(asked.method.as_bytes()).map_err(|_| BadCase("the method is none"))?;
-        let uri: Uri = asked.path.parse().map_err(|_| BadCase("the path cannot stand in a request"))?;
+        let target = Target::parse(asked.path.as_bytes()).ok_or(BadCase("the path cannot stand in a request"))?;
         if !asked.path.starts_with('/') {
             return Err(BadCase("the path begins with `/`; the host has a place of its own"));
         }
-        let mut parts = Request::new(()).into_parts().0;
-        (parts.method, parts.uri, parts.headers) = (method, uri, headers);
+        let request = Request { method, target, version: Version::HTTP_11, fields };
         let certificate = asked.certificate.map(CertificateDer::from_pem_slice).transpose();
         let certificate = certificate.map_err(|_| BadCase("the certificate is not PEM"))?;
-        Ok(Self { parts, certificate: certificate.map(|der| der.to_vec()) })
+        Ok(Self { request, certificate: certificate.map(|der| der.to_vec()) })
     }
 }
 

@@ -10,19 +10,20 @@ pub mod words;
 
 use super::authorize::Replay;
 use super::connection::Peer;
+use super::http1::fields::Fields;
 use super::pipeline;
 use super::policy::{Policy, Route};
 use super::reason::Reason;
 use super::refusal::{Extra, Refusal};
+use super::request::Request;
 use super::rules::{Decided, Rules};
 use super::verify::label::Label;
 use crate::clock::{Clock, UnixSeconds};
 use crate::oauth::bearer::{self, Credentials};
 use case::Case;
 use doubt::{Doubted, stamp};
+use http::StatusCode;
 use http::header::{AUTHORIZATION, HOST};
-use http::request::Parts;
-use http::{HeaderValue, StatusCode};
 use serde::Serialize;
 use stages::Stage;
 use trail::{Network, Trail};
@@ -95,25 +96,25 @@ pub enum Decision {
 
 /// What a request brought that is not kept by its stages.
 struct Brought {
-    parts: Parts,
+    request: Request,
     tokens: Vec<Vec<u8>>,
     has_certificate: bool,
 }
 
 /// Decides on `case` as of `now`, as the gateway would that has this policy.
 pub async fn explain(policy: &Policy, case: Case, (now, network): (UnixSeconds, Network)) -> Explanation {
-    let Case { mut parts, certificate } = case;
-    if !parts.headers.contains_key(HOST) {
-        let host = policy.router.hosts_of(parts.uri.path()).into_iter().next().unwrap_or(ANY_HOST);
-        parts.headers.extend(HeaderValue::from_str(host).ok().map(|host| (HOST, host)));
+    let Case { mut request, certificate } = case;
+    if !request.fields.has(HOST) {
+        let host = policy.router.hosts_of(request.target.path()).into_iter().next().unwrap_or(ANY_HOST);
+        request.fields.push(HOST.as_str(), host.as_bytes());
     }
-    let brought =
-        Brought { tokens: tokens(policy, &parts), parts: parts.clone(), has_certificate: certificate.is_some() };
+    let tokens = tokens(policy, &request.fields);
+    let brought = Brought { tokens, request: request.clone(), has_certificate: certificate.is_some() };
     let peer = Peer::imagined(certificate.as_deref(), &policy.certificates, &Clock::System);
     let verifier = policy.verifier.onlooker();
     let rules = Rules { policy, verifier: &verifier, route: None, replay: Replay::Look };
     let mut trail = Trail::new(now, network);
-    let outcome = match pipeline::head(policy, Box::new(parts)) {
+    let outcome = match pipeline::head(policy, Box::new(request)) {
         Ok(head) => pipeline::decide(&rules, &head, &peer, &mut trail).await,
         Err(refusal) => Err(refusal),
     };
@@ -145,14 +146,9 @@ fn told(policy: &Policy, (outcome, trail): (&Result<Decided<'_>, Refusal>, &Trai
     };
     Explanation {
         at: stamp(trail.now.0),
-        method: brought.parts.method.to_string(),
-        host: brought
-            .parts
-            .headers
-            .get(HOST)
-            .map(|host| host.as_bytes().escape_ascii().to_string())
-            .unwrap_or_default(),
-        path: brought.parts.uri.path().escape_debug().to_string(),
+        method: brought.request.method.to_string(),
+        host: brought.request.fields.all(HOST).next().map(|host| host.escape_ascii().to_string()).unwrap_or_default(),
+        path: brought.request.target.path().escape_debug().to_string(),
         decision,
         status: status.as_ref().map(StatusCode::as_u16),
         reason: reason.map(Reason::name),
@@ -190,7 +186,7 @@ fn because(
     }
     let reason = refusal.reason();
     if reason == Reason::RouteUnknown {
-        let hosts = policy.router.hosts_of(brought.parts.uri.path());
+        let hosts = policy.router.hosts_of(brought.request.target.path());
         return (!hosts.is_empty()).then(|| format!("the path is there for {} alone", doubt::list(hosts.into_iter())));
     }
     if let Some(finding) = trail.findings.iter().find(|finding| finding.refusal.is_some()) {
@@ -201,14 +197,13 @@ fn because(
 }
 
 /// The tokens in the order in which they are looked at.
-fn tokens(policy: &Policy, parts: &Parts) -> Vec<Vec<u8>> {
-    let presented =
-        parts.headers.get_all(AUTHORIZATION).iter().filter_map(|field| match bearer::parse(field.as_bytes()) {
-            Credentials::Token(_, token) => Some(token.to_vec()),
-            Credentials::Malformed(_) | Credentials::OtherScheme => None,
-        });
-    let customers = policy.token_fields.iter().filter_map(|field| parts.headers.get(field));
-    presented.chain(customers.map(|field| field.as_bytes().to_vec())).collect()
+fn tokens(policy: &Policy, fields: &Fields) -> Vec<Vec<u8>> {
+    let presented = fields.all(AUTHORIZATION).filter_map(|field| match bearer::parse(field) {
+        Credentials::Token(_, token) => Some(token.to_vec()),
+        Credentials::Malformed(_) | Credentials::OtherScheme => None,
+    });
+    let customers = policy.token_fields.iter().filter_map(|name| fields.all(name).next());
+    presented.chain(customers.map(<[u8]>::to_vec)).collect()
 }
 
 /// A token that is not believed for another reason may be over besides.

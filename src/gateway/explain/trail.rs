@@ -4,6 +4,7 @@ use crate::clock::UnixSeconds;
 use crate::gateway::authorize::permit::{self, Asker, Finding};
 use crate::gateway::authorize::sender::Senders;
 use crate::gateway::certificate::ClientCertificate;
+use crate::gateway::http1::fields::Fields;
 use crate::gateway::policy::Route;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
@@ -11,7 +12,6 @@ use crate::gateway::resource::Document;
 use crate::gateway::verify::cache::CacheUse;
 use crate::gateway::verify::token::VerifiedToken;
 use crate::gateway::witness::Witness;
-use http::HeaderMap;
 use std::rc::Rc;
 
 /// Whether an issuer may be asked.
@@ -68,7 +68,7 @@ impl Witness for Trail {
         self.document = Some(document.path.clone());
     }
 
-    fn routed(&mut self, route: &Route, _fields: &HeaderMap) {
+    fn routed(&mut self, route: &Route, _fields: &Fields) {
         self.route = Some(route.place);
     }
 

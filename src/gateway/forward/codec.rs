@@ -6,11 +6,11 @@
 
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{Announced, Announcement, Chunks, Framing};
-use super::super::http1::head::{Persists, names_close};
+use super::super::http1::head::{HeadBounds, Persists, closes};
+use super::super::http1::lines::{self, Lines};
 use crate::config::limits::{HEADERS_MAX, UPSTREAM_HEAD_BYTES_MAX};
 use bytes::{Buf, BytesMut};
-use http::{Method, StatusCode};
-use std::mem::MaybeUninit;
+use http::{Method, StatusCode, Version};
 
 /// How the end of a request body is told.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -75,64 +75,47 @@ pub fn write_end(out: &mut Vec<u8>, coding: Coding) {
     }
 }
 
-/// Takes a response head from the front of `buffer`: `None` until it is complete. Its fields go into `fields`.
-pub fn read_head(buffer: &mut BytesMut, method: &Method, fields: &mut Fields) -> Result<Option<Head>, BadResponse> {
-    if buffer.is_empty() {
-        return Ok(None);
-    }
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MAX];
-    let mut parsed = httparse::Response::new(&mut []);
-    let config = httparse::ParserConfig::default();
-    let length = match config.parse_response_with_uninit_headers(&mut parsed, buffer, &mut slots) {
-        Ok(httparse::Status::Complete(length)) if length <= UPSTREAM_HEAD_BYTES_MAX => length,
-        Ok(httparse::Status::Partial) if buffer.len() < UPSTREAM_HEAD_BYTES_MAX => return Ok(None),
-        Ok(_) | Err(_) => return Err(BadResponse),
-    };
-    // The tokenizer takes a bare LF for a line's end. Others do not, so that a value with one in it would be a field to us
-    // and none to whoever wrote it (RFC 9112 §2.2).
-    let bytes = buffer.get(..length).unwrap_or_default();
-    if has_bare_lf(bytes) {
+/// Takes a response head from the front of `buffer`: `None` until it is complete. Its fields go into `fields`; how far it has
+/// come is in `lines`.
+pub fn read_head(
+    buffer: &mut BytesMut,
+    method: &Method,
+    (lines, fields): (&mut Lines, &mut Fields),
+) -> Result<Option<Head>, BadResponse> {
+    // Who speaks something else may wait for us to go on.
+    let known = buffer.len().min(VERSION.len());
+    if buffer.get(..known) != VERSION.get(..known) {
         return Err(BadResponse);
     }
-    let head = head(&parsed, method)?;
-    fields.fill(bytes, parsed.headers);
-    buffer.advance(length);
-    Ok(Some(head))
+    let Some(span) = lines.read(buffer, BOUNDS, fields).map_err(|_| BadResponse)? else { return Ok(None) };
+    let status_line = buffer.get(..span.start_line).and_then(status_line).ok_or(BadResponse)?;
+    buffer.advance(span.head);
+    head(status_line, fields, method).map(Some)
 }
 
-fn has_bare_lf(head: &[u8]) -> bool {
-    let mut before = head;
-    while let Some(at) = memchr::memrchr(b'\n', before) {
-        before = before.get(..at).unwrap_or_default();
-        if !before.ends_with(b"\r") {
-            return true;
-        }
-    }
-    false
+/// `HTTP-version SP status-code SP [ reason-phrase ]` (RFC 9112 §4). Some servers that give no reason leave out the space before
+/// it too.
+fn status_line(line: &[u8]) -> Option<(StatusCode, Version)> {
+    let (version, rest) = match line.strip_prefix(VERSION)? {
+        [b'1', b' ', rest @ ..] => (Version::HTTP_11, rest),
+        [b'0', b' ', rest @ ..] => (Version::HTTP_10, rest),
+        _ => return None,
+    };
+    let (status, reason) = rest.split_at_checked(3)?;
+    let is_reason = reason.is_empty() || (reason.starts_with(b" ") && lines::is_text(reason));
+    StatusCode::from_bytes(status).ok().filter(|_| is_reason).map(|status| (status, version))
 }
 
-fn head(parsed: &httparse::Response<'_, '_>, method: &Method) -> Result<Head, BadResponse> {
-    let status = parsed.code.and_then(|code| StatusCode::from_u16(code).ok()).ok_or(BadResponse)?;
-    let (mut announced, mut closes) = (Announced::default(), false);
-    for field in parsed.headers.iter() {
-        let name = field.name;
-        if name.eq_ignore_ascii_case("content-length") {
-            announced.length(field.value);
-        } else if name.eq_ignore_ascii_case("transfer-encoding") {
-            announced.coding(field.value);
-        } else if name.eq_ignore_ascii_case("connection") {
-            closes |= names_close(field.value);
-        }
-    }
-    let announcement = announced.reading().map_err(|_| BadResponse)?;
+fn head((status, version): (StatusCode, Version), fields: &Fields, method: &Method) -> Result<Head, BadResponse> {
+    let announcement = Announced::by(fields).reading().map_err(|_| BadResponse)?;
     // HTTP/1.0 could ask to persist; we do not need it. It has no transfer codings.
-    let is_old = parsed.version != Some(1);
+    let is_old = version == Version::HTTP_10;
     if is_old && announcement == Announcement::Chunked {
         return Err(BadResponse);
     }
     let framing = framing(status, method, announcement);
     let is_over = !matches!(framing, Framing::Close) && !is_forbidden_body(status, announcement);
-    let persists = if is_over && !closes && !is_old { Persists::Yes } else { Persists::No };
+    let persists = if is_over && !is_old && !closes(fields) { Persists::Yes } else { Persists::No };
     Ok(Head { status, framing, persists })
 }
 
@@ -153,6 +136,10 @@ fn is_forbidden_body(status: StatusCode, announcement: Announcement) -> bool {
     status == StatusCode::NO_CONTENT && !matches!(announcement, Announcement::Nothing | Announcement::Length(0))
 }
 
+/// What every response begins with, but for the last digit.
+const VERSION: &[u8] = b"HTTP/1.";
+const BOUNDS: HeadBounds = HeadBounds { bytes_max: UPSTREAM_HEAD_BYTES_MAX, fields_max: HEADERS_MAX };
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -160,7 +147,7 @@ mod tests {
     use proptest::prelude::*;
 
     fn read(bytes: &str, method: &Method) -> Result<Option<Head>, BadResponse> {
-        read_head(&mut BytesMut::from(bytes), method, &mut Fields::default())
+        read_head(&mut BytesMut::from(bytes), method, (&mut Lines::default(), &mut Fields::default()))
     }
 
     #[test]
@@ -230,7 +217,7 @@ mod tests {
     fn a_head_is_bounded() {
         let mut buffer = BytesMut::from("HTTP/1.1 200 OK\r\nx: ");
         buffer.resize(UPSTREAM_HEAD_BYTES_MAX, b'x');
-        assert!(read_head(&mut buffer, &Method::GET, &mut Fields::default()).is_err());
+        assert!(read_head(&mut buffer, &Method::GET, (&mut Lines::default(), &mut Fields::default())).is_err());
         // However much of it arrives at once.
         let of = |bytes: usize| format!("HTTP/1.1 200 OK\r\nx: {}\r\n\r\n", "x".repeat(bytes - 24));
         assert!(read(&of(UPSTREAM_HEAD_BYTES_MAX), &Method::GET).unwrap().is_some());
@@ -249,10 +236,82 @@ mod tests {
         assert_eq!(persists("HTTP/1.1 204 x\r\ntransfer-encoding: chunked\r\n\r\n"), Persists::No);
     }
 
+    #[test]
+    fn what_is_no_status_line_is_a_fault() {
+        let of = |line: &str| read(&format!("{line}\r\ncontent-length: 0\r\n\r\n"), &Method::GET);
+        for line in ["HTTP/1.1 200", "HTTP/1.1 200 ", "HTTP/1.0 999 Why \t\u{e7}", "HTTP/1.1 100 a"] {
+            assert!(of(line).unwrap().is_some(), "{line:?}");
+        }
+        for line in [
+            "",
+            "\r\nHTTP/1.1 200 OK",
+            "HTTP/1.1",
+            "HTTP/1.1 ",
+            "HTTP/1.1  200 OK",
+            "HTTP/1.1 2000 OK",
+            "HTTP/1.1 20x OK",
+            "HTTP/1.1 200OK",
+            "HTTP/1.1 200\tOK",
+            "HTTP/1.2 200 OK",
+            "http/1.1 200 OK",
+            "HTTP/1.1 +20 OK",
+            "HTTP/1.1\t200 OK",
+            "HTTP/1.1 200 O\0K",
+            "HTTP/1.1 200 \x7f",
+            "HTTP/1.1 200 O\rK",
+            "HTTP/1.11 200 OK",
+            " HTTP/1.1 200 OK",
+        ] {
+            assert!(of(line).is_err(), "{line:?}");
+        }
+    }
+
+    #[test]
+    fn who_speaks_something_else_is_found_out_at_once() {
+        for bytes in ["S", "SSH-2.0-x\r\n", "HTTP/2", "HTT\r", "\r\n", "<html>"] {
+            assert!(read(bytes, &Method::GET).is_err(), "{bytes:?}");
+        }
+        for bytes in ["", "H", "HTTP/1.", "HTTP/1.1 200 OK\r\n"] {
+            assert!(read(bytes, &Method::GET).unwrap().is_none(), "{bytes:?}");
+        }
+    }
+
+    #[test]
+    fn a_head_that_comes_octet_by_octet_is_the_same() {
+        let head = b"HTTP/1.1 200 OK\r\nServer: a\r\nContent-Length: 5\r\n\r\n";
+        let (mut lines, mut fields) = (Lines::default(), Fields::default());
+        for end in 0..head.len() {
+            let buffer = &mut BytesMut::from(&head[..end]);
+            assert!(read_head(buffer, &Method::GET, (&mut lines, &mut fields)).unwrap().is_none(), "{end}");
+        }
+        let buffer = &mut BytesMut::from(&head[..]);
+        let whole = read_head(buffer, &Method::GET, (&mut lines, &mut fields)).unwrap().unwrap();
+        assert!(matches!(whole.framing, Framing::Length(5)) && buffer.is_empty());
+        assert_eq!(fields.iter().collect::<Vec<_>>(), [(&b"Server"[..], &b"a"[..]), (b"Content-Length", b"5")]);
+        // The next one has nothing of it.
+        let next = &mut BytesMut::from("HTTP/1.1 204 x\r\nA: b\r\n\r\n");
+        assert!(read_head(next, &Method::GET, (&mut lines, &mut fields)).unwrap().is_some());
+        assert_eq!(fields.iter().collect::<Vec<_>>(), [(&b"A"[..], &b"b"[..])]);
+    }
+
     proptest! {
+        /// What we take for a status line, the tokenizer of hyper takes for the same; what only it takes has empty lines before it.
+        #[test]
+        fn others_read_the_same_status_line(
+            line in "(HTTP/1\\.[012]|HTTP/2|HTTP/1\\.1 |http/1\\.1)( |)([1-9][0-9]{2}|[0-9]{0,4}|20x)( |\t|)[ \ta\u{e7}\0\\x7f\r]{0,3}",
+        ) {
+            let head = format!("{line}\r\n\r\n");
+            let mut theirs = httparse::Response::new(&mut []);
+            let theirs = theirs.parse(head.as_bytes()).ok().and_then(|_| {
+                let version = if theirs.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+                Some((StatusCode::from_u16(theirs.code?).ok()?, version))
+            });
+            prop_assert_eq!(status_line(line.as_bytes()), theirs);
+        }
+
         #[test]
         fn no_bytes_make_the_reader_panic(bytes in proptest::collection::vec(any::<u8>(), 0..256)) {
-            read_head(&mut BytesMut::from(&bytes[..]), &Method::GET, &mut Fields::default()).ok();
+            read_head(&mut BytesMut::from(&bytes[..]), &Method::GET, (&mut Lines::default(), &mut Fields::default())).ok();
         }
 
         /// However the network cuts the bytes, the body is the same.

@@ -7,6 +7,7 @@ use super::super::http1::buffers::{self, Buffers};
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{BadFraming, Chunk, Framing};
 use super::super::http1::head::Persists;
+use super::super::http1::lines::Lines;
 use super::body::{Response, ResponseBody, Source};
 use super::codec::{self, Head};
 use super::connect;
@@ -31,7 +32,8 @@ pub(super) struct Connection {
     transport: Transport,
     buffers: Buffers,
     received: BytesMut,
-    /// Of the response at hand, and where its body ends.
+    /// Of the response at hand: how far its head has come, its fields, and where its body ends.
+    lines: Lines,
     fields: Fields,
     framing: Framing,
     /// The last read filled its room: there is more to come.
@@ -79,6 +81,7 @@ impl Connection {
             transport,
             buffers,
             received: BytesMut::new(),
+            lines: Lines::default(),
             fields: Fields::default(),
             framing: Framing::Length(0),
             is_bulk: false,
@@ -116,7 +119,7 @@ impl Connection {
             body.join(&self.exchange);
             self.sending.body = Some((body, coding));
         }
-        let method = &outgoing.head.parts.method;
+        let method = outgoing.head.method();
         match poll_fn(|cx| self.poll_head(cx, (method, outgoing.about))).await {
             Ok(head) => {
                 self.exchange.rest();
@@ -158,7 +161,7 @@ impl Connection {
         self.poll_send(cx);
         about.interim.poll_leave(cx);
         loop {
-            match codec::read_head(&mut self.received, method, &mut self.fields) {
+            match codec::read_head(&mut self.received, method, (&mut self.lines, &mut self.fields)) {
                 Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
                     // It ends HTTP, and so must be what was asked for.
                     let is_agreed = about.upgrade.is_some_and(|upgrade| upgrade.is_agreed(&self.fields));

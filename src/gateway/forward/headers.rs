@@ -7,14 +7,13 @@ use super::super::authorize::permit::Permit;
 use super::super::http1::fields::{Fields, Line};
 use super::super::interaction::InteractionId;
 use super::super::interim::Interim;
-use super::super::lookup;
 use super::super::observe::receipt::Receipt;
 use super::super::observe::trace::Trace;
 use super::super::observe::trace::context::TRACEPARENT;
 use super::super::rewrite::Target;
 use super::super::upgrade::Upgrade;
 use super::super::verify::identity::IDENTITY_PREFIX;
-use http::{HeaderMap, HeaderName, HeaderValue, header};
+use http::{HeaderName, HeaderValue, header};
 use smallvec::SmallVec;
 use std::rc::Rc;
 
@@ -48,13 +47,25 @@ pub struct About<'a> {
 
 /// Where the fields of a request are put: one list of rules for every version of HTTP.
 pub(super) trait Sink {
-    /// One field.
+    /// A field that goes on as it came.
+    fn passing(&mut self, line: &Line<'_>);
+    /// A field of ours.
     fn field(&mut self, name: &HeaderName, value: &HeaderValue);
     /// Fields of ours as they stand in HTTP/1.1, each with its CRLF.
     fn lines(&mut self, lines: &[u8]);
 }
 
 impl Sink for Vec<u8> {
+    fn passing(&mut self, line: &Line<'_>) {
+        let Line { name, value, line: whole } = *line;
+        // What has one octet of white space, and that a space behind the colon, is spelled so already.
+        if whole.len() == name.len() + value.len() + b": \r\n".len() && whole.get(name.len() + 1) == Some(&b' ') {
+            self.extend_from_slice(whole);
+        } else {
+            self::line(self, name, value);
+        }
+    }
+
     fn field(&mut self, name: &HeaderName, value: &HeaderValue) {
         field(self, name.as_str(), value);
     }
@@ -67,12 +78,12 @@ impl Sink for Vec<u8> {
 /// Writes the fields of a request as the upstream may see them: first what the client sent and may send, then what we
 /// vouch for. In this order and never mixed: a client can nominate our fields in `Connection` only on its own copy
 /// (CVE-2024-45410).
-pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_>, about: &About<'_>) {
-    let passing = passing(headers, about.token_fields);
+pub(super) fn write(out: &mut impl Sink, fields: &Fields, permit: &Permit<'_>, about: &About<'_>) {
+    let passing = passing(fields, about.token_fields);
     match about.trace {
-        None => passing.for_each(|(name, value)| out.field(name, value)),
+        None => passing.for_each(|line| out.passing(&line)),
         Some(trace) => {
-            passing.filter(|(name, _)| !trace.replaces(name)).for_each(|(name, value)| out.field(name, value));
+            passing.filter(|line| !trace.replaces(line.name)).for_each(|line| out.passing(&line));
             out.field(&TRACEPARENT, trace.field());
         }
     }
@@ -86,22 +97,27 @@ pub(super) fn write(out: &mut impl Sink, headers: &HeaderMap, permit: &Permit<'_
 
 /// The fields of a request that go on as they came: none that belongs to the client's connection, claims what only we may
 /// say, or holds a token.
-pub fn passing<'h>(
-    headers: &'h HeaderMap,
-    token_fields: &'h [HeaderName],
-) -> impl Iterator<Item = (&'h HeaderName, &'h HeaderValue)> {
-    let nominated = nominated(headers);
-    headers.iter().filter(move |(name, _)| {
-        let text = name.as_str();
-        !(is_hop_by_hop(text) || is_ours(text) || nominated.contains(name) || token_fields.contains(name))
+pub fn passing<'h>(fields: &'h Fields, token_fields: &'h [HeaderName]) -> impl Iterator<Item = Line<'h>> {
+    let nominated = nominated(fields);
+    fields.lines().filter(move |Line { name, .. }| {
+        let is_token = token_fields.iter().any(|field| field.as_str().as_bytes() == *name);
+        !(is_hop_by_hop(name)
+            || is_ours(name)
+            || is_token
+            || nominated.iter().any(|one| one.eq_ignore_ascii_case(name)))
     })
 }
 
 /// Appends one field as it stands in a request.
 pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
-    out.extend_from_slice(name.as_bytes());
+    line(out, name.as_bytes(), value.as_bytes());
+}
+
+/// Appends one field, by its octets.
+pub fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
+    out.extend_from_slice(name);
     out.extend_from_slice(b": ");
-    out.extend_from_slice(value.as_bytes());
+    out.extend_from_slice(value);
     out.extend_from_slice(b"\r\n");
 }
 
@@ -137,14 +153,13 @@ pub fn is_called(name: &[u8], known: &str) -> bool {
         && name.iter().zip(known.as_bytes()).fold(0, |all, (octet, known)| all | ((octet | 0x20) ^ known)) == 0
 }
 
-/// What `Connection` names in a response.
+/// What `Connection` names.
 pub(in super::super) fn nominated_in(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    let connection = fields.lines().filter(|line| line.name.eq_ignore_ascii_case(b"connection"));
-    connection.flat_map(|line| line.value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+    fields.all("connection").flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// Whether a field belongs to one hop, or is one that only we write: no upstream's answer has a word in either.
-pub(super) fn is_no_answers(name: &str) -> bool {
+pub(super) fn is_no_answers(name: &[u8]) -> bool {
     is_hop_by_hop(name) || is_ours(name)
 }
 
@@ -154,41 +169,36 @@ fn varies_by_certificate(line: &Line<'_>) -> bool {
     is_called(line.name, "vary") && line.value.split(|b| *b == b',').any(names_one)
 }
 
-type Names = SmallVec<[HeaderName; 2]>;
-
 /// The fields that `Connection` names. `Host` and `Content-Length` frame and route the message: naming them is an
 /// attack, and they stay.
-fn nominated(headers: &HeaderMap) -> Names {
-    let options = lookup::all(headers, header::CONNECTION).flat_map(|value| value.as_bytes().split(|b| *b == b','));
-    options
-        .filter_map(|option| HeaderName::from_bytes(option.trim_ascii()).ok())
-        .filter(|name| *name != header::HOST && *name != header::CONTENT_LENGTH)
-        .collect()
+fn nominated(fields: &Fields) -> SmallVec<[&[u8]; 2]> {
+    let stays = |name: &&[u8]| name.eq_ignore_ascii_case(b"host") || name.eq_ignore_ascii_case(b"content-length");
+    nominated_in(fields).filter(|name| !stays(name)).collect()
 }
 
-fn is_hop_by_hop(name: &str) -> bool {
-    HOP_BY_HOP.contains(&name)
+fn is_hop_by_hop(name: &[u8]) -> bool {
+    HOP_BY_HOP.iter().any(|known| known.as_bytes() == name)
 }
 
 /// Fields that only a gateway may set, in every spelling. Servers behind us fold `_` and `.` into `-`
 /// (CVE-2025-64484, CVE-2026-39858), so a name with anything but letters, digits and hyphens is not forwarded at all.
-fn is_ours(name: &str) -> bool {
-    name.starts_with(IDENTITY_PREFIX)
-        || name.starts_with("x-forwarded-")
-        || name.starts_with("x-envoy-")
-        || name.starts_with("client-cert")
-        || name.starts_with("ssl-client")
-        || name.starts_with("x-ssl-")
-        || matches!(name, "authorization" | "forwarded" | "x-real-ip" | "x-fapi-interaction-id")
+fn is_ours(name: &[u8]) -> bool {
+    name.starts_with(IDENTITY_PREFIX.as_bytes())
+        || name.starts_with(b"x-forwarded-")
+        || name.starts_with(b"x-envoy-")
+        || name.starts_with(b"client-cert")
+        || name.starts_with(b"ssl-client")
+        || name.starts_with(b"x-ssl-")
+        || matches!(name, b"authorization" | b"forwarded" | b"x-real-ip" | b"x-fapi-interaction-id")
         || is_override(name)
-        || !name.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'-')
+        || !name.iter().all(|b| b.is_ascii_alphanumeric() || *b == b'-')
 }
 
 /// By these an upstream that honours them acts on another method or path than the one that was decided on.
-fn is_override(name: &str) -> bool {
+fn is_override(name: &[u8]) -> bool {
     matches!(
         name,
-        "x-http-method-override" | "x-http-method" | "x-method-override" | "x-original-url" | "x-rewrite-url"
+        b"x-http-method-override" | b"x-http-method" | b"x-method-override" | b"x-original-url" | b"x-rewrite-url"
     )
 }
 
@@ -217,9 +227,13 @@ pub const INTERACTION_ID: HeaderName = HeaderName::from_static("x-fapi-interacti
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::gateway::http1::head::HeadBounds;
+    use crate::gateway::http1::lines::Lines;
 
-    fn fields(lines: &[(&'static str, &'static str)]) -> HeaderMap {
-        lines.iter().map(|(name, value)| (HeaderName::from_static(name), HeaderValue::from_static(value))).collect()
+    fn fields(lines: &[(&'static str, &'static str)]) -> Fields {
+        let mut fields = Fields::default();
+        lines.iter().for_each(|(name, value)| fields.push(name, value.as_bytes()));
+        fields
     }
 
     #[test]
@@ -255,7 +269,7 @@ mod tests {
             "x-ssl-cert",
             "ssl-client-cert",
         ] {
-            assert!(is_hop_by_hop(name) || is_ours(name), "{name}");
+            assert!(is_hop_by_hop(name.as_bytes()) || is_ours(name.as_bytes()), "{name}");
         }
     }
 
@@ -276,7 +290,29 @@ mod tests {
             "x-authority",
             "max-forwards",
         ] {
-            assert!(!is_hop_by_hop(name) && !is_ours(name), "{name}");
+            assert!(!is_hop_by_hop(name.as_bytes()) && !is_ours(name.as_bytes()), "{name}");
+        }
+    }
+
+    #[test]
+    fn a_field_goes_on_in_one_spelling() {
+        for (received, sent) in [
+            ("a: b\r\n", "a: b\r\n"),
+            ("a:b\r\n", "a: b\r\n"),
+            ("a:\tb\r\n", "a: b\r\n"),
+            ("a:b \r\n", "a: b\r\n"),
+            ("a:  b\t\r\n", "a: b\r\n"),
+            ("a:\r\n", "a: \r\n"),
+            ("a: \r\n", "a: \r\n"),
+            ("a:\t\r\n", "a: \r\n"),
+            ("a:b c\r\n", "a: b c\r\n"),
+        ] {
+            let (mut fields, bounds) = (Fields::default(), HeadBounds { bytes_max: 64, fields_max: 1 });
+            let head = format!("x\r\n{received}\r\n");
+            assert!(Lines::default().read(head.as_bytes(), bounds, &mut fields).unwrap().is_some());
+            let mut out = Vec::new();
+            fields.lines().for_each(|line| out.passing(&line));
+            assert_eq!(String::from_utf8(out).unwrap(), sent, "{received:?}");
         }
     }
 
@@ -301,6 +337,6 @@ mod tests {
     #[test]
     fn connection_nominates_only_what_is_not_framing() {
         let headers = fields(&[("connection", "close, X-Secret , host,content-length, @,")]);
-        assert_eq!(nominated(&headers).iter().map(HeaderName::as_str).collect::<Vec<_>>(), ["close", "x-secret"]);
+        assert_eq!(nominated(&headers)[..], [&b"close"[..], b"X-Secret", b"@", b""]);
     }
 }

@@ -38,12 +38,12 @@ pub(super) struct Outgoing<'a> {
 impl Sending {
     /// Puts the head into `out`. A declared length goes on as it is; a body without one is chunked.
     pub(super) fn begin(&mut self, outgoing: &Outgoing<'_>) -> Coding {
-        let parts = &outgoing.head.parts;
+        let head = outgoing.head;
         let is_chunked = outgoing.body.as_ref().is_some_and(|body| !body.is_over() && body.length().is_none());
         let coding = if is_chunked { Coding::Chunked } else { Coding::Length };
         self.out.clear();
-        codec::write_head(&mut self.out, (&parts.method, outgoing.about.target.as_str()), coding, |out| {
-            headers::write(out, &parts.headers, outgoing.permit, outgoing.about);
+        codec::write_head(&mut self.out, (head.method(), outgoing.about.target.as_str()), coding, |out| {
+            headers::write(out, head.fields(), outgoing.permit, outgoing.about);
             if let Some(upgrade) = outgoing.about.upgrade {
                 upgrade.ask(out);
             }

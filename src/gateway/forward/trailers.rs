@@ -4,17 +4,16 @@
 //! (§6.6.2: SHOULD), so those that come without notice count too. Those of requests end here.
 
 use super::super::http1::fields::Fields;
-use super::super::lookup;
 use super::super::read::Head;
 use super::headers;
 use bytes::Bytes;
-use http::{HeaderMap, HeaderName, HeaderValue, Version, header};
+use http::{HeaderMap, HeaderName, HeaderValue, Version};
 use std::ops::Not;
 
 /// Whether the client takes trailers (RFC 9110 §10.1.4). HTTP/1.0 has none.
 pub fn are_wanted(head: &Head) -> bool {
-    let values = lookup::all(head.headers(), header::TE);
-    let mut codings = values.flat_map(|value| value.as_bytes().split(|byte| *byte == b','));
+    let values = head.fields().all("te");
+    let mut codings = values.flat_map(|value| value.split(|byte| *byte == b','));
     head.version() >= Version::HTTP_11 && codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
 }
 
@@ -29,8 +28,7 @@ pub fn passing(lines: &[Bytes], head: &Fields) -> Option<HeaderMap> {
 
 /// The names that the upstream announces, of those that may go on.
 pub fn announced(head: &Fields) -> impl Iterator<Item = HeaderName> {
-    let lines = head.lines().filter(|line| line.name.eq_ignore_ascii_case(b"trailer"));
-    let names = lines.flat_map(|line| line.value.split(|byte| *byte == b','));
+    let names = head.all("trailer").flat_map(|value| value.split(|byte| *byte == b','));
     names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).filter(|name| may_pass(name, head))
 }
 
@@ -46,7 +44,7 @@ fn may_pass(name: &HeaderName, head: &Fields) -> bool {
     let name = name.as_str();
     let is_digest = matches!(name, "content-digest" | "repr-digest");
     let is_decided = DECIDES.contains(&name) || PREFIXES.iter().any(|kind| name.starts_with(kind));
-    (is_digest || !(is_decided || headers::is_no_answers(name)))
+    (is_digest || !(is_decided || headers::is_no_answers(name.as_bytes())))
         && !headers::nominated_in(head).any(|option| option.eq_ignore_ascii_case(name.as_bytes()))
 }
 

@@ -5,12 +5,12 @@ use super::super::forward::body::Part;
 use super::super::forward::headers;
 use super::super::forward::trailers;
 use super::super::observe::record::End;
+use super::super::request::Request;
 use super::fields::Fields;
 use super::head::Persists;
 use super::wire::{Gone, Wire};
 use crate::clock::UnixSeconds;
 use bytes::Bytes;
-use http::request::Parts;
 use http::{HeaderMap, Method, StatusCode, Version, header};
 use std::future::poll_fn;
 use std::rc::Rc;
@@ -57,10 +57,10 @@ pub fn date_line(now: UnixSeconds) -> DateLine {
 
 impl Asked {
     /// Of a request that was read.
-    pub fn by(parts: &Parts, persists: Persists) -> Self {
+    pub fn by(request: &Request, persists: Persists) -> Self {
         Self {
-            is_head: parts.method == Method::HEAD,
-            version: parts.version,
+            is_head: request.method == Method::HEAD,
+            version: request.version,
             persists,
             is_readable: true,
             is_final: false,

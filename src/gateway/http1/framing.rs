@@ -1,6 +1,7 @@
 //! Where a body ends (RFC 9112 §6), for requests and responses alike. A body whose end is not certain is a fault,
 //! never a guess.
 
+use super::fields::Fields;
 use crate::config::limits::{HEADERS_MAX, TRAILER_BYTES_MAX};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
@@ -51,13 +52,21 @@ pub enum Announcement {
 }
 
 impl<'h> Announced<'h> {
+    /// What these fields announce.
+    pub fn by(fields: &'h Fields) -> Self {
+        let mut announced = Self::default();
+        fields.all("content-length").for_each(|value| announced.length(value));
+        fields.all("transfer-encoding").for_each(|value| announced.coding(value));
+        announced
+    }
+
     /// A `Content-Length` field.
     pub fn length(&mut self, value: &'h [u8]) {
         self.is_repeated |= self.length.replace(value).is_some();
     }
 
     /// A `Transfer-Encoding` field.
-    pub fn coding(&mut self, value: &'h [u8]) {
+    fn coding(&mut self, value: &'h [u8]) {
         self.is_repeated |= self.coding.replace(value).is_some();
     }
 

@@ -1,19 +1,18 @@
 //! Reads the head of a request from a client's bytes (RFC 9112 §2 to §6), and where its body ends. Where the RFC leaves
 //! it to the server to forgive, this one refuses.
 
+use super::super::request::{Request, Target};
+use super::fields::Fields;
 use super::framing::{Announced, Announcement, Chunks, Framing};
-use crate::config::limits::HEADERS_MOST;
-use bytes::{Buf, Bytes, BytesMut};
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Uri, Version, header};
-use std::mem::MaybeUninit;
+use super::lines::{self, Lines};
+use bytes::{Buf, BytesMut};
+use http::{Method, Version};
 
 /// A head, taken from the buffer.
 #[derive(Debug)]
 pub struct RequestHead {
-    /// Method, target, version and fields. Boxed: they change hands often on their way, and an idle connection has room for one
-    /// whole request.
-    pub parts: Box<Parts>,
+    /// Boxed: it changes hands often on its way, and an idle connection has room for one whole request.
+    pub request: Box<Request>,
     /// Where the body ends: `Length(0)` where there is none.
     pub framing: Framing,
     /// Whether the client lets the connection go on.
@@ -47,15 +46,15 @@ pub enum BadHead {
 pub struct HeadBounds {
     /// Request line and fields together.
     pub bytes_max: usize,
-    /// At most `HEADERS_MOST`.
+    /// How many fields.
     pub fields_max: usize,
 }
 
-/// How far the search for a head's end has come, so that slow senders are not read from the start again and again.
+/// A head that is arriving.
 #[derive(Debug, Default)]
 pub struct Progress {
-    searched: usize,
-    line_start: usize,
+    lines: Lines,
+    fields: Fields,
     /// The one empty line before the request line that RFC 9112 §2.2 asks servers to ignore.
     has_skipped: bool,
 }
@@ -63,68 +62,41 @@ pub struct Progress {
 impl Progress {
     /// Takes a head within `bounds` from the front of `buffer`: `None` until it is complete.
     pub fn take(&mut self, buffer: &mut BytesMut, bounds: HeadBounds) -> Result<Option<RequestHead>, BadHead> {
-        let Some(length) = self.find_end(buffer, bounds.bytes_max)? else { return Ok(None) };
-        *self = Self::default();
-        read(&buffer.split_to(length).freeze(), bounds.fields_max).map(Some)
-    }
-
-    /// The length of the head, once its empty line is there. Every line ends with CRLF: a bare LF is a line's end to
-    /// some and not to others.
-    fn find_end(&mut self, buffer: &mut BytesMut, bytes_max: usize) -> Result<Option<usize>, BadHead> {
         // What cannot become a method is not HTTP: TLS on a plain port, most often. Saying so at once helps.
-        if buffer.first().is_some_and(|first| !(first.is_ascii_alphanumeric() || TOKEN_MARKS.contains(first))) {
+        if buffer.first().is_some_and(|first| !lines::is_tchar(*first) && *first != b'\r') {
             return Err(BadHead::Malformed);
         }
-        while let Some(found) = memchr::memchr(b'\n', buffer.get(self.searched..).unwrap_or_default()) {
-            let end = self.searched + found;
-            let line = buffer.get(self.line_start..end).unwrap_or_default();
-            let Some(line) = line.strip_suffix(b"\r") else { return Err(BadHead::Malformed) };
-            match (line.is_empty(), self.line_start) {
-                (true, 0) if self.has_skipped => return Err(BadHead::Malformed),
-                (true, 0) => {
-                    self.has_skipped = true;
-                    buffer.advance(end + 1);
-                    self.searched = 0;
-                    continue;
-                }
-                (true, _) if end < bytes_max => return Ok(Some(end + 1)),
-                (true, _) => return Err(BadHead::TooLarge),
-                (false, _) => {}
-            }
-            self.searched = end + 1;
-            self.line_start = end + 1;
+        if !self.has_skipped && buffer.starts_with(b"\r\n") {
+            buffer.advance(b"\r\n".len());
+            *self = Self { has_skipped: true, ..Self::default() };
         }
-        self.searched = buffer.len();
-        match buffer.len() < bytes_max {
-            true => Ok(None),
-            false if self.line_start == 0 => Err(BadHead::TargetTooLong),
-            false => Err(BadHead::TooLarge),
-        }
+        let Some(span) = self.lines.read(buffer, bounds, &mut self.fields)? else { return Ok(None) };
+        let mut fields = std::mem::take(self).fields;
+        fields.lower();
+        let head = buffer.get(..span.start_line).and_then(request_line).ok_or(BadHead::Malformed)?;
+        buffer.advance(span.head);
+        read(head, fields).map(Some)
     }
 
     /// Whether bytes of a head have arrived.
     pub fn has_begun(&self) -> bool {
-        self.searched > 0
+        self.lines.have_begun()
     }
 }
 
-/// Reads a head that is all there.
-fn read(bytes: &Bytes, fields_max: usize) -> Result<RequestHead, BadHead> {
-    let mut slots = [const { MaybeUninit::uninit() }; HEADERS_MOST];
-    let (slots, _) = slots.split_at_mut(fields_max.min(HEADERS_MOST));
-    let mut parsed = httparse::Request::new(&mut []);
-    match httparse::ParserConfig::default().parse_request_with_uninit_headers(&mut parsed, bytes, slots) {
-        Ok(httparse::Status::Complete(length)) if length == bytes.len() => {}
-        Err(httparse::Error::TooManyHeaders) => return Err(BadHead::TooLarge),
-        Ok(_) | Err(_) => return Err(BadHead::Malformed),
-    }
-    let version = if parsed.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
-    let mut parts = Box::new(Request::new(()).into_parts().0);
-    parts.version = version;
-    parts.method = Method::from_bytes(parsed.method.unwrap_or_default().as_bytes()).map_err(|_| BadHead::Malformed)?;
-    parts.uri = target(bytes, parsed.path.unwrap_or_default())?;
-    let seen = fields(bytes, parsed.headers, &mut parts.headers)?;
-    let framing = match seen.body.reading().map_err(|_| BadHead::Malformed)? {
+/// `method SP request-target SP HTTP-version` (RFC 9112 §3), with nothing more between them than that.
+fn request_line(line: &[u8]) -> Option<(Method, Target, Version)> {
+    let (rest, version) = match line.strip_suffix(b" HTTP/1.1") {
+        Some(rest) => (rest, Version::HTTP_11),
+        None => (line.strip_suffix(b" HTTP/1.0")?, Version::HTTP_10),
+    };
+    let (method, target) = rest.split_at_checked(rest.iter().position(|octet| *octet == b' ')?)?;
+    Some((Method::from_bytes(method).ok()?, Target::parse(target.strip_prefix(b" ")?)?, version))
+}
+
+/// What the connection itself has to know of a head.
+fn read((method, target, version): (Method, Target, Version), fields: Fields) -> Result<RequestHead, BadHead> {
+    let framing = match Announced::by(&fields).reading().map_err(|_| BadHead::Malformed)? {
         Announcement::Nothing => Framing::Length(0),
         Announcement::Length(length) => Framing::Length(length),
         Announcement::Chunked if version == Version::HTTP_11 => Framing::Chunked(Chunks::default()),
@@ -132,56 +104,22 @@ fn read(bytes: &Bytes, fields_max: usize) -> Result<RequestHead, BadHead> {
         Announcement::Chunked => return Err(BadHead::Malformed),
     };
     // HTTP/1.0 could ask to persist; nobody who does has a need that a new connection does not meet.
-    let persists = if seen.closes || version == Version::HTTP_10 { Persists::No } else { Persists::Yes };
-    let expects_continue = seen.expects_continue && version == Version::HTTP_11 && !framing.is_over();
-    Ok(RequestHead { parts, framing, persists, expects_continue })
-}
-
-/// A target as the HTTP library reads it. It would cut a fragment off: what is decided on would not be what was asked.
-fn target(bytes: &Bytes, text: &str) -> Result<Uri, BadHead> {
-    if memchr::memchr(b'#', text.as_bytes()).is_some() {
-        return Err(BadHead::Malformed);
-    }
-    Uri::from_maybe_shared(bytes.slice_ref(text.as_bytes())).map_err(|_| BadHead::Malformed)
-}
-
-/// What the connection itself has to know of the fields.
-#[derive(Default)]
-struct Seen<'h> {
-    body: Announced<'h>,
-    closes: bool,
-    expects_continue: bool,
-}
-
-fn fields<'h>(bytes: &Bytes, parsed: &[httparse::Header<'h>], headers: &mut HeaderMap) -> Result<Seen<'h>, BadHead> {
-    let mut seen = Seen::default();
-    headers.reserve(parsed.len());
-    for field in parsed {
-        let name = HeaderName::from_bytes(field.name.as_bytes()).map_err(|_| BadHead::Malformed)?;
-        match name {
-            header::CONTENT_LENGTH => seen.body.length(field.value),
-            header::TRANSFER_ENCODING => seen.body.coding(field.value),
-            header::CONNECTION => seen.closes |= names_close(field.value),
-            header::EXPECT => seen.expects_continue = true,
-            _ => {}
-        }
-        let value = HeaderValue::from_maybe_shared(bytes.slice_ref(field.value)).map_err(|_| BadHead::Malformed)?;
-        headers.append(name, value);
-    }
-    Ok(seen)
+    let persists = if closes(&fields) || version == Version::HTTP_10 { Persists::No } else { Persists::Yes };
+    let expects_continue = version == Version::HTTP_11 && !framing.is_over() && fields.has("expect");
+    let request = Box::new(Request { method, target, version, fields });
+    Ok(RequestHead { request, framing, persists, expects_continue })
 }
 
 /// Whether a `Connection` field has the option `close` (RFC 9112 §9.6).
-pub fn names_close(value: &[u8]) -> bool {
-    value.split(|b| *b == b',').any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+pub fn closes(fields: &Fields) -> bool {
+    let mut options = fields.all("connection").flat_map(|value| value.split(|b| *b == b','));
+    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
 }
-
-/// What a method may begin with beside letters and digits (RFC 9110 §5.6.2), and the CR of an empty line.
-const TOKEN_MARKS: &[u8] = b"!#$%&'*+-.^_`|~\r";
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::limits::HEADERS_MOST;
     use proptest::prelude::*;
 
     const BYTES_MAX: usize = 8192;
@@ -199,8 +137,8 @@ mod tests {
     fn a_head_is_taken_with_its_framing_and_what_follows_stays() {
         let mut buffer = BytesMut::from("\r\nPOST /a?b HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello");
         let head = Progress::default().take(&mut buffer, BOUNDS).unwrap().unwrap();
-        assert_eq!((head.parts.method.as_str(), head.parts.uri.to_string().as_str()), ("POST", "/a?b"));
-        assert_eq!(head.parts.headers[header::HOST], "a");
+        assert_eq!((head.request.method.as_str(), head.request.target.as_str()), ("POST", "/a?b"));
+        assert_eq!(head.request.fields.only("host"), Some(&b"a"[..]));
         assert!(matches!(head.framing, Framing::Length(5)));
         assert_eq!((head.persists, head.expects_continue, &buffer[..]), (Persists::Yes, false, &b"hello"[..]));
     }
@@ -296,6 +234,29 @@ mod tests {
                 early
             };
             prop_assert_eq!(format!("{whole:?}"), format!("{pieces:?}"));
+            // Which tells no values.
+            let fields = |head: &Result<Option<RequestHead>, BadHead>| {
+                let head = head.as_ref().ok().and_then(Option::as_ref);
+                let pairs = head.map(|head| head.request.fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect());
+                pairs.unwrap_or_else(Vec::new)
+            };
+            prop_assert_eq!(fields(&whole), fields(&pieces));
+        }
+
+        /// What we take for a request line, the tokenizer of hyper and the HTTP library take for the same; what only they take
+        /// has a fragment, or an empty line before it.
+        #[test]
+        fn others_read_the_same_request_line(
+            line in "\r?(GET|PO\\*T|g(t|)|)( |  |\t|)(/|http://a|/a#b|\\*|a:1|/\u{e7})?[/a?\u{e7}\0\\x7f ]{0,3} (HTTP/1\\.[012]|HTTP/1\\.1 |HTTP/2|http/1\\.1|)",
+        ) {
+            let head = format!("{line}\r\n\r\n");
+            let mut theirs = httparse::Request::new(&mut []);
+            let theirs = theirs.parse(head.as_bytes()).ok().filter(|_| !line.contains('#') && !line.starts_with('\r')).and_then(|_| {
+                let version = if theirs.version == Some(1) { Version::HTTP_11 } else { Version::HTTP_10 };
+                let uri: http::Uri = theirs.path?.parse().ok()?;
+                Some((Method::from_bytes(theirs.method?.as_bytes()).ok()?, Target::from(&uri), version))
+            });
+            prop_assert_eq!(request_line(line.as_bytes()), theirs);
         }
     }
 }

@@ -3,7 +3,7 @@
 //!
 //! hyper did the client's side before. It forgives what a gateway should refuse (a bare LF, `Content-Length` beside
 //! `Transfer-Encoding`, a fragment in the target), answers some requests by itself without a correlation id, and costs
-//! a header map for every response that only passes through. The tokenizer is the same as hyper's: httparse.
+//! a header map for every response that only passes through.
 
 pub mod answer;
 mod arrived;
@@ -11,5 +11,6 @@ pub mod buffers;
 pub mod fields;
 pub mod framing;
 pub mod head;
+pub mod lines;
 mod parting;
 pub mod wire;

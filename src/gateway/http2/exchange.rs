@@ -13,6 +13,7 @@ use super::super::http1::fields::Fields;
 use super::super::http1::head::{BadHead, HeadBounds};
 use super::super::interim::Interim;
 use super::super::observe::record::End;
+use super::super::request;
 use crate::net::deadline::Deadline;
 use crate::net::patience::Patience;
 use bytes::Bytes;
@@ -68,13 +69,12 @@ impl Worker {
     ) {
         let client = Rc::new(Responder(RefCell::new(respond)));
         let (parts, body) = request.into_parts();
-        let mut parts = Box::new(parts);
         let is_head = parts.method == Method::HEAD;
-        let answer = match normalize(&mut parts, self.bounds.head) {
-            Ok(()) => {
-                let interim = Interim::http2(&client, &parts.headers);
-                let body = ClientBody::http2(body, &parts.headers, &client);
-                let work = pin!(self.handle(parts, (body, interim), peer));
+        let answer = match normalize(parts, self.bounds.head) {
+            Ok(request) => {
+                let interim = Interim::http2(&client, &request.fields);
+                let body = ClientBody::http2(body, &request.fields, &client);
+                let work = pin!(self.handle(request, (body, interim), peer));
                 match while_wanted(&client, work).await {
                     Some(answer) => answer,
                     None => return,
@@ -187,37 +187,33 @@ fn while_wanted<T>(client: &Responder, mut work: Pin<&mut impl Future<Output = T
 
 /// The request as HTTP/1.1 would have it: `Host` for `:authority` (RFC 9113 §8.3.1; where both stand, the path compares them),
 /// one `Cookie` (§8.2.3), and within the same bounds. What belongs to a connection was refused with its stream (§8.2.2).
-fn normalize(parts: &mut Parts, bounds: HeadBounds) -> Result<(), BadHead> {
-    join_cookies(&mut parts.headers).ok_or(BadHead::Malformed)?;
-    let target = parts.uri.path_and_query().map_or(0, |target| target.as_str().len());
-    let bytes = |(name, value): (&HeaderName, &HeaderValue)| name.as_str().len() + value.len() + LINE_OVERHEAD;
-    let bytes_in_all = target + parts.headers.iter().map(bytes).sum::<usize>();
-    if parts.headers.len() > bounds.fields_max || bytes_in_all > bounds.bytes_max {
-        return Err(BadHead::TooLarge);
-    }
+fn normalize(parts: Parts, bounds: HeadBounds) -> Result<Box<request::Request>, BadHead> {
     // The connection is secure, and so is everything that is asked for on it (RFC 9110 §7.4).
     let is_other_scheme = parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS);
+    let mut request = Box::new(request::Request::from(parts));
+    let request::Request { target, fields, .. } = &mut *request;
+    join_cookies(fields);
+    if fields.len() > bounds.fields_max || target.as_str().len() + fields.bytes() > bounds.bytes_max {
+        return Err(BadHead::TooLarge);
+    }
     // Two that agree pass `h2`; to an upstream they would be two all the same (RFC 9112 §6.3).
-    let is_length_repeated = parts.headers.get_all(header::CONTENT_LENGTH).iter().nth(1).is_some();
+    let is_length_repeated = fields.all("content-length").nth(1).is_some();
     if is_other_scheme || is_length_repeated {
         return Err(BadHead::Malformed);
     }
-    if let Some(authority) = parts.uri.authority()
-        && !parts.headers.contains_key(header::HOST)
+    if let Some(authority) = target.authority()
+        && !fields.has("host")
     {
-        let host = HeaderValue::from_str(authority.as_str()).map_err(|_| BadHead::Malformed)?;
-        parts.headers.insert(header::HOST, host);
+        fields.push("host", authority.as_bytes());
     }
-    Ok(())
+    Ok(request)
 }
 
-fn join_cookies(fields: &mut HeaderMap) -> Option<()> {
-    if fields.get_all(header::COOKIE).iter().nth(1).is_some() {
-        let crumbs: Vec<&[u8]> = fields.get_all(header::COOKIE).iter().map(HeaderValue::as_bytes).collect();
-        let cookie = HeaderValue::from_bytes(&crumbs.join(&b"; "[..])).ok()?;
-        fields.insert(header::COOKIE, cookie);
+fn join_cookies(fields: &mut Fields) {
+    if fields.all("cookie").nth(1).is_some() {
+        let cookie = fields.all("cookie").collect::<Vec<_>>().join(&b"; "[..]);
+        fields.set("cookie", &cookie);
     }
-    Some(())
 }
 
 /// The head of an answer: no field of it belongs to a connection (RFC 9113 §8.2.2).
@@ -253,8 +249,6 @@ fn head(answer: &Answer, is_head: bool, date: &DateLine) -> Response<()> {
 
 /// What is handed on at once: with its frame's header it fills a TLS record.
 const FRAME_BYTES_MAX: usize = 16 * 1024 - 9;
-/// What a field takes in HTTP/1.1 beside its name and value: `: ` and CRLF.
-const LINE_OVERHEAD: usize = 4;
 
 /// Whether an answer may say how long its body is (RFC 9110 §8.6).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -293,19 +287,16 @@ mod tests {
 
     #[test]
     fn the_authority_becomes_the_host_unless_there_is_one() {
-        let mut bare = parts("https://api.bank.example/accounts", &[]);
-        assert!(normalize(&mut bare, BOUNDS).is_ok());
-        assert_eq!(bare.headers[header::HOST], "api.bank.example");
-        let mut both = parts("https://api.bank.example/accounts", &[("host", "other.example")]);
-        assert!(normalize(&mut both, BOUNDS).is_ok());
-        assert_eq!(both.headers[header::HOST], "other.example", "the path compares them");
+        let host = |parts| normalize(parts, BOUNDS).unwrap().fields.only("host").unwrap().to_vec();
+        assert_eq!(host(parts("https://api.bank.example/accounts", &[])), b"api.bank.example");
+        let both = parts("https://api.bank.example/accounts", &[("host", "other.example")]);
+        assert_eq!(host(both), b"other.example", "the path compares them");
     }
 
     #[test]
     fn cookies_that_were_cut_for_compression_are_one_again() {
-        let mut cut = parts("https://a/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
-        assert!(normalize(&mut cut, BOUNDS).is_ok());
-        assert_eq!(cut.headers.get_all(header::COOKIE).iter().collect::<Vec<_>>(), ["a=1; b=2; c=3"]);
+        let cut = parts("https://a/", &[("cookie", "a=1"), ("cookie", "b=2"), ("cookie", "c=3")]);
+        assert_eq!(normalize(cut, BOUNDS).unwrap().fields.only("cookie"), Some(&b"a=1; b=2; c=3"[..]));
     }
 
     #[test]
@@ -317,8 +308,8 @@ mod tests {
             }
             parts
         };
-        assert_eq!(normalize(&mut with(BOUNDS.fields_max), BOUNDS), Ok(()));
-        assert_eq!(normalize(&mut with(BOUNDS.fields_max + 1), BOUNDS), Err(BadHead::TooLarge));
+        assert!(normalize(with(BOUNDS.fields_max), BOUNDS).is_ok());
+        assert_eq!(normalize(with(BOUNDS.fields_max + 1), BOUNDS).err(), Some(BadHead::TooLarge));
     }
 
     #[test]
@@ -326,15 +317,15 @@ mod tests {
         let parts = || parts("https://a/bc", &[("cookie", "a=1"), ("x", "yz")]);
         let as_lines = "/bc".len() + "cookie: a=1\r\n".len() + "x: yz\r\n".len();
         let of = |bytes_max| HeadBounds { bytes_max, ..BOUNDS };
-        assert_eq!(normalize(&mut parts(), of(as_lines)), Ok(()));
-        assert_eq!(normalize(&mut parts(), of(as_lines - 1)), Err(BadHead::TooLarge));
+        assert!(normalize(parts(), of(as_lines)).is_ok());
+        assert_eq!(normalize(parts(), of(as_lines - 1)).err(), Some(BadHead::TooLarge));
     }
 
     #[test]
     fn another_scheme_and_two_lengths_are_refused() {
-        let mut plain = parts("http://a/", &[]);
-        assert_eq!(normalize(&mut plain, BOUNDS), Err(BadHead::Malformed));
-        let mut twice = parts("https://a/", &[("content-length", "5"), ("content-length", "5")]);
-        assert_eq!(normalize(&mut twice, BOUNDS), Err(BadHead::Malformed));
+        let plain = parts("http://a/", &[]);
+        assert_eq!(normalize(plain, BOUNDS).err(), Some(BadHead::Malformed));
+        let twice = parts("https://a/", &[("content-length", "5"), ("content-length", "5")]);
+        assert_eq!(normalize(twice, BOUNDS).err(), Some(BadHead::Malformed));
     }
 }

@@ -5,12 +5,14 @@ use super::super::answer::OurFields;
 use super::super::certificate::ClientCertificate;
 use super::super::cors::Reader;
 use super::super::envelope::{self, Told};
+use super::super::http1::fields::Fields;
 use super::super::interaction::InteractionId;
 use super::super::policy::Route;
 use super::super::quotas::Limited;
 use super::super::read;
 use super::super::reason::Reason;
 use super::super::refusal::Refusal;
+use super::super::request::{Request, Target};
 use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
@@ -25,8 +27,7 @@ use crate::clock::UnixSeconds;
 use crate::config::envelope::Envelope;
 use crate::net::activity::Activity;
 use crate::state::shared::link::Link;
-use http::request::Parts;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
+use http::{HeaderName, HeaderValue, Method, StatusCode, Version};
 use std::net::IpAddr;
 use std::rc::Rc;
 
@@ -42,7 +43,7 @@ pub struct Record {
     pub(super) id: InteractionId,
     pub(super) method: Option<Method>,
     pub(super) version: Option<Version>,
-    uri: Option<Uri>,
+    target: Option<Target>,
     place: Place,
     pub(in crate::gateway) certificate: Option<Rc<ClientCertificate>>,
     pub(in crate::gateway) token: Option<VerifiedToken>,
@@ -98,7 +99,7 @@ pub struct Origin<'a> {
 
 impl Record {
     /// A record of a request whose head is complete, or of bytes that are no head.
-    pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, parts: Option<&Parts>) -> Self {
+    pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, request: Option<&Request>) -> Self {
         origin.activity.begin();
         Self {
             worker: Rc::clone(worker),
@@ -108,10 +109,10 @@ impl Record {
             now_ms: worker.clock.now_ms(),
             client: Rc::clone(origin.client),
             address: origin.address,
-            id: worker.interaction_id(parts.map(|parts| &parts.headers)),
-            method: parts.map(|parts| parts.method.clone()),
-            version: parts.map(|parts| parts.version),
-            uri: parts.map(|parts| parts.uri.clone()),
+            id: worker.interaction_id(request.map(|request| &request.fields)),
+            method: request.map(|request| request.method.clone()),
+            version: request.map(|request| request.version),
+            target: request.map(|request| request.target.clone()),
             place: Place::Unknown,
             certificate: None,
             token: None,
@@ -130,7 +131,7 @@ impl Record {
             reader: None,
             tunnel: None,
             limited: None,
-            echoed: parts.map(|parts| envelope::echoes(plan.policy.echoed, &parts.headers)).unwrap_or_default(),
+            echoed: request.map(|request| envelope::echoes(plan.policy.echoed, &request.fields)).unwrap_or_default(),
         }
     }
 
@@ -186,7 +187,7 @@ impl Record {
     }
 
     /// The route was found.
-    pub fn routed(&mut self, route: &Route, fields: &HeaderMap) {
+    pub fn routed(&mut self, route: &Route, fields: &Fields) {
         self.place = Place::Route(route.place);
         self.reader = route.cors.as_ref().map(|cors| cors.reader(fields));
     }
@@ -315,7 +316,7 @@ impl Record {
     pub(super) fn path(&self) -> Option<&str> {
         match self.outcome {
             Outcome::Refused(Reason::PathAmbiguous | Reason::HeadMalformed | Reason::TargetTooLong) => None,
-            Outcome::Refused(_) | Outcome::Passed(_) => self.uri.as_ref().map(Uri::path),
+            Outcome::Refused(_) | Outcome::Passed(_) => self.target.as_ref().map(Target::path),
         }
     }
 }

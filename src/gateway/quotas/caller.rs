@@ -10,12 +10,13 @@ use crate::config::quotas::dimension::Dimension;
 use crate::config::routes::Access;
 use crate::gateway::authorize::consent;
 use crate::gateway::certificate::ClientCertificate;
+use crate::gateway::http1::fields;
 use crate::gateway::read::Head;
 use crate::gateway::verify::token::VerifiedToken;
 use crate::net::admission;
 use crate::state::limits::key::{Key, KeyMaker};
 use crate::state::limits::window::Call;
-use http::{HeaderName, HeaderValue};
+use http::HeaderName;
 use std::net::IpAddr;
 
 /// What is known of a request.
@@ -66,11 +67,13 @@ impl Presence {
         match self {
             Self::Irrelevant => false,
             Self::Address(field) => {
-                let value = one(caller.head, field).and_then(|value| value.to_str().ok());
+                let value = caller.head.fields().only(field).and_then(fields::text);
                 value.is_some_and(|text| text.parse::<IpAddr>().is_ok())
             }
-            Self::Field(field) => one(caller.head, field).is_some_and(|value| !value.is_empty()),
-            Self::Initiated => one(caller.head, &PSU_INITIATED).is_some_and(|value| value == "E" || value == "O"),
+            Self::Field(field) => caller.head.fields().only(field).is_some_and(|value| !value.is_empty()),
+            Self::Initiated => {
+                caller.head.fields().only(PSU_INITIATED).is_some_and(|value| value == b"E" || value == b"O")
+            }
         }
     }
 }
@@ -141,11 +144,6 @@ impl Caller<'_> {
             None => self.token?.consent().map(str::as_bytes),
         }
     }
-}
-
-fn one<'h>(head: &'h Head, field: &HeaderName) -> Option<&'h HeaderValue> {
-    let mut values = head.headers().get_all(field).iter();
-    values.next().filter(|_| values.next().is_none())
 }
 
 // What stands before each name in a key. Never changed, so that several gateways may count together.

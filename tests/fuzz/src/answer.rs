@@ -10,6 +10,7 @@ use scopegate::config::limits::HEADERS_MAX;
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Framing};
+use scopegate::gateway::http1::lines::Lines;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 
 /// The first byte chooses the method; the others are what the upstream sends before it closes.
@@ -42,7 +43,7 @@ pub fn one_response(data: &[u8]) {
 fn read_one(wire: &[u8], method: &Method) -> Option<((StatusCode, Vec<u8>), usize)> {
     let (mut buffer, mut fields, mut body) = (BytesMut::from(wire), Fields::default(), Vec::new());
     let mut head = loop {
-        let head = codec::read_head(&mut buffer, method, &mut fields).ok()??;
+        let head = codec::read_head(&mut buffer, method, (&mut Lines::default(), &mut fields)).ok()??;
         match head.status {
             StatusCode::SWITCHING_PROTOCOLS => return None,
             status if status.is_informational() => {}
@@ -72,7 +73,7 @@ struct Answer {
 fn by_us(wire: &[u8], method: &Method) -> Option<Answer> {
     let (mut buffer, mut fields) = (BytesMut::from(wire), Fields::default());
     let head = loop {
-        let head = codec::read_head(&mut buffer, method, &mut fields).ok()??;
+        let head = codec::read_head(&mut buffer, method, (&mut Lines::default(), &mut fields)).ok()??;
         match head.status {
             StatusCode::SWITCHING_PROTOCOLS => return None,
             status if status.is_informational() => {}

@@ -2,6 +2,7 @@
 
 use http::{HeaderMap, HeaderName, HeaderValue};
 use scopegate::gateway::forwarded::{self, Told};
+use scopegate::gateway::http1::fields::Fields;
 use scopegate::net::proxy::{self, Progress, Source};
 use std::net::{IpAddr, SocketAddr};
 
@@ -51,10 +52,10 @@ pub fn forwarded_chain(data: &[u8]) {
         headers.append(HeaderName::from_static(name), value);
     }
     let trusts = |address: IpAddr| matches!(address, IpAddr::V4(v4) if v4.octets()[0] == 10);
-    let told = forwarded::read(&headers, trusts);
+    let told = forwarded::read(&Fields::from(&headers), trusts);
     let one = |chain: &str| HeaderMap::from_iter([(http::header::FORWARDED, HeaderValue::from_str(chain).unwrap())]);
-    assert_eq!(forwarded::read(&one(&told.chain), trusts), Told { is_bad: false, ..told.clone() });
-    let elements = forwarded::read(&one(&told.chain), |_| true);
+    assert_eq!(forwarded::read(&Fields::from(&one(&told.chain)), trusts), Told { is_bad: false, ..told.clone() });
+    let elements = forwarded::read(&Fields::from(&one(&told.chain)), |_| true);
     assert!(elements.chain.is_empty() || told.chain.ends_with(&elements.chain));
     if let Some(client) = told.client {
         let text = told.chain.to_ascii_lowercase();

@@ -2,7 +2,7 @@
 //! what it accepts, hyper must accept as the same method, target, fields and body.
 
 use bytes::BytesMut;
-use http::{HeaderMap, Method, Request, Response, Uri, Version};
+use http::{HeaderMap, HeaderName, HeaderValue, Method, Request, Response, Version};
 use http_body_util::{BodyExt as _, Empty};
 use hyper::body::Incoming;
 use hyper::service::service_fn;
@@ -10,6 +10,7 @@ use hyper_util::rt::TokioIo;
 use scopegate::config::limits::HEADERS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Framing};
 use scopegate::gateway::http1::head::{HeadBounds, Progress};
+use scopegate::gateway::request::Target;
 use std::cell::RefCell;
 use std::convert::Infallible;
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
@@ -25,7 +26,7 @@ pub fn request(wire: &[u8]) {
 #[derive(Debug, PartialEq)]
 struct Seen {
     method: Method,
-    target: Uri,
+    target: Target,
     version: Version,
     headers: HeaderMap,
     body: Vec<u8>,
@@ -44,8 +45,14 @@ fn by_us(wire: &[u8]) -> Option<Seen> {
         }
     }
     assert!(framing.is_over() && !matches!(framing, Framing::Close), "a request ends before its connection does");
-    let parts = head.parts;
-    Some(Seen { method: parts.method, target: parts.uri, version: parts.version, headers: parts.headers, body })
+    let asked = *head.request;
+    let mut headers = HeaderMap::new();
+    for (name, value) in asked.fields.iter() {
+        assert_eq!(name, name.to_ascii_lowercase(), "names are in lower case");
+        let value = HeaderValue::from_bytes(value).expect("every value is one to the library");
+        headers.append(HeaderName::from_bytes(name).expect("so is every name"), value);
+    }
+    Some(Seen { method: asked.method, target: asked.target, version: asked.version, headers, body })
 }
 
 async fn by_hyper(wire: &[u8]) -> Option<Seen> {
@@ -56,7 +63,7 @@ async fn by_hyper(wire: &[u8]) -> Option<Seen> {
         if let Ok(body) = body.collect().await {
             let body = body.to_bytes().to_vec();
             let first =
-                Seen { method: parts.method, target: parts.uri, version: parts.version, headers: parts.headers, body };
+                Seen { method: parts.method, target: Target::from(&parts.uri), version: parts.version, headers: parts.headers, body };
             seen.borrow_mut().get_or_insert(first);
         }
         Ok::<_, Infallible>(Response::new(Empty::<&[u8]>::new()))

@@ -2,9 +2,10 @@
 //! claims what only the gateway may say.
 
 use bytes::BytesMut;
-use http::{HeaderMap, HeaderName, Method, header};
+use http::{HeaderName, Method, header};
 use scopegate::gateway::forward::codec::{self, Coding};
 use scopegate::gateway::forward::headers;
+use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Framing};
 use scopegate::gateway::http1::head::{HeadBounds, Progress};
 use scopegate::gateway::read;
@@ -14,12 +15,12 @@ pub fn upstream_request(wire: &[u8]) {
     let mut buffer = BytesMut::from(wire);
     for _ in 0..REQUESTS_MAX {
         let Ok(Some(head)) = Progress::default().take(&mut buffer, BOUNDS) else { return };
-        let Ok(read) = read::head(head.parts, TARGET_BYTES_MAX) else { return };
+        let Ok(read) = read::head(head.request, TARGET_BYTES_MAX) else { return };
         let Some(sent) = Sent::from(&read, head.framing, &mut buffer) else { return };
         let seen = by_the_letter(&sent.octets).expect("it is one request, and nothing is left");
         assert_eq!((&seen.method, &seen.target, &seen.body), (&sent.method, &sent.target, &sent.body));
-        assert_eq!(seen.host.as_deref(), read.headers().get(header::HOST).map(http::HeaderValue::as_bytes));
-        clean(&seen.names, read.headers());
+        assert_eq!(seen.host.as_deref(), read.fields().only(header::HOST));
+        clean(&seen.names, read.fields());
     }
 }
 
@@ -45,8 +46,8 @@ impl Sent {
         };
         let (method, mut octets, mut body) = (head.method().clone(), Vec::new(), Vec::new());
         codec::write_head(&mut octets, (&method, &target), coding, |out| {
-            for (name, value) in headers::passing(head.headers(), &TOKEN_FIELDS) {
-                headers::field(out, name.as_str(), value);
+            for line in headers::passing(head.fields(), &TOKEN_FIELDS) {
+                headers::line(out, line.name, line.value);
             }
         });
         loop {
@@ -158,11 +159,10 @@ fn split(head: &[u8]) -> impl Iterator<Item = &[u8]> {
 }
 
 /// None of the names is one of ours in any spelling, belongs to a connection, or was nominated for one.
-fn clean(names: &[String], received: &HeaderMap) {
+fn clean(names: &[String], received: &Fields) {
     let options: Vec<_> = received
-        .get_all(header::CONNECTION)
-        .iter()
-        .flat_map(|value| value.as_bytes().split(|b| *b == b','))
+        .all(header::CONNECTION)
+        .flat_map(|value| value.split(|b| *b == b','))
         .map(|option| option.trim_ascii().to_ascii_lowercase())
         .collect();
     for name in names {

@@ -1,5 +1,6 @@
 //! The head of a request for HTTP/2: the same fields as by HTTP/1.1, in another form.
 
+use super::super::super::http1::fields::Line;
 use super::super::headers::{self, Sink};
 use super::super::sending::Outgoing;
 use http::uri::{Authority, Parts, PathAndQuery, Scheme};
@@ -20,10 +21,10 @@ struct Fields {
 /// The head of `outgoing`, for a server behind this scheme. Its `:authority` is the `Host` that HTTP/1.1 would send, its
 /// `:path` the target, octet by octet (RFC 9113 §8.3.1).
 pub(super) fn head(outgoing: &Outgoing<'_>, scheme: Scheme) -> Result<Request<()>, BadField> {
-    let parts = &outgoing.head.parts;
-    let map = HeaderMap::with_capacity(parts.headers.len() + FIELDS_ADDED);
+    let received = outgoing.head.fields();
+    let map = HeaderMap::with_capacity(received.len() + FIELDS_ADDED);
     let mut fields = Fields { map, authority: None, is_whole: true };
-    headers::write(&mut fields, &parts.headers, outgoing.permit, outgoing.about);
+    headers::write(&mut fields, received, outgoing.permit, outgoing.about);
     let Fields { map, authority, is_whole: true } = fields else { return Err(BadField) };
     let mut target = Parts::default();
     target.scheme = Some(scheme);
@@ -31,13 +32,20 @@ pub(super) fn head(outgoing: &Outgoing<'_>, scheme: Scheme) -> Result<Request<()
     target.path_and_query = Some(PathAndQuery::try_from(outgoing.about.target.as_str()).map_err(|_| BadField)?);
     let mut request = Request::new(());
     *request.uri_mut() = Uri::from_parts(target).map_err(|_| BadField)?;
-    *request.method_mut() = parts.method.clone();
+    *request.method_mut() = outgoing.head.method().clone();
     *request.version_mut() = Version::HTTP_2;
     *request.headers_mut() = map;
     Ok(request)
 }
 
 impl Sink for Fields {
+    fn passing(&mut self, line: &Line<'_>) {
+        match (HeaderName::from_bytes(line.name), HeaderValue::from_bytes(line.value)) {
+            (Ok(name), Ok(value)) => self.field(&name, &value),
+            (Err(_), _) | (_, Err(_)) => self.is_whole = false,
+        }
+    }
+
     fn field(&mut self, name: &HeaderName, value: &HeaderValue) {
         if *name == header::HOST {
             self.authority = Some(value.clone());

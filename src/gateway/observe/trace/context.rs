@@ -1,7 +1,8 @@
 //! W3C Trace Context: `traceparent` read strictly, and written. Pure.
 
 use crate::config::limits::TRACE_STATE_BYTES_MAX;
-use http::{HeaderMap, HeaderName, HeaderValue};
+use crate::gateway::http1::fields::Fields;
+use http::{HeaderName, HeaderValue};
 
 /// Whose child a request is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +16,8 @@ pub struct Parent {
 }
 
 /// The parent that a request names. Two of them, or one that is not of the form, is none (§4.3).
-pub fn parent(fields: &HeaderMap) -> Option<Parent> {
-    let mut values = fields.get_all(TRACEPARENT).iter();
-    match (values.next(), values.next()) {
-        (Some(value), None) => parse(value.as_bytes()),
-        _ => None,
-    }
+pub fn parent(fields: &Fields) -> Option<Parent> {
+    fields.only(TRACEPARENT).and_then(parse)
 }
 
 /// `version "-" trace-id "-" parent-id "-" trace-flags`, all in lower case (§3.2.2). Of a version to come what we know is
@@ -60,8 +57,8 @@ pub fn write(trace: u128, span: u64, is_sampled: bool) -> HeaderValue {
 }
 
 /// Whether `tracestate` can go on: what is longer than everybody must take (§3.3.1.5) we do not pass on.
-pub fn is_state_fit(fields: &HeaderMap) -> bool {
-    fields.get_all(TRACESTATE).iter().map(|value| value.len() + 1).sum::<usize>() <= TRACE_STATE_BYTES_MAX + 1
+pub fn is_state_fit(fields: &Fields) -> bool {
+    fields.all(TRACESTATE).map(|value| value.len() + 1).sum::<usize>() <= TRACE_STATE_BYTES_MAX + 1
 }
 
 /// So many octets, and what is behind the hyphen after them.
@@ -130,19 +127,19 @@ mod tests {
 
     #[test]
     fn two_parents_are_none() {
-        let mut fields = HeaderMap::new();
+        let mut fields = Fields::default();
         assert_eq!(parent(&fields), None);
-        fields.append(TRACEPARENT, HeaderValue::from_static(GOOD));
+        fields.push("traceparent", GOOD.as_bytes());
         assert!(parent(&fields).is_some());
-        fields.append(TRACEPARENT, HeaderValue::from_static(GOOD));
+        fields.push("traceparent", GOOD.as_bytes());
         assert_eq!(parent(&fields), None);
     }
 
     #[test]
     fn a_state_of_512_bytes_goes_on_and_no_longer_one() {
         for (length, fits) in [(1, true), (512, true), (513, false)] {
-            let mut fields = HeaderMap::new();
-            fields.append(TRACESTATE, HeaderValue::try_from("a".repeat(length)).unwrap());
+            let mut fields = Fields::default();
+            fields.push("tracestate", "a".repeat(length).as_bytes());
             assert_eq!(is_state_fit(&fields), fits, "{length}");
         }
     }

@@ -10,12 +10,13 @@ pub mod export;
 pub mod message;
 mod span;
 
+use super::super::http1::fields::Fields;
 use super::record::Record;
 use crate::config;
 use crate::config::limits::{TRACE_BATCH_SPANS, TRACE_BATCHES_MAX};
 use crate::config::tracing::TrustParent;
 use context::{Parent, TRACEPARENT, TRACESTATE};
-use http::{HeaderMap, HeaderName, HeaderValue};
+use http::HeaderValue;
 use std::cell::{Cell, RefCell};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, PoisonError};
@@ -95,7 +96,7 @@ impl Tracing {
     }
 
     /// The place of a request with these fields. `is_hop`: it comes from a proxy of ours.
-    pub fn place(&self, fields: &HeaderMap, is_hop: bool, chance: [u64; 4]) -> Trace {
+    pub fn place(&self, fields: &Fields, is_hop: bool, chance: [u64; 4]) -> Trace {
         let parent = context::parent(fields);
         let trusted = parent.filter(|_| match self.settings.trust_parent {
             TrustParent::Hops => is_hop,
@@ -140,8 +141,8 @@ impl Trace {
     }
 
     /// Whether a client's field of this name ends here: its own place in the trace, and a state that belongs to none.
-    pub fn replaces(&self, name: &HeaderName) -> bool {
-        *name == TRACEPARENT || (!self.keeps_state && *name == TRACESTATE)
+    pub fn replaces(&self, name: &[u8]) -> bool {
+        name == TRACEPARENT.as_str().as_bytes() || (!self.keeps_state && name == TRACESTATE.as_str().as_bytes())
     }
 
     /// It went to this server.
