@@ -3,10 +3,14 @@
 use crate::config::balance::HealthCheck;
 use crate::config::limits::HEALTH_HEAD_BYTES_MAX;
 use crate::config::upstreams::Protocol;
+use crate::gateway::forward::codec;
 use crate::gateway::forward::connect::{Endpoint, Turn};
+use crate::gateway::http1::fields::Fields;
+use crate::gateway::http1::lines::Lines;
 use crate::gateway::policy::Policy;
 use crate::net::thread;
-use http::{Request, StatusCode};
+use bytes::BytesMut;
+use http::{Method, Request, StatusCode};
 use std::sync::{Arc, Weak};
 use std::time::Duration;
 use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
@@ -62,23 +66,17 @@ async fn ask_http1(mut transport: impl AsyncRead + AsyncWrite + Unpin, host: &st
         format!("GET {target} HTTP/1.1\r\nhost: {host}\r\nuser-agent: scopegate\r\nconnection: close\r\n\r\n");
     transport.write_all(question.as_bytes()).await.ok()?;
     transport.flush().await.ok()?;
-    let mut head = Vec::new();
+    let (mut received, mut lines, mut fields) = (BytesMut::new(), Lines::default(), Fields::default());
     loop {
-        let mut fields = [httparse::EMPTY_HEADER; 100];
-        let mut answer = httparse::Response::new(&mut fields);
-        match answer.parse(&head).ok()? {
-            httparse::Status::Complete(length) => match answer.code {
-                Some(interim @ 100..200) if interim != StatusCode::SWITCHING_PROTOCOLS.as_u16() => {
-                    head.drain(..length);
-                    continue;
+        match codec::read_head(&mut received, &Method::GET, (&mut lines, &mut fields)).ok()?.map(|head| head.status) {
+            Some(interim) if interim.is_informational() && interim != StatusCode::SWITCHING_PROTOCOLS => {}
+            Some(status) => return Some(status.as_u16()),
+            None if received.len() < HEALTH_HEAD_BYTES_MAX => {
+                if transport.read_buf(&mut received).await.ok()? == 0 {
+                    return None;
                 }
-                code => return code,
-            },
-            httparse::Status::Partial if head.len() < HEALTH_HEAD_BYTES_MAX => {}
-            httparse::Status::Partial => return None,
-        }
-        if transport.read_buf(&mut head).await.ok()? == 0 {
-            return None;
+            }
+            None => return None,
         }
     }
 }
