@@ -7,6 +7,7 @@ mod assertion;
 mod certificate;
 mod dpop;
 mod front;
+mod head;
 mod hops;
 mod log_line;
 mod logs;
@@ -21,6 +22,7 @@ pub use assertion::assertion;
 pub use certificate::certificate;
 pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
+pub use head::head;
 pub use hops::{trailers, via};
 pub use log_line::log_line;
 pub use logs::{audit, traceparent};
@@ -68,6 +70,7 @@ pub const TARGETS: [Target; 29] = [
     ("assertion", assertion),
     ("config", configuration),
     ("openapi", openapi),
+    ("head", head),
     ("request", request),
     ("upstream_request", upstream_request),
     ("response", response),
