@@ -276,7 +276,9 @@ mod tests {
 
     fn told(fields: &[(&str, &str)]) -> Told {
         let mut received = Fields::default();
-        fields.iter().for_each(|(name, value)| received.push(name, value.as_bytes()));
+        for (name, value) in fields {
+            received.push(name, value.as_bytes());
+        }
         read(&received, trusts)
     }
 

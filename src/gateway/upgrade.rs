@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderMap, HeaderName, HeaderValue, Method, Version, header};
+use http::{HeaderName, HeaderValue, Method, Version, header};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -54,7 +54,7 @@ pub fn wanted<'r>(
 }
 
 /// The members of a list that may stand in several fields.
-fn members<'h>(fields: &'h Fields, name: HeaderName) -> impl Iterator<Item = &'h [u8]> {
+fn members(fields: &Fields, name: HeaderName) -> impl Iterator<Item = &[u8]> {
     fields.all(name).flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
 }
 

@@ -232,7 +232,9 @@ mod tests {
 
     fn fields(lines: &[(&'static str, &'static str)]) -> Fields {
         let mut fields = Fields::default();
-        lines.iter().for_each(|(name, value)| fields.push(name, value.as_bytes()));
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
         fields
     }
 

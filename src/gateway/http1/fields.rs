@@ -38,7 +38,7 @@ pub struct Line<'f> {
 
 impl Fields {
     /// The values of all fields of this name, in their order.
-    pub fn all<'f>(&'f self, name: impl AsRef<str>) -> impl Iterator<Item = &'f [u8]> {
+    pub fn all(&self, name: impl AsRef<str>) -> impl Iterator<Item = &[u8]> {
         let is_it = move |place: &&Place| {
             let name = name.as_ref().as_bytes();
             place.colon - place.start == name.len() && self.part(place.start, place.colon).eq_ignore_ascii_case(name)
@@ -181,7 +181,9 @@ mod tests {
 
     fn fields(lines: &[(&str, &str)]) -> Fields {
         let mut fields = Fields::default();
-        lines.iter().for_each(|(name, value)| fields.push(name, value.as_bytes()));
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
         fields
     }
 

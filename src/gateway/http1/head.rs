@@ -238,7 +238,7 @@ mod tests {
             let fields = |head: &Result<Option<RequestHead>, BadHead>| {
                 let head = head.as_ref().ok().and_then(Option::as_ref);
                 let pairs = head.map(|head| head.request.fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect());
-                pairs.unwrap_or_else(Vec::new)
+                pairs.unwrap_or_default()
             };
             prop_assert_eq!(fields(&whole), fields(&pieces));
         }

@@ -84,6 +84,7 @@ pub fn is_text(octets: &[u8]) -> bool {
     highest <= b'~' - b' ' || octets.iter().all(|octet| matches!(octet, b'\t' | b' '..=b'~' | 0x80..))
 }
 
+#[expect(clippy::indexing_slicing, reason = "beyond the table it would not compile")]
 static TCHARS: [bool; 256] = {
     let mut tchars = [false; 256];
     let mut octet = 0_u8;

@@ -55,7 +55,7 @@ use std::path::Path;
 pub type Target = (&'static str, fn(&[u8]));
 
 /// Every target.
-pub const TARGETS: [Target; 29] = [
+pub const TARGETS: [Target; 30] = [
     ("path", path),
     ("bearer", bearer),
     ("claims", claims),
