@@ -16,7 +16,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use criterion::{BatchSize, Criterion, criterion_group, criterion_main};
-use http::{HeaderName, Method, Request, StatusCode};
+use http::{HeaderMap, HeaderName, Method, Request, StatusCode};
 use scopegate::clock::{Clock, UnixSeconds};
 use scopegate::config::Settings;
 use scopegate::config::assertion::{Assertion, Audience, KeySource};
@@ -232,7 +232,8 @@ fn knowing_certificates(c: &mut Criterion) {
     let der = made.cert.der();
     c.bench_function("certificate: read", |b| b.iter(|| ClientCertificate::new(black_box(der), Vouched::Yes)));
     let value = format!(":{}:", base64::engine::general_purpose::STANDARD.encode(der));
-    let headers = [(HeaderName::from_static("client-cert"), value.parse().unwrap())].into_iter().collect();
+    let headers: HeaderMap = [(HeaderName::from_static("client-cert"), value.parse().unwrap())].into_iter().collect();
+    let headers = Fields::from(&headers);
     let shown = Shown::default();
     c.bench_function("certificate: by a proxy, seen before", |b| {
         b.iter(|| assert!(shown.find(black_box(&headers)).unwrap().is_some()));
@@ -331,7 +332,7 @@ fn speaking_to_upstreams(c: &mut Criterion) {
     c.bench_function("forward: write a request's start line", |b| {
         b.iter(|| {
             out.clear();
-            codec::write_head(&mut out, (black_box(&parts.method), PATH), codec::Coding::Length, |_| {});
+            codec::write_head(&mut out, (black_box(&parsed.method), PATH), codec::Coding::Length, |_| {});
         });
     });
     let answer = "HTTP/1.1 200 OK\r\nserver: api\r\ndate: Thu, 01 Jan 2026 00:00:00 GMT\r\ncontent-type: application/json\r\ncontent-length: 1024\r\nconnection: keep-alive\r\ncache-control: no-store\r\n\r\n";

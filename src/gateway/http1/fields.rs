@@ -159,8 +159,10 @@ impl fmt::Debug for Fields {
 /// Those of a message of HTTP/2.
 impl From<&HeaderMap> for Fields {
     fn from(map: &HeaderMap) -> Self {
-        let bytes = map.iter().map(|(name, value)| name.as_str().len() + value.len() + b": \r\n".len()).sum();
-        let mut fields = Self { block: Vec::with_capacity(bytes), places: Vec::with_capacity(map.len()) };
+        let bytes: usize = map.iter().map(|(name, value)| name.as_str().len() + value.len() + b": \r\n".len()).sum();
+        // With room for the `Host` that HTTP/2 has elsewhere: all of it would be moved for that.
+        let (block, places) = (Vec::with_capacity(bytes + HOST_ROOM), Vec::with_capacity(map.len() + 1));
+        let mut fields = Self { block, places };
         map.iter().for_each(|(name, value)| fields.push(name.as_str(), value.as_bytes()));
         fields
     }
@@ -173,6 +175,8 @@ pub fn text(value: &[u8]) -> Option<&str> {
 
 /// Room for the fields of an ordinary message.
 const USUAL: usize = 16;
+/// Room for one with an ordinary name in it.
+const HOST_ROOM: usize = 64;
 
 #[cfg(test)]
 mod tests {

@@ -237,7 +237,7 @@ mod tests {
             // Which tells no values.
             let fields = |head: &Result<Option<RequestHead>, BadHead>| {
                 let head = head.as_ref().ok().and_then(Option::as_ref);
-                let pairs = head.map(|head| head.request.fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect());
+                let pairs: Option<Vec<_>> = head.map(|head| head.request.fields.iter().map(|(n, v)| (n.to_vec(), v.to_vec())).collect());
                 pairs.unwrap_or_default()
             };
             prop_assert_eq!(fields(&whole), fields(&pieces));
