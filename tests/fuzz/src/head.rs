@@ -68,7 +68,11 @@ fn theirs_of_request(wire: &[u8]) -> Option<Request> {
     request.parse(wire).ok()?.is_complete().then_some(())?;
     let uri = Uri::try_from(request.path?).ok()?;
     let fields = theirs(request.headers, |name| name.to_ascii_lowercase())?;
-    Some((Method::from_bytes(request.method?.as_bytes()).ok()?, (Target::from(&uri), version(request.version?)), fields))
+    Some((
+        Method::from_bytes(request.method?.as_bytes()).ok()?,
+        (Target::from(&uri), version(request.version?)),
+        fields,
+    ))
 }
 
 fn response(wire: &[u8]) -> Option<(StatusCode, Pairs)> {

@@ -62,8 +62,13 @@ async fn by_hyper(wire: &[u8]) -> Option<Seen> {
         let (parts, body) = request.into_parts();
         if let Ok(body) = body.collect().await {
             let body = body.to_bytes().to_vec();
-            let first =
-                Seen { method: parts.method, target: Target::from(&parts.uri), version: parts.version, headers: parts.headers, body };
+            let first = Seen {
+                method: parts.method,
+                target: Target::from(&parts.uri),
+                version: parts.version,
+                headers: parts.headers,
+                body,
+            };
             seen.borrow_mut().get_or_insert(first);
         }
         Ok::<_, Infallible>(Response::new(Empty::<&[u8]>::new()))
