@@ -4,10 +4,11 @@
 use super::certificate::Terms;
 use super::forwarded;
 use super::http1::fields::Fields;
+use super::http1::lines;
 use super::observe::line;
 use crate::net::client::Transport;
 use crate::oauth::server_certificate::Names;
-use http::{HeaderValue, header};
+use http::header;
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -89,11 +90,7 @@ impl Source {
             Self {
                 line: told.client.map_or_else(|| Rc::clone(&self.line), client_line),
                 address: told.client.unwrap_or(self.address),
-                forwarded: if HeaderValue::from_bytes(&chain).is_ok() {
-                    forwarded_line(&chain)
-                } else {
-                    self.forwarded.clone()
-                },
+                forwarded: if lines::is_text(&chain) { forwarded_line(&chain) } else { self.forwarded.clone() },
             }
         });
         (named, told.is_bad)

@@ -150,14 +150,6 @@ const NONCE_BYTES: usize = 16;
 mod tests {
     use super::*;
 
-    fn fields(lines: &[(&str, &str)]) -> Fields {
-        let mut fields = Fields::default();
-        for (name, value) in lines {
-            fields.push(name, value.as_bytes());
-        }
-        fields
-    }
-
     /// The key and the answer to it of RFC 6455 §1.3.
     #[test]
     fn a_handshake_is_answered_by_its_own_key_only() {
@@ -169,17 +161,17 @@ mod tests {
             ("upgrade", "WebSocket"),
             ("sec-websocket-accept", "s3pPLMBiTxaQ9kYGzzhZRbK+xOo="),
         ];
-        assert!(upgrade.is_agreed(&fields(&good)));
+        assert!(upgrade.is_agreed(&Fields::of(&good)));
         for place in 0..good.len() {
             let mut less = good.to_vec();
             less.remove(place);
-            assert!(!upgrade.is_agreed(&fields(&less)), "without {:?}", good[place]);
+            assert!(!upgrade.is_agreed(&Fields::of(&less)), "without {:?}", good[place]);
         }
         for other in [("upgrade", "h2c"), ("upgrade", "websocket"), good[2], ("sec-websocket-accept", "x")] {
-            assert!(!upgrade.is_agreed(&fields(&[&good[..], &[other]].concat())), "with another {other:?}");
+            assert!(!upgrade.is_agreed(&Fields::of(&[&good[..], &[other]].concat())), "with another {other:?}");
         }
         let foreign = [good[0], good[1], ("sec-websocket-accept", "AAAAAAAAAAAAAAAAAAAAAAAAAAA=")];
-        assert!(!upgrade.is_agreed(&fields(&foreign)));
+        assert!(!upgrade.is_agreed(&Fields::of(&foreign)));
     }
 
     #[test]

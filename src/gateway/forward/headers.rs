@@ -125,9 +125,7 @@ pub fn line(out: &mut Vec<u8>, name: &[u8], value: &[u8]) {
 /// `ours` or the correlation id replaces. What an answer varies by adds up. `Client-Cert` is no field of responses, and one
 /// that was chosen by it is good for nobody else (RFC 9440 §2.2, §2.4).
 pub fn returned<'f>(fields: &'f Fields, ours: &'f OurFields) -> impl Iterator<Item = Line<'f>> {
-    let mut nominated: SmallVec<[&[u8]; 2]> = SmallVec::new();
-    // `collect` would ask this iterator for one after the other, which costs more than all else here.
-    nominated_in(fields).for_each(|name| nominated.push(name));
+    let nominated = listed(nominated_in(fields));
     // Who may read an answer in a browser is said by one of us, and then in full.
     let is_shared = ours.has(&header::ACCESS_CONTROL_EXPOSE_HEADERS);
     let is_about_sharing =
@@ -171,9 +169,18 @@ fn varies_by_certificate(line: &Line<'_>) -> bool {
 
 /// The fields that `Connection` names. `Host` and `Content-Length` frame and route the message: naming them is an
 /// attack, and they stay.
-fn nominated(fields: &Fields) -> SmallVec<[&[u8]; 2]> {
+fn nominated(fields: &Fields) -> Names<'_> {
     let stays = |name: &&[u8]| name.eq_ignore_ascii_case(b"host") || name.eq_ignore_ascii_case(b"content-length");
-    nominated_in(fields).filter(|name| !stays(name)).collect()
+    listed(nominated_in(fields).filter(|name| !stays(name)))
+}
+
+type Names<'f> = SmallVec<[&'f [u8]; 2]>;
+
+/// `collect` would ask the iterator for one after the other, which costs more than all else here.
+fn listed<'f>(names: impl Iterator<Item = &'f [u8]>) -> Names<'f> {
+    let mut list = Names::new();
+    names.for_each(|name| list.push(name));
+    list
 }
 
 fn is_hop_by_hop(name: &[u8]) -> bool {
@@ -229,14 +236,6 @@ mod tests {
     use super::*;
     use crate::gateway::http1::head::HeadBounds;
     use crate::gateway::http1::lines::Lines;
-
-    fn fields(lines: &[(&'static str, &'static str)]) -> Fields {
-        let mut fields = Fields::default();
-        for (name, value) in lines {
-            fields.push(name, value.as_bytes());
-        }
-        fields
-    }
 
     #[test]
     fn every_spelling_of_a_trusted_field_ends_here() {
@@ -338,7 +337,7 @@ mod tests {
 
     #[test]
     fn connection_nominates_only_what_is_not_framing() {
-        let headers = fields(&[("connection", "close, X-Secret , host,content-length, @,")]);
+        let headers = Fields::of(&[("connection", "close, X-Secret , host,content-length, @,")]);
         assert_eq!(nominated(&headers)[..], [&b"close"[..], b"X-Secret", b"@", b""]);
     }
 }

@@ -144,6 +144,16 @@ impl Fields {
         }
     }
 
+    /// These, for tests.
+    #[cfg(test)]
+    pub(in super::super) fn of(lines: &[(&str, &str)]) -> Self {
+        let mut fields = Self::default();
+        for (name, value) in lines {
+            fields.push(name, value.as_bytes());
+        }
+        fields
+    }
+
     fn part(&self, from: usize, to: usize) -> &[u8] {
         self.block.get(from..to).unwrap_or_default()
     }
@@ -183,17 +193,9 @@ mod tests {
     use super::*;
     use http::header;
 
-    fn fields(lines: &[(&str, &str)]) -> Fields {
-        let mut fields = Fields::default();
-        for (name, value) in lines {
-            fields.push(name, value.as_bytes());
-        }
-        fields
-    }
-
     #[test]
     fn a_name_is_found_in_any_case_and_whole() {
-        let fields = fields(&[("Accept", "a"), ("accept-encoding", "b"), ("ACCEPT", "c"), ("x", "")]);
+        let fields = Fields::of(&[("Accept", "a"), ("accept-encoding", "b"), ("ACCEPT", "c"), ("x", "")]);
         assert_eq!(fields.all(header::ACCEPT).collect::<Vec<_>>(), [b"a", b"c"]);
         assert_eq!(fields.only(header::ACCEPT), None, "there are two");
         assert_eq!((fields.only("Accept-Encoding"), fields.only("X")), (Some(&b"b"[..]), Some(&b""[..])));
@@ -204,7 +206,7 @@ mod tests {
 
     #[test]
     fn one_that_is_set_stands_alone() {
-        let mut fields = fields(&[("a", "1"), ("B", "2"), ("b", "3"), ("c", "4")]);
+        let mut fields = Fields::of(&[("a", "1"), ("B", "2"), ("b", "3"), ("c", "4")]);
         fields.set("b", b"5");
         let all: Vec<_> = fields.lines().map(|line| line.line).collect();
         assert_eq!(all, [b"a: 1\r\n", b"c: 4\r\n", b"b: 5\r\n"]);
@@ -224,7 +226,7 @@ mod tests {
 
     #[test]
     fn values_are_not_told_to_whoever_prints_them() {
-        let shown = format!("{:?}", fields(&[("authorization", "Bearer secret")]));
+        let shown = format!("{:?}", Fields::of(&[("authorization", "Bearer secret")]));
         assert_eq!(shown, r#"["authorization"]"#);
     }
 
