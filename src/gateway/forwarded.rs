@@ -275,11 +275,7 @@ mod tests {
     }
 
     fn told(fields: &[(&str, &str)]) -> Told {
-        let mut received = Fields::default();
-        for (name, value) in fields {
-            received.push(name, value.as_bytes());
-        }
-        read(&received, trusts)
+        read(&Fields::of(fields), trusts)
     }
 
     fn good(client: &str, chain: &str) -> Told {

@@ -3,9 +3,8 @@
 //! by an upgrade.
 //!
 //! What a client can make one connection hold: its windows of request bodies (256 KiB), a head and 64 KiB of an answer for each
-//! of `limits.streams`, one TLS record, the last token twice
-//! (10 KiB), and what `h2` reads and writes by (some 30 KiB, also while it idles). Answers that
-//! its windows have no room for stay with the upstream.
+//! of `limits.streams`, one TLS record, the last token twice (10 KiB), and what `h2` reads and writes by (some 30 KiB, also while it
+//! idles). Answers that its windows have no room for stay with the upstream.
 
 pub mod exchange;
 mod huffman;
