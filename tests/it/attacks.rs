@@ -212,6 +212,11 @@ fn a_broken_chunk_ends_the_request_and_the_connection() {
         ("CR alone in an extension", "5;a\rb\r\nhello\r\n0\r\n\r\n"),
         ("LF alone in an extension", "5;a\nb\r\nhello\r\n0\r\n\r\n"),
         ("letters", "hello\r\n"),
+        // What stands behind these would end a body.
+        ("letters, and an end", "hello\r\n0\r\n\r\n"),
+        ("empty, and an end", "\r\n0\r\n\r\n"),
+        ("LF alone after the size, and an end", "5\n0\r\n\r\n"),
+        ("a trailer that is no field, and an end", "0\r\nhello\r\n\r\n"),
     ] {
         let world = World::start();
         let mut client: Client = world.client();

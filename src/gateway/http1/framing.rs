@@ -160,6 +160,8 @@ enum Part {
     DataEnd,
     Trailer,
     Over,
+    /// Nothing that could be told: whatever follows is no part of a body, and no line of it is looked at.
+    Broken,
 }
 
 impl Chunks {
@@ -168,8 +170,17 @@ impl Chunks {
         matches!(self.part, Part::Over)
     }
 
-    /// Takes what can be taken from the front of `buffer`.
+    /// Takes what can be taken from the front of `buffer`. What is broken once stays so: to go on behind a line that was no size
+    /// would be to guess where the body ends.
     pub fn next(&mut self, buffer: &mut BytesMut) -> Result<Chunk, BadFraming> {
+        let taken = self.read(buffer);
+        if taken.is_err() {
+            self.part = Part::Broken;
+        }
+        taken
+    }
+
+    fn read(&mut self, buffer: &mut BytesMut) -> Result<Chunk, BadFraming> {
         loop {
             match self.part {
                 Part::Size => match take_line(buffer)? {
@@ -207,6 +218,7 @@ impl Chunks {
                     None => return Ok(Chunk::Incomplete),
                 },
                 Part::Over => return Ok(Chunk::End),
+                Part::Broken => return Err(BadFraming),
             }
         }
     }
@@ -330,5 +342,21 @@ mod tests {
         assert!(body(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX))).is_ok());
         assert!(body(&format!("0\r\n{}\r\n", "a: b\r\n".repeat(HEADERS_MAX + 1))).is_err());
         assert!(body(&format!("0\r\n{}\r\n", format!("a: {}\r\n", "x".repeat(4000)).repeat(5))).is_err());
+    }
+
+    #[test]
+    fn what_is_broken_stays_so() {
+        for bad in ["x\r\n", "5\n", "\r\n", "1\r\nab", "0\r\nno field\r\n", "0\r\na: b\n"] {
+            // Each of these ends a body, if it is looked at.
+            for after in ["0\r\n\r\n", "\r\n", "\r\n0\r\n\r\n"] {
+                let mut buffer = BytesMut::from(format!("{bad}{after}").as_str());
+                let mut framing = Framing::Chunked(Chunks::default());
+                while let Ok(Chunk::Data(_)) = framing.take(&mut buffer) {}
+                for _ in 0..3 {
+                    assert_eq!(framing.take(&mut buffer), Err(BadFraming), "{bad:?} {after:?}");
+                    assert!(!framing.is_over(), "{bad:?} {after:?}");
+                }
+            }
+        }
     }
 }

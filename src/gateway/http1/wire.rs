@@ -295,14 +295,17 @@ mod tests {
     use tokio::io::AsyncWriteExt as _;
     use tokio::net::{TcpListener, TcpStream};
 
-    const REQUEST: &[u8] =
-        b"POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n1\r\na\r\n1\r\nb\r\n0\r\n\r\n";
-
-    /// A connection on which `REQUEST` has arrived whole, and its client.
+    /// A connection on which a request with two pieces of a body has arrived whole, and its client.
     async fn with_request() -> (Rc<Wire>, ClientBody, TcpStream) {
+        with_chunks("1\r\na\r\n1\r\nb\r\n0\r\n\r\n").await
+    }
+
+    /// The same, with this for a body.
+    async fn with_chunks(chunks: &str) -> (Rc<Wire>, ClientBody, TcpStream) {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let mut client = TcpStream::connect(listener.local_addr().unwrap()).await.unwrap();
-        client.write_all(REQUEST).await.unwrap();
+        let head = "POST / HTTP/1.1\r\nhost: a\r\ntransfer-encoding: chunked\r\n\r\n";
+        client.write_all([head, chunks].concat().as_bytes()).await.unwrap();
         let (server, _) = listener.accept().await.unwrap();
         let minute = Duration::from_mins(1);
         let bounds = HeadBounds { bytes_max: 8192, fields_max: 100 };
@@ -340,5 +343,13 @@ mod tests {
         let (wire, body, _client) = with_request().await;
         drop(body);
         assert!(wire.is_body_over());
+    }
+
+    #[tokio::test]
+    async fn behind_a_body_that_broke_nothing_is_looked_for() {
+        let (wire, mut body, _client) = with_chunks("x\r\n0\r\n\r\n").await;
+        assert_eq!(poll_fn(|cx| body.poll_piece(cx)).await, Err(BodyFault::Malformed));
+        drop(body);
+        assert!(!wire.is_body_over(), "what follows is no request");
     }
 }
