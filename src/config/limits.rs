@@ -137,7 +137,7 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
 /// Header fields of one message, where an operator says nothing else of requests; more is an attack on the upstream's parser or
 /// on ours. Also the trailers of one body.
 pub const HEADERS_MAX: usize = 100;
-/// What an operator may raise `headers` to: while a head is read, 32 bytes of the stack are kept for each.
+/// What an operator may raise `headers` to: each field that is looked for is looked for among all of them.
 pub const HEADERS_MOST: usize = 256;
 /// Keys that one quota counts at a time, unless told otherwise: the consents of a bank that are used in a day, or an attacker's
 /// networks in a second. 6 MB at most for a rate, 22 MB for four calls a day.
@@ -303,6 +303,9 @@ pub const UPSTREAM_HEAD_BYTES_MAX: usize = 64 * 1024;
 pub const INTERIMS_MAX: usize = 16;
 /// The fields of all interim answers of one exchange, in bytes: what common clients take as a head.
 pub const INTERIM_BYTES_MAX: usize = 16 * 1024;
+/// What extensions of chunks may take of one body, in bytes, beyond the data that comes with them: they are read and dropped, and
+/// nobody's body has any.
+pub const EXTENSION_BYTES_MAX: u64 = 16 * 1024;
 /// All trailers of one body, in bytes; in number they are bounded as fields are.
 pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the less each

@@ -198,7 +198,9 @@ fn an_upgrade_is_forwarded_as_the_plain_request_that_it_is() {
 #[test]
 fn a_broken_chunk_ends_the_request_and_the_connection() {
     let token = Token::good().mint();
+    let extended = format!("1;{}\r\nx\r\n", "x".repeat(4000)).repeat(5) + "0\r\n\r\n";
     for (id, chunks) in [
+        ("CVE-2023-39326 long extensions", &*extended),
         ("size overflow", "fffffffffffffffff\r\nx"),
         ("size just past 64 bits", "10000000000000000\r\nx"),
         ("0x", "0x5\r\nhello\r\n0\r\n\r\n"),

@@ -2,7 +2,7 @@
 //! never a guess.
 
 use super::fields::Fields;
-use crate::config::limits::{HEADERS_MAX, TRAILER_BYTES_MAX};
+use crate::config::limits::{EXTENSION_BYTES_MAX, HEADERS_MAX, TRAILER_BYTES_MAX};
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 
@@ -145,6 +145,8 @@ impl Framing {
 #[derive(Debug, Default)]
 pub struct Chunks {
     part: Part,
+    /// What extensions have taken beyond what came with them.
+    extension_bytes: u64,
     trailer_bytes: usize,
     trailers: usize,
     /// The trailers' lines, if they are wanted.
@@ -184,7 +186,7 @@ impl Chunks {
         loop {
             match self.part {
                 Part::Size => match take_line(buffer)? {
-                    Some(line) => self.part = after_size(&line)?,
+                    Some(line) => self.part = self.begin(&line)?,
                     None => return Ok(Chunk::Incomplete),
                 },
                 Part::Data(left) => {
@@ -222,6 +224,18 @@ impl Chunks {
             }
         }
     }
+
+    /// What follows the line that begins a chunk. RFC 9112 §7.1.1: the length of all extensions together is bounded, or a body
+    /// of few bytes would go on for ever (CVE-2023-39326). Whoever sends as much data with them has a use for them.
+    fn begin(&mut self, line: &[u8]) -> Result<Part, BadFraming> {
+        let (size, extension) = size(line)?;
+        self.extension_bytes = self.extension_bytes.saturating_add(extension).saturating_sub(size);
+        match size {
+            _ if self.extension_bytes > EXTENSION_BYTES_MAX => Err(BadFraming),
+            0 => Ok(Part::Trailer),
+            size => Ok(Part::Data(size)),
+        }
+    }
 }
 
 /// At most `most` bytes from the front; `None` where there is nothing.
@@ -251,8 +265,8 @@ fn take_line(buffer: &mut BytesMut) -> Result<Option<Bytes>, BadFraming> {
 }
 
 /// `chunk-size [ chunk-ext ]`: hexadecimal digits and nothing before an extension's semicolon. No extension holds a
-/// control character; whoever sends one hopes that somebody takes it for a line's end.
-fn after_size(line: &[u8]) -> Result<Part, BadFraming> {
+/// control character; whoever sends one hopes that somebody takes it for a line's end. Gives the size, and how long the rest is.
+fn size(line: &[u8]) -> Result<(u64, u64), BadFraming> {
     if line.iter().any(|b| b.is_ascii_control() && *b != b'\t') {
         return Err(BadFraming);
     }
@@ -262,11 +276,8 @@ fn after_size(line: &[u8]) -> Result<Part, BadFraming> {
     let digits = size.get(..end).unwrap_or_default();
     let is_size = (1..=SIZE_DIGITS_MAX).contains(&digits.len()) && digits.iter().all(u8::is_ascii_hexdigit);
     let size = std::str::from_utf8(digits).ok().filter(|_| is_size);
-    match size.and_then(|size| u64::from_str_radix(size, 16).ok()) {
-        Some(0) => Ok(Part::Trailer),
-        Some(size) => Ok(Part::Data(size)),
-        None => Err(BadFraming),
-    }
+    let size = size.and_then(|size| u64::from_str_radix(size, 16).ok()).ok_or(BadFraming)?;
+    Ok((size, (line.len() - digits.len()) as u64))
 }
 
 /// A chunk-size line with its extensions, or a trailer field.
@@ -358,5 +369,23 @@ mod tests {
                 }
             }
         }
+    }
+
+    #[test]
+    fn extensions_are_bounded_together() {
+        let most = usize::try_from(EXTENSION_BYTES_MAX).unwrap();
+        let chunk =
+            |bytes: usize, size: usize| format!("{size:x};{}\r\n{}\r\n", "x".repeat(bytes - 1), "d".repeat(size));
+        let end = "0\r\n\r\n";
+        // Each takes a byte more than it brings.
+        assert!(body(&(chunk(2, 1).repeat(most) + end)).unwrap().1);
+        assert!(body(&(chunk(2, 1).repeat(most + 1) + end)).is_err());
+        assert!(body(&(chunk(2049, 1).repeat(most / 2048) + end)).unwrap().1);
+        assert!(body(&(chunk(2049, 1).repeat(most / 2048) + "0;\r\n\r\n")).is_err(), "of the last chunk too");
+        assert!(body(&(chunk(2048, 2048).repeat(most / 256) + end)).unwrap().1, "what brings as much goes on");
+        assert!(
+            body(&(chunk(1, 1 << 20) + &chunk(2049, 1).repeat(most / 2048) + "0;\r\n\r\n")).is_err(),
+            "but saves nothing"
+        );
     }
 }
