@@ -24,7 +24,7 @@ pub struct Asked {
     version: Version,
     persists: Persists,
     is_readable: bool,
-    /// The connection has carried as many requests as it may.
+    /// It is the last one that we take on its connection, whatever the client says.
     is_final: bool,
 }
 
@@ -56,14 +56,15 @@ pub fn date_line(now: UnixSeconds) -> DateLine {
 }
 
 impl Asked {
-    /// Of a request that was read.
+    /// Of a request that was read. Behind a `CONNECT`, which is refused, may stand the words of somebody whom its client opens
+    /// tunnels for and does not trust: none of them is a request of that client (RFC 9931).
     pub fn by(request: &Request, persists: Persists) -> Self {
         Self {
             is_head: request.method == Method::HEAD,
             version: request.version,
             persists,
             is_readable: true,
-            is_final: false,
+            is_final: request.method == Method::CONNECT,
         }
     }
 
