@@ -6,7 +6,7 @@ use super::percent;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::request::{Request, Target};
-use http::{HeaderValue, Method, Version, header};
+use http::{HeaderName, HeaderValue, Method, Version, header};
 use smallvec::SmallVec;
 
 /// A request head whose host and path have exactly one reading. Made only by `head`.
@@ -60,6 +60,14 @@ impl Head {
     /// The fields as sent, but for a count that is one less.
     pub fn fields(&self) -> &Fields {
         &self.request.fields
+    }
+
+    /// The value of the one field of this name, if it goes on: one that `Connection` names ends here (RFC 9110 §7.6.1), and what
+    /// somebody is let in for must not be kept from whom he is let in to.
+    pub fn passing(&self, name: &HeaderName) -> Option<&[u8]> {
+        let mut ending = self.fields().all(header::CONNECTION).flat_map(|value| value.split(|b| *b == b','));
+        let ends_here = ending.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()));
+        self.fields().only(name).filter(|_| !ends_here)
     }
 }
 
@@ -383,6 +391,23 @@ mod tests {
             let head = with(method, &["0", "x"]).unwrap();
             assert!(!head.ends_here() && head.fields().all(header::MAX_FORWARDS).eq([&b"0"[..], b"x"]), "{method}");
         }
+    }
+
+    #[test]
+    fn what_connection_names_does_not_go_on() {
+        let with = |connection: &[&str]| {
+            let request =
+                http::Request::get("/a").header("host", "a").header("x-a", "1").header("x-b", "1").header("x-b", "2");
+            read(connection.iter().fold(request, |request, options| request.header("connection", *options))).unwrap()
+        };
+        let [once, twice] = [HeaderName::from_static("x-a"), HeaderName::from_static("x-b")];
+        for connection in [&[][..], &["close"], &["x-aa, x-, x"], &["x-b"], &["", ","]] {
+            assert_eq!(with(connection).passing(&once), Some(&b"1"[..]), "{connection:?}");
+        }
+        for connection in [&["x-a"][..], &["close, X-A"], &["close", "\tx-a ,"]] {
+            assert_eq!(with(connection).passing(&once), None, "{connection:?}");
+        }
+        assert_eq!(with(&[]).passing(&twice), None, "there are two");
     }
 
     proptest! {

@@ -94,6 +94,7 @@ fn a_token_opens_only_the_consent_that_it_was_made_under() {
             row("an empty field", claim(""), bound(), wrong),
             row("the same twice", claim("c-1").field("consent-id: c-1"), bound(), wrong),
             row("a list", claim("c-1, c-2"), bound(), wrong),
+            row("one that goes no further", claim("c-1").field("connection: Consent-ID"), bound(), wrong),
             row("a token without consent", claim("c-1"), Token::good(), wrong),
             row("in the path", Request::get("/consents/c-1/accounts"), bound(), None),
             row("another in the path", Request::get("/consents/c-2/accounts"), bound(), wrong),
@@ -230,6 +231,10 @@ fn a_required_header_stands_exactly_once_in_its_form() {
         (vec![id, "psu-initiated:"], 400),
         (vec![id, id, "psu-initiated: E"], 400),
         (vec!["x-request-id: 1", "psu-initiated: E"], 400),
+        (vec![id, "psu-initiated: E", "connection: close"], 200),
+        // CVE-2024-45410 and its kin: what the upstream relies on our having seen, it does not get.
+        (vec![id, "psu-initiated: E", "connection: psu-initiated"], 400),
+        (vec!["Connection: close, X-REQUEST-ID", id, "psu-initiated: E"], 400),
         (vec!["x_request_id: 99391c7e-ad88-49ec-a2ad-99ddcb1f7721", "psu-initiated: E"], 400),
     ]
     .into_iter()
@@ -244,5 +249,5 @@ fn a_required_header_stands_exactly_once_in_its_form() {
             assert_eq!(world.log_line(n)["reason"], "header_required", "{fields:?}");
         }
     }
-    assert_eq!(world.upstream.hits(), 1);
+    assert_eq!(world.upstream.hits(), 2);
 }

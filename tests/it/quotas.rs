@@ -89,6 +89,12 @@ fn a_request_with_its_customer_is_never_counted() {
         }
         assert_eq!(send(path, unattended[0]), 429, "{path}");
     }
+    for (path, kept_back) in [
+        ("/obie", "x-fapi-customer-ip-address: ::1\r\nconnection: x-fapi-customer-ip-address"),
+        ("/ohvps", "PSU-Initiated: E\r\nconnection: PSU-Initiated"),
+    ] {
+        assert_eq!(send(path, kept_back), 429, "{kept_back}: the upstream hears of no customer");
+    }
     assert_eq!(send("/ohvps", "PSU-Initiated: O"), 200, "a customer comes through however often others asked");
 }
 

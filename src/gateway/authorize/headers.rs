@@ -29,7 +29,7 @@ impl Headers {
         }
     }
 
-    /// Refuses a request without one of them, with several, or with one in another form.
+    /// Refuses a request without one of them, with several, with one in another form, or with one that does not go on.
     pub fn check(&self, facts: &Facts<'_>) -> Result<(), Refusal> {
         let is_good = |required: &RequiredHeader| is_good(required, facts);
         if self.0.iter().all(is_good) { Ok(()) } else { Err(Reason::HeaderRequired.into()) }
@@ -37,7 +37,7 @@ impl Headers {
 }
 
 fn is_good(required: &RequiredHeader, facts: &Facts<'_>) -> bool {
-    facts.head.fields().only(&required.name).is_some_and(|value| match required.form {
+    facts.head.passing(&required.name).is_some_and(|value| match required.form {
         Form::Text => !value.is_empty(),
         Form::Uuid => interaction::is_uuid(value),
     })

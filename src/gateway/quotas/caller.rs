@@ -62,18 +62,17 @@ impl Presence {
         }
     }
 
-    /// Whether a customer waits. It is the client's word, as the standards have it; what cannot be read says nothing.
+    /// Whether a customer waits. It is the client's word, as the standards have it; what cannot be read says nothing, nor does
+    /// what the upstream is not told.
     pub(super) fn is_there(&self, caller: &Caller<'_>) -> bool {
         match self {
             Self::Irrelevant => false,
             Self::Address(field) => {
-                let value = caller.head.fields().only(field).and_then(fields::text);
+                let value = caller.head.passing(field).and_then(fields::text);
                 value.is_some_and(|text| text.parse::<IpAddr>().is_ok())
             }
-            Self::Field(field) => caller.head.fields().only(field).is_some_and(|value| !value.is_empty()),
-            Self::Initiated => {
-                caller.head.fields().only(PSU_INITIATED).is_some_and(|value| value == b"E" || value == b"O")
-            }
+            Self::Field(field) => caller.head.passing(field).is_some_and(|value| !value.is_empty()),
+            Self::Initiated => caller.head.passing(&PSU_INITIATED).is_some_and(|value| value == b"E" || value == b"O"),
         }
     }
 }
