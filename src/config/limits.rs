@@ -139,6 +139,9 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
 pub const HEADERS_MAX: usize = 100;
 /// What an operator may raise `headers` to: each field that is looked for is looked for among all of them.
 pub const HEADERS_MOST: usize = 256;
+/// What `Connection` may list in one message: each option is compared with the name of every field, and nobody lists more than
+/// three or four.
+pub const CONNECTION_OPTIONS_MAX: usize = 100;
 /// Keys that one quota counts at a time, unless told otherwise: the consents of a bank that are used in a day, or an attacker's
 /// networks in a second. 6 MB at most for a rate, 22 MB for four calls a day.
 pub const QUOTA_KEYS_MAX: usize = 100_000;

@@ -145,6 +145,7 @@ fn no_head_is_guessed_at() {
         ("HTTP-19 an unknown expectation", get("expect: a-pony"), 417),
         ("CVE-2026-47774 10,000 cookies", get(&"cookie: a=b\r\n".repeat(10_000)[..129_998]), 431),
         ("64 KiB in one field", get(&format!("x-a: {}", "a".repeat(65_536))), 431),
+        ("20,000 options of the connection", get(&format!("connection: {}", ",".repeat(20_000))), 431),
         ("101 fields", get(&format!("{}x-last: 1", "x-a: b\r\n".repeat(98))), 431),
     ];
     let rows: Vec<_> = texts.iter().map(|(id, text, status)| (*id, text.as_str(), *status, Closed)).collect();

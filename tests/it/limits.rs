@@ -20,6 +20,7 @@
 //! | `TOKEN_BYTES_MAX` | `a_token_is_bounded` |
 //! | `ECHOED_BYTES_MAX` | `envelopes::only_ids_are_repeated` |
 //! | `HEADERS_MAX`, `TRAILER_BYTES_MAX` of trailers | `trailers::trailers_are_bounded`; of requests `src/gateway/http1/framing.rs` |
+//! | `CONNECTION_OPTIONS_MAX` | `src/gateway/http1/head.rs::options_of_a_connection_are_bounded`; of answers `src/gateway/forward/codec.rs` |
 //! | `EXTENSION_BYTES_MAX` | `src/gateway/http1/framing.rs::extensions_are_bounded_together` |
 //! | `PROXY_HEADER_BYTES_MAX` | `proxy_protocol::a_header_has_so_many_bytes_and_not_one_more` |
 //! | `FORWARDED_HOPS_MAX` | `src/gateway/forwarded.rs::so_many_hops_and_not_one_more` |

@@ -115,7 +115,8 @@ fn head((status, version): (StatusCode, Version), fields: &Fields, method: &Meth
     }
     let framing = framing(status, method, announcement);
     let is_over = !matches!(framing, Framing::Close) && !is_forbidden_body(status, announcement);
-    let persists = if is_over && !is_old && !closes(fields) { Persists::Yes } else { Persists::No };
+    let closes = closes(fields).ok_or(BadResponse)?;
+    let persists = if is_over && !is_old && !closes { Persists::Yes } else { Persists::No };
     Ok(Head { status, framing, persists })
 }
 
@@ -143,6 +144,7 @@ const BOUNDS: HeadBounds = HeadBounds { bytes_max: UPSTREAM_HEAD_BYTES_MAX, fiel
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::limits::CONNECTION_OPTIONS_MAX;
     use crate::gateway::http1::framing::Chunk;
     use proptest::prelude::*;
 
@@ -211,6 +213,11 @@ mod tests {
             assert!(read(&format!("{start}\r\n\r\n"), &Method::GET).is_err(), "{start:?}");
         }
         assert!(read("HTTP/1.0 200 OK\r\ntransfer-encoding: chunked\r\n\r\n", &Method::GET).is_err());
+        let naming = |count: usize| {
+            read(&format!("HTTP/1.1 200 OK\r\nconnection: {}\r\n\r\n", ",".repeat(count - 1)), &Method::GET)
+        };
+        assert!(naming(CONNECTION_OPTIONS_MAX).unwrap().is_some());
+        assert!(naming(CONNECTION_OPTIONS_MAX + 1).is_err());
     }
 
     #[test]

@@ -5,6 +5,7 @@ use super::super::request::{Request, Target};
 use super::fields::Fields;
 use super::framing::{Announced, Announcement, Chunks, Framing};
 use super::lines::{self, Lines};
+use crate::config::limits::CONNECTION_OPTIONS_MAX;
 use bytes::{Buf, BytesMut};
 use http::{Method, Version};
 
@@ -103,17 +104,21 @@ fn read((method, target, version): (Method, Target, Version), fields: Fields) ->
         // RFC 9112 §6.1: a transfer coding in HTTP/1.0 means that its framing is faulty.
         Announcement::Chunked => return Err(BadHead::Malformed),
     };
+    let closes = closes(&fields).ok_or(BadHead::TooLarge)?;
     // HTTP/1.0 could ask to persist; nobody who does has a need that a new connection does not meet.
-    let persists = if closes(&fields) || version == Version::HTTP_10 { Persists::No } else { Persists::Yes };
+    let persists = if closes || version == Version::HTTP_10 { Persists::No } else { Persists::Yes };
     let expects_continue = version == Version::HTTP_11 && !framing.is_over() && fields.has("expect");
     let request = Box::new(Request { method, target, version, fields });
     Ok(RequestHead { request, framing, persists, expects_continue })
 }
 
-/// Whether a `Connection` field has the option `close` (RFC 9112 §9.6).
-pub fn closes(fields: &Fields) -> bool {
+/// Whether a `Connection` field has the option `close` (RFC 9112 §9.6). `None`: it has more options than may be, and each would
+/// be compared with the name of every field.
+pub fn closes(fields: &Fields) -> Option<bool> {
     let mut options = fields.all("connection").flat_map(|value| value.split(|b| *b == b','));
-    options.any(|option| option.trim_ascii().eq_ignore_ascii_case(b"close"))
+    let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
+    let closes = options.by_ref().take(CONNECTION_OPTIONS_MAX).fold(false, |closes, option| closes | is_close(option));
+    options.next().is_none().then_some(closes)
 }
 
 #[cfg(test)]
@@ -209,6 +214,22 @@ mod tests {
             assert!(read(fields_max).unwrap().is_some());
             assert_eq!(read(fields_max + 1).unwrap_err(), BadHead::TooLarge);
         }
+    }
+
+    #[test]
+    fn options_of_a_connection_are_bounded() {
+        let of = |lines: &[usize]| {
+            let line = |count: &usize| format!("connection: {}\r\n", vec!["a"; *count].join(","));
+            with(&lines.iter().map(line).collect::<String>())
+        };
+        let most = CONNECTION_OPTIONS_MAX;
+        for lines in [&[most][..], &[most - 1, 1], &[1, most / 2, most / 2 - 1]] {
+            assert!(of(lines).unwrap().is_some(), "{lines:?}");
+        }
+        for lines in [&[most + 1][..], &[most, 1], &[1, most / 2, most / 2]] {
+            assert_eq!(of(lines).unwrap_err(), BadHead::TooLarge, "{lines:?}");
+        }
+        assert_eq!(with(&format!("connection: close{}\r\n", ",".repeat(most))).unwrap_err(), BadHead::TooLarge);
     }
 
     proptest! {
