@@ -188,7 +188,7 @@ fn malformed_heads_never_reach_the_upstream() {
 fn heads_with_two_readings_are_refused() {
     let world = world();
     let at = |path: &'static str| vec![OPEN[0], OPEN[1], OPEN[2], (":path", path)];
-    let rows: [(&str, Fields, u16); 11] = [
+    let rows: [(&str, Fields, u16); 14] = [
         (":authority and another host", with(&[("host", "other.example")]), 400),
         (":authority and another port", with(&[("host", "api.bank.example:444")]), 400),
         ("two hosts", with(&[("host", "api.bank.example"), ("host", "api.bank.example")]), 400),
@@ -199,6 +199,9 @@ fn heads_with_two_readings_are_refused() {
         ("encoded dots", at("/open/%2e%2e/accounts"), 400),
         ("another scheme", vec![OPEN[0], (":scheme", "http"), OPEN[2], OPEN[3]], 400),
         ("a length twice", with(&[("content-length", "0"), ("content-length", "0")]), 400),
+        ("a space before a value", with(&[("x", " y")]), 400),
+        ("a tab behind a value", with(&[("x", "y\t")]), 400),
+        ("a value of white space", with(&[("x", " ")]), 400),
         ("a tunnel", vec![(":method", "CONNECT"), (":authority", "api.bank.example:443")], 405),
     ];
     for (name, fields, status) in &rows {

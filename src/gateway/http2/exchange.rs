@@ -198,7 +198,10 @@ fn normalize(parts: Parts, bounds: HeadBounds) -> Result<Box<request::Request>, 
     }
     // Two that agree pass `h2`; to an upstream they would be two all the same (RFC 9112 §6.3).
     let is_length_repeated = fields.all("content-length").nth(1).is_some();
-    if is_other_scheme || is_length_repeated {
+    // RFC 9113 §8.2.1: around a value is no white space. `h2` lets it stand, and what we decide on would be more than what a server
+    // behind HTTP/1.1 reads.
+    let is_padded = fields.iter().any(|(_, value)| value.trim_ascii().len() != value.len());
+    if is_other_scheme || is_length_repeated || is_padded {
         return Err(BadHead::Malformed);
     }
     if let Some(authority) = target.authority()
