@@ -288,6 +288,7 @@ const SIZE_DIGITS_MAX: usize = 15;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use proptest::prelude::*;
 
     fn body(bytes: &str) -> Result<(Vec<u8>, bool), BadFraming> {
         let (mut buffer, mut chunks, mut data) = (BytesMut::from(bytes), Chunks::default(), Vec::new());
@@ -387,5 +388,35 @@ mod tests {
             body(&(chunk(1, 1 << 20) + &chunk(2049, 1).repeat(most / 2048) + "0;\r\n\r\n")).is_err(),
             "but saves nothing"
         );
+    }
+
+    proptest! {
+        /// Whatever they are, and however the network cuts them, chunks are the same data, the same end, or the same fault.
+        #[test]
+        fn chunks_do_not_depend_on_how_they_arrive(
+            bytes in "(1\r\na\r\n|2;x=y \r\nab\r\n|0\r\n|\r\n|a: b\r\n|1\r\nab\r\n|1\r\na\n|x|;|\n|\0){0,8}",
+            cut in 0_usize..80,
+        ) {
+            let read = |cuts: &[usize]| {
+                let (mut buffer, mut chunks, mut data, mut sent) = (BytesMut::new(), Chunks::default(), Vec::new(), 0);
+                let mut end = Ok(Chunk::Incomplete);
+                for cut in cuts {
+                    buffer.extend_from_slice(&bytes.as_bytes()[sent..*cut]);
+                    sent = *cut;
+                    end = loop {
+                        match chunks.next(&mut buffer) {
+                            Ok(Chunk::Data(piece)) => data.extend_from_slice(&piece),
+                            end => break end,
+                        }
+                    };
+                }
+                // Behind a fault nothing is left to read.
+                let left = buffer.to_vec();
+                (data, chunks.is_over(), left.len() * usize::from(end.is_ok()), end)
+            };
+            let whole = read(&[bytes.len()]);
+            prop_assert_eq!(&read(&[cut.min(bytes.len()), bytes.len()]), &whole);
+            prop_assert_eq!(read(&(0..=bytes.len()).collect::<Vec<_>>()), whole);
+        }
     }
 }
