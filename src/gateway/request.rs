@@ -31,7 +31,7 @@ impl Target {
     /// Reads the target of a request line. Nearly all are in origin form (§3.2.1); of the others the HTTP library knows which
     /// are. Neither takes a fragment: the library would cut it off, and what is decided on would not be what was asked.
     pub fn parse(octets: &[u8]) -> Option<Self> {
-        let text = std::str::from_utf8(octets).ok().filter(|text| text.len() <= BYTES_MOST)?;
+        let text = std::str::from_utf8(octets).ok().filter(|text| text.len() <= TARGET_BYTES_MOST)?;
         if !text.starts_with('/') {
             let is_visible = text.bytes().all(|octet| octet > b' ' && octet != 0x7f && octet != b'#');
             return text.parse().ok().filter(|_| is_visible).map(|uri| Self::from(&uri));
@@ -107,7 +107,7 @@ static KINDS: [u8; 256] = {
 };
 
 /// Longer ones the HTTP library does not take, and HTTP/2 could not carry on.
-const BYTES_MOST: usize = u16::MAX as usize - 1;
+pub(super) const TARGET_BYTES_MOST: usize = u16::MAX as usize - 1;
 
 #[cfg(test)]
 mod tests {
@@ -155,8 +155,8 @@ mod tests {
         for text in ["/a#b", "#", "/#", "/?#", "http://a/#b", "*#"] {
             assert_eq!(Target::parse(text.as_bytes()), None, "others cut {text:?}");
         }
-        assert!(Target::parse(&[b"/", &vec![b'a'; BYTES_MOST - 1][..]].concat()).is_some());
-        assert_eq!(Target::parse(&[b"/", &vec![b'a'; BYTES_MOST][..]].concat()), None);
+        assert!(Target::parse(&[b"/", &vec![b'a'; TARGET_BYTES_MOST - 1][..]].concat()).is_some());
+        assert_eq!(Target::parse(&[b"/", &vec![b'a'; TARGET_BYTES_MOST][..]].concat()), None);
         assert_eq!(Target::parse(b"/\xe7"), None, "no UTF-8");
     }
 

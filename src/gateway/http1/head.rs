@@ -1,7 +1,7 @@
 //! Reads the head of a request from a client's bytes (RFC 9112 §2 to §6), and where its body ends. Where the RFC leaves
 //! it to the server to forgive, this one refuses.
 
-use super::super::request::{Request, Target};
+use super::super::request::{self, Request, Target};
 use super::fields::Fields;
 use super::framing::{Announced, Announcement, Chunks, Framing};
 use super::lines::{self, Lines};
@@ -42,6 +42,13 @@ pub enum BadHead {
     TooLarge,
 }
 
+impl BadHead {
+    /// What is wrong with a request line that is none. Longer ones than any target may be are that.
+    fn of_line(line: &[u8]) -> Self {
+        if line.len() > request::TARGET_BYTES_MOST { Self::TargetTooLong } else { Self::Malformed }
+    }
+}
+
 /// What a head may hold.
 #[derive(Clone, Copy, Debug)]
 pub struct HeadBounds {
@@ -74,7 +81,8 @@ impl Progress {
         let Some(span) = self.lines.read(buffer, bounds, &mut self.fields)? else { return Ok(None) };
         let mut fields = std::mem::take(self).fields;
         fields.lower();
-        let head = buffer.get(..span.start_line).and_then(request_line).ok_or(BadHead::Malformed)?;
+        let line = buffer.get(..span.start_line).unwrap_or_default();
+        let head = request_line(line).ok_or_else(|| BadHead::of_line(line))?;
         buffer.advance(span.head);
         read(head, fields).map(Some)
     }
@@ -230,6 +238,16 @@ mod tests {
             assert_eq!(of(lines).unwrap_err(), BadHead::TooLarge, "{lines:?}");
         }
         assert_eq!(with(&format!("connection: close{}\r\n", ",".repeat(most))).unwrap_err(), BadHead::TooLarge);
+    }
+
+    #[test]
+    fn a_target_is_bounded_wherever_a_head_is() {
+        let of = |bytes: usize| {
+            let head = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(bytes - 1));
+            Progress::default().take(&mut BytesMut::from(head.as_str()), HeadBounds { bytes_max: 1 << 20, ..BOUNDS })
+        };
+        assert!(of(request::TARGET_BYTES_MOST).unwrap().is_some());
+        assert_eq!(of(request::TARGET_BYTES_MOST + 1).unwrap_err(), BadHead::TargetTooLong);
     }
 
     proptest! {
