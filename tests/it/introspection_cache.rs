@@ -59,6 +59,21 @@ fn a_route_that_always_asks_sees_a_revocation_at_once() {
     assert_eq!(ask(&world, "t").status(), 200);
 }
 
+/// INT-5: a connection that remembers its last token is told as soon as everybody else.
+#[test]
+fn what_a_connection_remembers_is_no_older_than_what_others_know() {
+    let issuer = Introspection::active();
+    let world = issuer.gateway("");
+    let mut client = world.client();
+    let mut status = || client.send(&Request::get("/accounts").token("t")).status();
+    assert_eq!((status(), status(), status(), issuer.calls()), (200, 200, 200, 1));
+    issuer.says(&json_answer(&active_with("scope", json!("payments"))));
+    assert_eq!((status(), pay(&world, "t").status(), status()), (200, 200, 403), "another answer is in its place");
+    issuer.says(&json_answer(&json!({"active": false})));
+    assert_eq!((status(), pay(&world, "t").status(), status()), (403, 401, 401), "it was taken back");
+    assert_eq!(issuer.calls(), 3);
+}
+
 /// Zero: every request asks.
 #[test]
 fn a_cache_of_no_time_remembers_nothing() {

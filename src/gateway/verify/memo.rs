@@ -36,7 +36,11 @@ impl Memo {
         Some(kept.verdict.clone())
     }
 
+    /// An issuer's answer is not kept: another may take its place in the cache, or none, and nobody would tell us.
     pub(super) fn keep(&self, token: &[u8], verifier: u64, verdict: &Verdict) {
+        if verdict.is_answer() {
+            return;
+        }
         let mut kept = self.0.borrow_mut();
         let mut memory = kept.take().map_or_else(Vec::new, |kept| kept.token);
         memory.clear();

@@ -85,9 +85,14 @@ impl Verdict {
             }
     }
 
+    /// Whether it is what an issuer said when it was asked.
+    pub(super) fn is_answer(&self) -> bool {
+        self.facts().source == Source::Answer
+    }
+
     /// Whether it is an answer of this issuer that may be remembered.
     pub(super) fn is_answer_of(&self, issuer: &Arc<Issuer>, now: UnixSeconds) -> bool {
-        self.facts().source == Source::Answer && self.is_young(now) && Arc::ptr_eq(self.issuer(), issuer)
+        self.is_answer() && self.is_young(now) && Arc::ptr_eq(self.issuer(), issuer)
     }
 
     /// Whether an answer is good still. Before it the clock was set back since, and nobody knows how old the answer is.
