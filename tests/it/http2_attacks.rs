@@ -224,6 +224,20 @@ fn a_fragment_reaches_nobody() {
     assert_eq!(world.upstream.only().target(), "/open/x");
 }
 
+/// RFC 9110 §8.6: to some an empty length is nought, and `010` is eight. Upstream, what is left would begin another request.
+#[test]
+fn a_length_with_two_readings_never_goes_upstream() {
+    let world = world();
+    let post = |length| vec![(":method", "POST"), OPEN[1], OPEN[2], OPEN[3], ("content-length", length)];
+    for (length, data) in [("", &b""[..]), ("010", b"0123456789")] {
+        let mut frames = Frames::connect(&world);
+        frames.send(HEADERS, END_HEADERS, 1, &block(&post(length)));
+        frames.send(DATA, END_STREAM, 1, data);
+        assert_eq!(frames.next_of(&[HEADERS, RST_STREAM, GOAWAY]).unwrap().status(), 400, "{length:?}");
+    }
+    assert_eq!(world.upstream.hits(), 0);
+}
+
 /// RFC 9113 §8.1.1: data that is not as long as it was announced. What has gone upstream has no end there.
 #[test]
 fn a_body_of_another_length_is_never_whole_upstream() {

@@ -10,6 +10,7 @@ use super::super::forward::headers::{self, INTERACTION_ID};
 use super::super::forward::trailers;
 use super::super::http1::answer::DateLine;
 use super::super::http1::fields::Fields;
+use super::super::http1::framing::Announced;
 use super::super::http1::head::{BadHead, HeadBounds};
 use super::super::interim::Interim;
 use super::super::observe::record::End;
@@ -192,16 +193,16 @@ fn normalize(parts: Parts, bounds: HeadBounds) -> Result<Box<request::Request>, 
     let is_other_scheme = parts.uri.scheme().is_some_and(|scheme| *scheme != Scheme::HTTPS);
     let mut request = Box::new(request::Request::from(parts));
     let request::Request { target, fields, .. } = &mut *request;
+    // Before crumbs of cookies are joined: it would be within then.
+    let is_padded = fields.iter().any(|(_, value)| is_padded(value));
     join_cookies(fields);
     if fields.len() > bounds.fields_max || target.as_str().len() + fields.bytes() > bounds.bytes_max {
         return Err(BadHead::TooLarge);
     }
-    // Two that agree pass `h2`; to an upstream they would be two all the same (RFC 9112 §6.3).
-    let is_length_repeated = fields.all("content-length").nth(1).is_some();
-    // RFC 9113 §8.2.1: around a value is no white space. `h2` lets it stand, and what we decide on would be more than what a server
-    // behind HTTP/1.1 reads.
-    let is_padded = fields.iter().any(|(_, value)| value.trim_ascii().len() != value.len());
-    if is_other_scheme || is_length_repeated || is_padded {
+    // Two that agree pass `h2`, and so do none and noughts before a number; an upstream may read them otherwise (RFC 9112 §6.3).
+    let mut announced = Announced::default();
+    fields.all("content-length").for_each(|value| announced.length(value));
+    if is_other_scheme || is_padded || announced.reading().is_err() {
         return Err(BadHead::Malformed);
     }
     if let Some(authority) = target.authority()
@@ -210,6 +211,12 @@ fn normalize(parts: Parts, bounds: HeadBounds) -> Result<Box<request::Request>, 
         fields.push("host", authority.as_bytes());
     }
     Ok(request)
+}
+
+/// White space around a value, which `h2` lets pass, makes a request malformed (RFC 9113 §8.2.1): whoever writes it in lines
+/// cuts it off, and others would see another value than we did.
+fn is_padded(value: &[u8]) -> bool {
+    [value.first(), value.last()].into_iter().flatten().any(|octet| matches!(octet, b' ' | b'\t'))
 }
 
 fn join_cookies(fields: &mut Fields) {
@@ -330,5 +337,28 @@ mod tests {
         assert_eq!(normalize(plain, BOUNDS).err(), Some(BadHead::Malformed));
         let twice = parts("https://a/", &[("content-length", "5"), ("content-length", "5")]);
         assert_eq!(normalize(twice, BOUNDS).err(), Some(BadHead::Malformed));
+    }
+
+    /// `h2` takes these.
+    #[test]
+    fn a_length_with_two_readings_is_refused() {
+        for (length, fault) in
+            [("0", None), ("5", None), ("", Some(BadHead::Malformed)), ("05", Some(BadHead::Malformed))]
+        {
+            let with = parts("https://a/", &[("content-length", length)]);
+            assert_eq!(normalize(with, BOUNDS).err(), fault, "{length:?}");
+        }
+    }
+
+    #[test]
+    fn white_space_around_a_value_is_refused() {
+        for (value, is_good) in
+            [("", true), ("y z", true), (" y", false), ("\ty", false), ("y ", false), ("y\t", false)]
+        {
+            for name in ["x", "cookie"] {
+                let with = parts("https://a/", &[(name, value), ("cookie", "b=2")]);
+                assert_eq!(normalize(with, BOUNDS).is_ok(), is_good, "{name}: {value:?}");
+            }
+        }
     }
 }
