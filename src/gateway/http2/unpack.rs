@@ -37,6 +37,10 @@ impl Unpacker {
             return false;
         }
         out.put_slice(&self.rest.split_to(self.rest.len().min(out.remaining())));
+        if self.rest.is_empty() {
+            // A whole frame's memory, on each connection that idles.
+            self.rest = BytesMut::new();
+        }
         true
     }
 
@@ -331,6 +335,19 @@ mod tests {
             let came = frame(1, GET, &packed);
             assert_eq!(passed_at_once(&came), if is_unpacked { frame(1, GET, &plain) } else { came });
         }
+    }
+
+    #[test]
+    fn what_there_was_no_room_for_is_not_kept_once_there_was() {
+        let (packed, plain) =
+            with_token(b"", &b"a".repeat(800), &[&[0x00, 0x01, b'x'][..], &string(false, &[b'y'; 15_000])].concat());
+        let (came, leaves) = (frame(1, GET, &packed), frame(1, GET, &plain));
+        let (mut unpacker, mut strain) = (Unpacker::default(), Strain::new());
+        strain.received(PREFACE);
+        let kept = allocation_counter::measure(|| {
+            assert_eq!(passed(&mut unpacker, &mut strain, &came, 1000), leaves);
+        });
+        assert!(kept.bytes_current < 4 * 1024, "{} bytes", kept.bytes_current);
     }
 
     fn field() -> impl Strategy<Value = Vec<u8>> {
