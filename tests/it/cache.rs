@@ -179,6 +179,13 @@ fn what_a_connection_remembers_is_checked_anew() {
     assert_eq!(status("POST", "/payments", &token), 403);
     assert_eq!(status("GET", "/accounts", &forged), 401);
     assert_eq!(status("GET", "/accounts", &token[..token.len() - 1]), 401);
+    assert_eq!(status("GET", "/accounts", &format!("{token}A")), 401);
+    // The last one says only some of its bits: those that say nothing are no way to spell a token anew.
+    for place in [token.rfind('.').unwrap() + 1, token.len() - 40, token.len() - 1] {
+        let other = if token.as_bytes()[place] == b'B' { "C" } else { "B" };
+        let twin = [&token[..place], other, &token[place + 1..]].concat();
+        assert_eq!(status("GET", "/accounts", &twin), 401, "another letter at {place}");
+    }
     assert_eq!(status("GET", "/accounts", &token), 200);
     world.reload(&Setup::routes(&[route("/accounts", "GET", "scopes: [admin]")])).unwrap();
     assert_eq!(status("GET", "/accounts", &token), 403);

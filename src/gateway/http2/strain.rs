@@ -140,14 +140,14 @@ fn cost(kind: u8, flags: u8, length: usize) -> i64 {
 const BETWEEN_FRAMES: Place = Place::Header([0; HEADER_BYTES], 0);
 const PREFACE_BYTES: usize = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".len();
 pub(super) const HEADER_BYTES: usize = 9;
-const DATA: u8 = 0;
+pub(super) const DATA: u8 = 0;
 pub(super) const HEADERS: u8 = 1;
 const RST_STREAM: u8 = 3;
 const SETTINGS: u8 = 4;
 const PUSH_PROMISE: u8 = 5;
 const PING: u8 = 6;
-const CONTINUATION: u8 = 9;
-const END_STREAM: u8 = 1;
+pub(super) const CONTINUATION: u8 = 9;
+pub(super) const END_STREAM: u8 = 1;
 pub(super) const END_HEADERS: u8 = 4;
 /// Some clients open both windows for every 4 KiB that they take: that must be paid for by what they took.
 const SENT_BYTES_PER_CREDIT: usize = 1024;

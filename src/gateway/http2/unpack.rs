@@ -186,7 +186,7 @@ const PRIORITY_BYTES: usize = 5;
 #[cfg(test)]
 mod tests {
     use super::super::huffman::tests::encode;
-    use super::super::strain::Strain;
+    use super::super::strain::{CONTINUATION, DATA, END_STREAM, Strain};
     use super::*;
     use proptest::prelude::*;
     use std::future::poll_fn;
@@ -202,8 +202,12 @@ mod tests {
     const ROOM: usize = 1024 * 1024;
 
     fn frame(stream: u8, flags: u8, block: &[u8]) -> Vec<u8> {
-        let [.., high, middle, low] = block.len().to_be_bytes();
-        [&[high, middle, low, HEADERS, flags, 0, 0, 0, stream], block].concat()
+        of_kind(HEADERS, stream, flags, block)
+    }
+
+    fn of_kind(kind: u8, stream: u8, flags: u8, payload: &[u8]) -> Vec<u8> {
+        let [.., high, middle, low] = payload.len().to_be_bytes();
+        [&[high, middle, low, kind, flags, 0, 0, 0, stream], payload].concat()
     }
 
     fn string(is_packed: bool, bytes: &[u8]) -> Vec<u8> {
@@ -271,7 +275,8 @@ mod tests {
 
     #[test]
     fn a_token_is_unpacked_each_time_and_decoded_once() {
-        let (first, other) = (b"Bearer eyJhbGciOi".repeat(12), b"Bearer eyJraWQiOi".repeat(13));
+        // The codes of `1` and `2` are of one length, so the two are as well.
+        let (first, other) = (b"Bearer eyJhbGciO1".repeat(12), b"Bearer eyJhbGciO2".repeat(12));
         let (mut unpacker, mut strain) = (Unpacker::default(), Strain::new());
         strain.received(PREFACE);
         let mut all = PREFACE.to_vec();
@@ -309,8 +314,45 @@ mod tests {
             assert_eq!(passed_at_once(&came), came, "{name}");
         }
         assert_eq!(passed_at_once(&frame(1, GET, &block)), frame(1, GET, &plain));
-        let priority = |block: &[u8]| frame(1, GET | PRIORITY, &[&[0; PRIORITY_BYTES], block].concat());
+        // Exclusive, and of the most weight.
+        let depends = [0x80, 0, 0, 0, 0xff];
+        let priority = |block: &[u8]| frame(1, GET | PRIORITY, &[&depends, block].concat());
         assert_eq!(passed_at_once(&priority(&block)), priority(&plain), "priorities say nothing of the fields");
+    }
+
+    #[test]
+    fn a_token_is_found_behind_fields_of_every_form() {
+        let named = |first, is_packed| {
+            let name = if is_packed { encode(b"name") } else { b"name".to_vec() };
+            [vec![first], string(is_packed, &name), string(false, b"value")].concat()
+        };
+        let cases: [(&str, Vec<u8>); 8] = [
+            ("a new size of the table", vec![0x20]),
+            ("one of two bytes", vec![0x3f, 0x01]),
+            ("one of three bytes", vec![0x3f, 0xe1, 0x1f]),
+            ("a place in the table of two bytes", vec![0xff, 0x02]),
+            ("a new name that enters the table", named(0x40, false)),
+            ("a packed one that does not", named(0x00, true)),
+            ("one that never may", named(0x10, false)),
+            ("a known name", [vec![0x0f, 0x02], string(true, &encode(b"value"))].concat()),
+        ];
+        for (name, before) in cases {
+            let (packed, plain) = with_token(&before, &b"token".repeat(60), b"");
+            assert_eq!(passed_at_once(&frame(1, GET, &packed)), frame(1, GET, &plain), "{name}");
+        }
+    }
+
+    #[test]
+    fn what_looks_like_a_request_within_another_frame_is_left_as_it_is() {
+        let like_one = frame(1, GET, &with_token(b"", &b"token".repeat(60), b"").0);
+        let came = of_kind(DATA, 1, END_STREAM, &[&b"12345"[..], &like_one, &like_one].concat());
+        for cut in 0..2 * HEADER_BYTES {
+            let (mut unpacker, mut strain) = (Unpacker::default(), Strain::new());
+            strain.received(PREFACE);
+            let (first, rest) = came.split_at(cut);
+            let leaves = [first, rest].map(|bytes| passed(&mut unpacker, &mut strain, bytes, ROOM)).concat();
+            assert_eq!(leaves, came, "cut at {cut}");
+        }
     }
 
     #[test]
@@ -351,7 +393,12 @@ mod tests {
     }
 
     fn field() -> impl Strategy<Value = Vec<u8>> {
-        let value = ("[!-~]{0,20}|[A-Za-z0-9_.-]{0,400}", any::<bool>()).prop_map(|(text, is_packed)| {
+        // The last ones come again, and are of one length.
+        let text = prop_oneof![
+            3 => "[!-~]{0,20}|[A-Za-z0-9_.-]{0,400}",
+            1 => prop::sample::select(vec!["0", "1", "2"]).prop_map(|letter| letter.repeat(300)),
+        ];
+        let value = (text, any::<bool>()).prop_map(|(text, is_packed)| {
             let known = |letter: &u8| letter.is_ascii_alphanumeric() || b"_.-".contains(letter);
             if is_packed && text.bytes().all(|letter| known(&letter)) {
                 string(true, &encode(text.as_bytes()))
@@ -370,16 +417,49 @@ mod tests {
         ];
         prop_oneof![
             8 => (name, value).prop_map(|(name, value)| [name, value].concat()),
+            // What was put into the table last, and before that (§2.3.3).
+            1 => prop::sample::select(vec![vec![0xbe], vec![0xbf]]),
             1 => any::<u8>().prop_map(|byte| vec![byte]),
         ]
     }
 
+    /// How the fields of a request come.
+    #[derive(Clone, Debug)]
+    enum Shape {
+        Whole(u8),
+        /// The rest of them in a frame of their own.
+        Continued(usize),
+        /// Before data that looks like a request with a token.
+        WithData,
+    }
+
     fn frames() -> impl Strategy<Value = Vec<u8>> {
-        let request = (proptest::collection::vec(field(), 0..5), prop_oneof![9 => Just(GET), 1 => any::<u8>()]);
+        let shape = prop_oneof![
+            9 => Just(Shape::Whole(GET)),
+            1 => any::<u8>().prop_map(Shape::Whole),
+            2 => (0..600_usize).prop_map(Shape::Continued),
+            2 => Just(Shape::WithData),
+        ];
+        // The table is emptied, or as large as ever (§6.3).
+        let size = prop_oneof![8 => Just(&[][..]), 1 => Just(&[0x20][..]), 1 => Just(&[0x3f, 0xe1, 0x1f][..])];
+        let request = (size, proptest::collection::vec(field(), 0..5), shape);
         proptest::collection::vec(request, 1..6).prop_map(|requests| {
-            let of = |(index, (fields, flags)): (usize, (Vec<Vec<u8>>, u8))| {
-                let block = [PSEUDO.to_vec(), fields.concat()].concat();
-                frame(2 * u8::try_from(index).unwrap() + 1, flags, &block)
+            let of = |(index, (size, fields, shape)): (usize, (&[u8], Vec<Vec<u8>>, Shape))| {
+                let (block, stream) =
+                    ([size, &PSEUDO, &fields.concat()].concat(), 2 * u8::try_from(index).unwrap() + 1);
+                match shape {
+                    Shape::Whole(flags) => frame(stream, flags, &block),
+                    Shape::Continued(at) => {
+                        let (first, rest) = block.split_at(at.min(block.len()));
+                        let rest = of_kind(CONTINUATION, stream, END_HEADERS, rest);
+                        [frame(stream, END_STREAM, first), rest].concat()
+                    }
+                    Shape::WithData => {
+                        let data = frame(stream, GET, &with_token(b"", &b"0".repeat(300), b"").0);
+                        let data = of_kind(DATA, stream, END_STREAM, &[&b"abc"[..], &data, &data].concat());
+                        [frame(stream, END_HEADERS, &block), data].concat()
+                    }
+                }
             };
             requests.into_iter().enumerate().flat_map(of).collect()
         })
