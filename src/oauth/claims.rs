@@ -49,8 +49,8 @@ pub struct Claims {
     pub confirmation: Option<Confirmation>,
     /// `status`: where it can be seen that the token was revoked (draft-ietf-oauth-status-list §6).
     pub status: Option<Status>,
-    /// Names of all members, to check for required ones.
-    pub names: Vec<String>,
+    /// Whether a claim is not there that the issuer's tokens must have.
+    pub is_incomplete: bool,
 }
 
 /// The issuer's names for claims that no standard names, and whether it keeps to one that issuers used otherwise before
@@ -67,6 +67,8 @@ pub struct Names<'n> {
     pub scopes: Option<&'n str>,
     /// Whether `status` is read; where it is not, it may be anything.
     pub has_status: bool,
+    /// Claims that must be there, beside those that a standard demands.
+    pub required: &'n [Box<str>],
 }
 
 /// One of the `authorization_details`, as far as a rule can ask for it.
@@ -81,6 +83,36 @@ pub struct Detail {
     /// Where.
     #[serde(default)]
     pub locations: Vec<String>,
+}
+
+/// The first `iss` of a claims set, and nothing behind it: by this it is known whose `Names` the whole is to be read with,
+/// which finds a second one and what else is wrong.
+pub fn issuer(json: &str) -> Result<String, serde_json::Error> {
+    let mut issuer = None;
+    let stopped = serde_json::Deserializer::from_str(json).deserialize_map(First(&mut issuer));
+    // An object that is left before its end is an error to the reader, if only for that.
+    issuer.map_or_else(|| stopped.and(Err(de::Error::missing_field("iss"))), Ok)
+}
+
+struct First<'i>(&'i mut Option<String>);
+
+impl<'de> Visitor<'de> for First<'_> {
+    type Value = ();
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a claims object")
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
+        while let Some(name) = members.next_key::<Text<'de>>()? {
+            if name.0 == "iss" {
+                *self.0 = Some(members.next_value()?);
+                break;
+            }
+            members.next_value::<IgnoredAny>()?;
+        }
+        Ok(())
+    }
 }
 
 /// Reads a claims set. The error says which member, never its value.
@@ -109,12 +141,13 @@ impl<'de> Visitor<'de> for Names<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
         let mut claims = Claims::default();
         let mut own_scope = None;
-        while let Some(name) = members.next_key::<Cow<'de, str>>()? {
+        let mut seen = Vec::with_capacity(MEMBERS_USUAL);
+        while let Some(Text(name)) = members.next_key()? {
             // RFC 7519 §4: duplicates may be refused. Two readers of the same token must not see two tokens.
-            if claims.names.iter().any(|seen| *seen == name) {
+            if seen.contains(&name) {
                 return Err(de::Error::custom("duplicate member"));
             }
-            if claims.names.len() == MEMBERS_MAX {
+            if seen.len() == MEMBERS_MAX {
                 return Err(de::Error::custom("too many members"));
             }
             if self.scopes == Some(&*name) {
@@ -122,10 +155,12 @@ impl<'de> Visitor<'de> for Names<'_> {
             } else {
                 self.read(&name, &mut members, &mut claims)?;
             }
-            claims.names.push(name.into_owned());
+            seen.push(name);
         }
+        let is_there = |name: &str| seen.iter().any(|seen| seen == name);
+        claims.is_incomplete = !self.required.iter().all(|name| is_there(name));
         if let Some(own) = own_scope {
-            let is_alone = !claims.names.iter().any(|name| name == "scope");
+            let is_alone = !is_there("scope");
             // Two claims that say different things are two tokens in one.
             if !is_alone && !own.scopes().is_same(claims.scope.scopes()) {
                 return Err(de::Error::custom("two claims of different scopes"));
@@ -169,6 +204,11 @@ impl Names<'_> {
 fn scopes(all: &[String]) -> Result<ScopeSet, BadScope> {
     all.join(" ").parse()
 }
+
+/// A text of a document, borrowed from it unless something in it is escaped: what serde makes of a `Cow` is always a copy.
+#[derive(Deserialize)]
+#[serde(transparent)]
+pub(super) struct Text<'j>(#[serde(borrow)] pub(super) Cow<'j, str>);
 
 /// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
 pub(super) struct NumericDate(pub(super) UnixSeconds);
@@ -244,6 +284,8 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
 
 /// Members of one claims set; the richest profiles stay below half of it.
 const MEMBERS_MAX: usize = 64;
+/// What most tokens stay below: room is made once.
+const MEMBERS_USUAL: usize = 16;
 /// 9999-12-31T23:59:59Z: a later date is a mistake or an attack on somebody's arithmetic.
 const YEAR_9999: i64 = 253_402_300_799;
 
@@ -258,8 +300,35 @@ mod tests {
             frequency: Some("frequencyPerDay"),
             scopes: Some("scp"),
             has_status: true,
+            required: &[],
         };
         parse(json, names)
+    }
+
+    #[test]
+    fn the_first_issuer_is_found_whatever_follows() {
+        for json in
+            [r#"{"iss":"a"}"#, r#" {"x":[{}],"i\u0073s":"a","iss":"b"}"#, r#"{"iss":"a", broken"#, r#"{"iss":"a"} x"#]
+        {
+            assert_eq!(issuer(json).unwrap(), "a", "{json}");
+        }
+        for json in [r#"{"iss":1}"#, "{}", r#"["iss","a"]"#, "1", r#"{"sub":{"iss":"a"}}"#] {
+            assert!(issuer(json).unwrap_err().is_data(), "{json}");
+        }
+        for json in ["", "{", r#"{"iss""#, r#"{"iss":"#, r#"{"iss":"a"#, r#"{"sub":x,"iss":"a"}"#] {
+            assert!(!issuer(json).unwrap_err().is_data(), "{json}");
+        }
+    }
+
+    #[test]
+    fn what_is_required_and_is_not_there_is_missed() {
+        let required = ["jti".into(), "x".into()];
+        let lacks =
+            |json| parse(json, Names { required: &required, ..Names::default() }).map(|claims| claims.is_incomplete);
+        assert!(!lacks(r#"{"jti":"a","x":null}"#).unwrap());
+        for json in ["{}", r#"{"jti":"a"}"#, r#"{"x":1,"y":{"jti":"a"}}"#] {
+            assert!(lacks(json).unwrap(), "{json}");
+        }
     }
 
     /// SCOPE-3.

@@ -2,6 +2,7 @@
 //! members, arrays for objects, padding) is a fault here.
 
 use super::algorithm::Algorithm;
+use super::claims::Text;
 use super::jwk::Key;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
@@ -31,8 +32,8 @@ impl<'t> Jws<'t> {
     /// Exactly three segments of the base64url alphabet, none of header and signature empty. A JWE has five.
     pub fn split(token: &'t [u8]) -> Result<Self, JwsFault> {
         let token = std::str::from_utf8(token).map_err(|_| JwsFault::Unreadable)?;
-        let (signed, signature) = token.rsplit_once('.').ok_or(JwsFault::Unreadable)?;
-        let (header, payload) = signed.split_once('.').ok_or(JwsFault::Unreadable)?;
+        let (signed, signature) = halves(token, memchr::memrchr(b'.', token.as_bytes()))?;
+        let (header, payload) = halves(signed, memchr::memchr(b'.', signed.as_bytes()))?;
         let all_good = [header, payload, signature].into_iter().all(is_base64url);
         if all_good && !header.is_empty() && !signature.is_empty() {
             Ok(Self { header, payload, signature, signed })
@@ -57,6 +58,12 @@ impl<'t> Jws<'t> {
     pub fn payload(&self) -> Result<String, JwsFault> {
         text(self.payload)
     }
+}
+
+/// What stands on both sides of the point at this place.
+fn halves(text: &str, point: Option<usize>) -> Result<(&str, &str), JwsFault> {
+    let (before, after) = text.split_at(point.ok_or(JwsFault::Unreadable)?);
+    Ok((before, after.strip_prefix('.').unwrap_or_default()))
 }
 
 /// No early exit: the compiler turns this into vector instructions, and tokens are long.
@@ -96,12 +103,12 @@ impl<'de> Visitor<'de> for HeaderVisitor {
 
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Header, A::Error> {
         let mut header = Header::default();
-        let mut names: Vec<String> = Vec::new();
-        while let Some(name) = members.next_key::<String>()? {
+        let mut names = Vec::with_capacity(MEMBERS_USUAL);
+        while let Some(Text(name)) = members.next_key()? {
             if names.contains(&name) || names.len() == MEMBERS_MAX {
                 return Err(de::Error::custom("a member twice, or too many"));
             }
-            match name.as_str() {
+            match &*name {
                 "alg" => header.alg = members.next_value()?,
                 "kid" => header.kid = Some(members.next_value()?),
                 "jwk" => header.jwk = Some(members.next_value()?),
@@ -129,6 +136,8 @@ fn text(base64url: &str) -> Result<String, JwsFault> {
 
 /// Members of one header; certificate-bound ones have a dozen.
 const MEMBERS_MAX: usize = 32;
+/// What most stay below.
+const MEMBERS_USUAL: usize = 4;
 
 #[cfg(test)]
 mod tests {

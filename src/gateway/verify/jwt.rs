@@ -13,7 +13,6 @@ use crate::gateway::refusal::Refusal;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::claims::{self, Claims, Names};
 use crate::oauth::jws::{Header, Jws};
-use serde::Deserialize;
 use std::time::Instant;
 
 /// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
@@ -41,23 +40,19 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
     check().map_err(|refusal: Refusal| refusal.of(&issuer.refusals))
 }
 
-#[derive(Deserialize)]
-struct Envelope {
-    iss: String,
-}
-
 /// Read before anything is verified, to know whose keys to ask.
 fn claimed_issuer(payload: &str) -> Result<String, Refusal> {
-    match serde_json::from_str::<Envelope>(payload) {
-        Ok(envelope) => Ok(envelope.iss),
-        Err(fault) if fault.is_data() => Err(Reason::IssuerUnknown.into()),
-        Err(_) => Err(Reason::TokenUnreadable.into()),
-    }
+    claims::issuer(payload).map_err(|fault| unreadable(&fault).unwrap_or(Reason::IssuerUnknown).into())
 }
 
 fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
     let names = Names { has_status: issuer.status_lists.is_some(), ..names(issuer) };
-    claims::parse(payload, names).map_err(|_| Reason::ClaimInvalid.into())
+    claims::parse(payload, names).map_err(|fault| unreadable(&fault).unwrap_or(Reason::ClaimInvalid).into())
+}
+
+/// Where it is no JSON at all.
+fn unreadable(fault: &serde_json::Error) -> Option<Reason> {
+    (!fault.is_data()).then_some(Reason::TokenUnreadable)
 }
 
 /// The issuer's names for its own claims. An introspection answer says itself whether the token is active, now: what it
@@ -70,6 +65,7 @@ pub(super) fn names(issuer: &Issuer) -> Names<'_> {
         frequency: own.frequency.as_deref(),
         scopes: own.scopes.as_deref(),
         has_status: false,
+        required: &issuer.settings.required_claims,
     }
 }
 
@@ -128,7 +124,9 @@ fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
 }
 
 fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
-    check_required(claims, issuer, &["exp", "aud"])?;
+    if claims.is_incomplete || claims.expires.is_none() || claims.audiences.is_empty() {
+        return Err(Reason::ClaimMissing.into());
+    }
     if claims.status.is_none() && issuer.settings.status_list.as_ref().is_some_and(|lists| lists.is_required) {
         return Err(Reason::ClaimMissing.into());
     }
@@ -139,17 +137,13 @@ fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<()
 /// The same of an introspection answer, where no standard demands a claim. An issuer without configured audiences has
 /// judged by our client id.
 pub(super) fn check_answer(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
-    check_required(claims, issuer, &[])?;
+    if claims.is_incomplete {
+        return Err(Reason::ClaimMissing.into());
+    }
     if !issuer.settings.audiences.is_empty() {
         check_audience(claims, issuer)?;
     }
     check_use(claims, issuer, now)
-}
-
-fn check_required(claims: &Claims, issuer: &Issuer, always: &[&str]) -> Result<(), Refusal> {
-    let is_there = |name: &str| claims.names.iter().any(|member| member == name);
-    let required = issuer.settings.required_claims.iter().map(AsRef::as_ref);
-    if always.iter().copied().chain(required).all(is_there) { Ok(()) } else { Err(Reason::ClaimMissing.into()) }
 }
 
 /// RFC 8725 §3.9, exact: no prefix, no folding, no trailing slash.

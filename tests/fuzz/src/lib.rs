@@ -5,6 +5,7 @@
 mod answer;
 mod assertion;
 mod certificate;
+mod claims_set;
 mod dpop;
 mod front;
 mod head;
@@ -20,6 +21,7 @@ mod upstream_request;
 pub use answer::{one_response, response};
 pub use assertion::assertion;
 pub use certificate::certificate;
+pub use claims_set::claims;
 pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
 pub use head::head;
@@ -41,13 +43,13 @@ use scopegate::config::limits::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
 use scopegate::oauth::bearer::{self, Credentials, Scheme};
-use scopegate::oauth::claims::{self, Names};
+use scopegate::oauth::claims::Names;
 use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
 use scopegate::oauth::metadata;
 use scopegate::oauth::security_event;
-use scopegate::oauth::status_list::{Status, StatusList};
+use scopegate::oauth::status_list::StatusList;
 use serde_json::Value;
 use std::path::Path;
 
@@ -146,54 +148,6 @@ pub fn bearer(data: &[u8]) {
     assert_eq!(found, expected);
 }
 
-/// Claims that pass are those that another reader of JSON sees.
-pub fn claims(data: &[u8]) {
-    let Ok(json) = std::str::from_utf8(data) else { return };
-    let Ok(claims) = claims::parse(
-        json,
-        Names {
-            grant: Some("gty"),
-            consent: Some("consent_id"),
-            scopes: Some("scp"),
-            frequency: Some("frequency"),
-            has_status: true,
-        },
-    ) else {
-        return;
-    };
-    let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
-    let members = seen.as_object().expect("claims are an object");
-    assert_eq!(claims.names.len(), members.len(), "a duplicate member");
-    for (name, value) in [
-        ("iss", &claims.issuer),
-        ("sub", &claims.subject),
-        ("jti", &claims.token_id),
-        ("client_id", &claims.client_id),
-        ("gty", &claims.grant),
-        ("consent_id", &claims.consent),
-    ] {
-        assert_eq!(members.get(name).map(|value| value.as_str().expect("a text")), value.as_deref(), "{name}");
-    }
-    for (name, date) in [("exp", claims.expires), ("nbf", claims.not_before), ("iat", claims.issued)] {
-        let seen = members.get(name).map(|value| value.as_f64().expect("a number"));
-        assert_eq!(seen.is_some(), date.is_some(), "{name}");
-        assert!(date.is_none_or(|date| date.0 >= 0 && seen.is_some_and(|seen| date.0 as f64 <= seen)), "{name} grew");
-    }
-    assert_eq!(members.contains_key("cnf"), claims.confirmation.is_some());
-    assert_eq!(members.contains_key("status"), claims.status.is_some());
-    if let Some(Status::Listed(place)) = &claims.status {
-        let seen = &members["status"]["status_list"];
-        assert_eq!((seen["idx"].as_u64(), seen["uri"].as_str()), (Some(place.index), Some(&*place.uri)));
-        assert_eq!(members["status"].as_object().map(|mechanisms| mechanisms.len()), Some(1));
-    }
-    let audiences = match members.get("aud") {
-        Some(Value::Array(many)) => many.iter().filter_map(Value::as_str).collect(),
-        Some(one) => vec![one.as_str().expect("a text")],
-        None => Vec::new(),
-    };
-    assert_eq!(claims.audiences, audiences);
-}
-
 /// Only an object whose one member `active` is the boolean is an answer, and what is active has the claims that another
 /// reader sees; so it is within a signed answer.
 pub fn introspection(data: &[u8]) {
@@ -204,6 +158,7 @@ pub fn introspection(data: &[u8]) {
         scopes: Some("scp"),
         frequency: Some("frequency"),
         has_status: true,
+        required: &[],
     };
     // A number beyond all numbers, in a member that nobody asks for, is no reason for us to refuse.
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
