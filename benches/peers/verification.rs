@@ -47,7 +47,7 @@ impl Verification {
 
     /// CPU time of one in microseconds, measured for so long; without a beat, one after the other.
     pub(crate) fn measure(&self, beat: Option<Beat>, time: Duration) -> anyhow::Result<Option<f64>> {
-        let interval = beat.map_or(Duration::ZERO, |beat| beat.interval());
+        let interval = beat.map_or(Duration::ZERO, Beat::interval);
         let together = beat.map_or(1, |beat| beat.together);
         let mut turn = self.signed.iter().cycle();
         let (mut count, begin, before) = (0.0, Instant::now(), Usage::mine());

@@ -444,9 +444,10 @@ mod tests {
         let size = prop_oneof![8 => Just(&[][..]), 1 => Just(&[0x20][..]), 1 => Just(&[0x3f, 0xe1, 0x1f][..])];
         let request = (size, proptest::collection::vec(field(), 0..5), shape);
         proptest::collection::vec(request, 1..6).prop_map(|requests| {
-            let of = |(index, (size, fields, shape)): (usize, (&[u8], Vec<Vec<u8>>, Shape))| {
-                let (block, stream) =
-                    ([size, &PSEUDO, &fields.concat()].concat(), 2 * u8::try_from(index).unwrap() + 1);
+            let of = |(index, request): (usize, (&[u8], Vec<Vec<u8>>, _))| {
+                let (size, fields, shape) = request;
+                let block = [size, &PSEUDO, &fields.concat()].concat();
+                let stream = 2 * u8::try_from(index).unwrap() + 1;
                 match shape {
                     Shape::Whole(flags) => frame(stream, flags, &block),
                     Shape::Continued(at) => {
