@@ -198,6 +198,38 @@ fn every_configuration_can_be_served() {
     assert!(count >= 4, "{count} configurations");
 }
 
+/// The sample has every key, so what a document calls `section.key` stands there. Of Kubernetes' keys it has none.
+#[test]
+fn every_key_of_a_section_is_one_of_the_sample() {
+    let sample = include_str!("../../config/scopegate.yaml");
+    let is_name =
+        |text: &str| !text.is_empty() && text.bytes().all(|octet| octet.is_ascii_lowercase() || octet == b'_');
+    let sections: HashSet<_> = sample
+        .lines()
+        .filter_map(|line| line.trim_start_matches('#').split_once(':'))
+        .map(|(name, _)| name)
+        .filter(|name| is_name(name))
+        .collect();
+    let keys: HashSet<_> = sample.split([' ', '{', '[', '`', '\n']).filter_map(|word| word.strip_suffix(':')).collect();
+    let (mut wrong, mut count) = (Vec::new(), 0);
+    for document in documents().iter().filter(|document| !document.path.starts_with("deploy")) {
+        for code in document.prose().split('`').skip(1).step_by(2) {
+            let mut path = code.split('.').map(|name| name.trim_end_matches("[]"));
+            let Some(section) = path.next().filter(|section| sections.contains(section)) else { continue };
+            let names: Vec<_> = path.collect();
+            if names.is_empty() || !names.iter().all(|name| is_name(name)) {
+                continue;
+            }
+            count += 1;
+            if !names.iter().all(|name| keys.contains(name)) {
+                wrong.push(format!("{}: {section}.{}", document.path.display(), names.join(".")));
+            }
+        }
+    }
+    expect_none("keys that nobody reads", &wrong);
+    assert!(count > 50, "{count} keys");
+}
+
 #[test]
 fn every_metric_is_counted() {
     let mut sources = String::new();
