@@ -69,7 +69,7 @@ impl Clock {
         now.tv_sec.unsigned_abs().saturating_mul(1_000_000).saturating_add(now.tv_nsec.unsigned_abs() / 1000)
     }
 
-    /// Time that never runs backwards, for measuring spans.
+    /// The same for what hardly any request pays for, as the standard library has it: deadlines, pauses, ages.
     pub fn instant(&self) -> Instant {
         #[expect(clippy::disallowed_methods, reason = "this is the one reader")]
         Instant::now()

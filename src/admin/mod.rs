@@ -1,5 +1,5 @@
 //! The operators' listener: is it alive, is it ready, what does it count, how does it stand, which keys verify what it signs;
-//! whose tokens are revoked, and is the configuration read again. `door` says who is let in.
+//! what would become of a request, whose tokens are revoked, is the configuration read again. `door` says who is let in.
 
 mod arrivals;
 pub mod door;

@@ -137,7 +137,8 @@ pub(super) fn body(text: &str) -> Result<u64, Problem> {
 /// Header fields of one message, where an operator says nothing else of requests; more is an attack on the upstream's parser or
 /// on ours. Also the trailers of one body.
 pub const HEADERS_MAX: usize = 100;
-/// What an operator may raise `headers` to: each field that is looked for is looked for among all of them.
+/// What an operator may raise `headers` to: where a field stands is kept beside the head, in 40 bytes for each, and whoever
+/// looks for one by its name walks over all of them.
 pub const HEADERS_MOST: usize = 256;
 /// What `Connection` may list in one message: each option is compared with the name of every field, and nobody lists more than
 /// three or four.

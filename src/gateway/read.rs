@@ -171,8 +171,8 @@ impl Host {
     }
 }
 
-/// Refuses every spelling that an upstream could read as another path than the one our rules saw. See
-/// `peers` CVE-2019-9901, CVE-2021-29492, CVE-2025-66490, CVE-2026-33494: each is one of these bytes.
+/// Refuses every spelling that an upstream could read as another path than the one our rules saw: CVE-2019-9901,
+/// CVE-2021-29492, CVE-2025-66490 and CVE-2026-33494 of other gateways are one of these bytes each.
 fn check_path(target: &Target) -> Result<(), Refusal> {
     // In absolute form the path may be left out; what is written upstream would then begin with the query.
     if is_canonical(target.path().as_bytes()) { Ok(()) } else { Err(Reason::PathAmbiguous.into()) }

@@ -108,7 +108,7 @@ pub fn passing<'h>(fields: &'h Fields, token_fields: &'h [HeaderName]) -> impl I
     })
 }
 
-/// Appends one field as it stands in a request.
+/// Appends one field as it stands in a message.
 pub fn field(out: &mut Vec<u8>, name: &str, value: &HeaderValue) {
     line(out, name.as_bytes(), value.as_bytes());
 }

@@ -1,6 +1,6 @@
 //! The memory that a worker reads into and writes from. A connection has some while there is something to read or to write
-//! and gives it back when there is nothing: idle ones hold none, and the one that reads next gets what the processor still has at hand. From the
-//! allocator, buffers of this size would come by its slow path.
+//! and gives it back when there is nothing: idle ones hold none, and the one that reads next gets what the processor still
+//! has at hand. From the allocator, buffers of this size would come by its slow path.
 
 use bytes::BytesMut;
 use std::cell::RefCell;

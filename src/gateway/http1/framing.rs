@@ -32,7 +32,7 @@ pub enum Chunk {
     End,
 }
 
-/// The fields that say where a body ends (RFC 9112 §6.3), collected while a head is read.
+/// The fields that say where a body ends (RFC 9112 §6.3).
 #[derive(Debug, Default)]
 pub struct Announced<'h> {
     length: Option<&'h [u8]>,

@@ -36,7 +36,9 @@ pub struct Record {
     pub(in crate::gateway) worker: Rc<Worker>,
     pub(in crate::gateway) plan: Rc<Plan>,
     activity: Rc<Activity>,
+    /// When its head was complete, by the monotonic clock: all that is measured of it begins there.
     started_us: u64,
+    /// The same by the wall clock.
     pub(super) now_ms: u64,
     pub(super) client: Rc<[u8]>,
     pub(super) address: IpAddr,
