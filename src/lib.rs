@@ -8,11 +8,26 @@
 //!          read    route     credentials  verify        authorize  forward     then respond and observe
 //! ```
 //!
-//! Between permit and forward [`quotas`](gateway::quotas) count, and may say no: last of all, so that nothing is counted that
-//! goes nowhere. Each arrow is one function in one file of [`gateway`], and only that file can make its result: a request that reached
-//! an upstream without a [`Permit`](gateway::authorize::permit::Permit) does not compile. The error of every stage is
-//! [`Refusal`](gateway::refusal::Refusal), and [`respond`](gateway::respond) is the one place that puts it on the wire.
-//! [`pipeline`](gateway::pipeline) has the whole path on one screen: start reading there.
+//! Each arrow is one function in one file of [`gateway`], and only that file can make its result: a request that reached
+//! an upstream without a [`Permit`](gateway::authorize::permit::Permit) does not compile. Between permit and forward
+//! [`quotas`](gateway::quotas) count, and may say no: last of all, so that nothing is counted that goes nowhere. The error
+//! of every stage is [`Refusal`](gateway::refusal::Refusal), and [`respond`](gateway::respond) is the one place that puts it
+//! on the wire. [`pipeline`](gateway::pipeline) has the whole path on one screen: start reading there.
+//!
+//! # Words
+//!
+//! | word | what it is here |
+//! |---|---|
+//! | client, upstream | who is in front of us, and who behind; an upstream has servers |
+//! | hop | a proxy of ours in front, whose word on others counts |
+//! | issuer, holder | who made a token, and for whom it speaks: a customer, or the client itself |
+//! | policy, plan | what requests are decided by; the same as one worker uses it |
+//! | verdict | what was found out about a token, as it is remembered |
+//! | permit, refusal, reason | the yes and the no of the path; why it is no |
+//! | witness, record | who is told how far a request comes; the one that becomes its line in the log |
+//! | exchange | a request and its answer, on a connection or as a stream |
+//! | field, line | a name and its value; their octets as they stand in a message or a log, made once and copied from then on |
+//! | place | where something stands among its like, or room for one more |
 //!
 //! # The modules, in reading order
 //!
@@ -24,7 +39,7 @@
 //! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs, what quotas count |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
 //! | [`clock`] | the only reader of time |
-//! | [`admin`] | `/livez`, `/readyz`, `/metrics`, `/jwks.json`, `/revoke`, `/events`, `/explain` on a listener of their own |
+//! | [`admin`] | what operators ask and tell, on a listener of their own: `/readyz`, `/metrics`, `/status`, `/revoke` and others |
 //! | [`commands`] | one file per subcommand, and the only place that wires parts together |
 //! | [`cli`], [`telemetry`] | the command line, the process's own log |
 //! | `sandbox` | a small bank to try things out; it talks to the gateway over HTTP only |
@@ -50,8 +65,9 @@
 //! # Who may import whom
 //!
 //! commands may use everything and nobody uses commands; gateway uses net, oauth, state, clock and config; admin uses
-//! gateway, state, net, clock; state uses net and clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock; oauth uses clock for its dates. Gateway
-//! and sandbox never import each other, and stages never call each other. `tests/it/tidy.rs` holds these rules.
+//! gateway, state, net, clock; state uses net and clock; sandbox uses net, oauth, clock; config uses oauth; net uses clock;
+//! oauth uses clock for its dates. Gateway and sandbox never import each other, and stages never call each other.
+//! `tests/it/tidy.rs` holds these rules.
 //!
 //! # What is deliberately absent
 //!
