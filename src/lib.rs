@@ -55,7 +55,7 @@
 //!
 //! | what | write | then name it in |
 //! |---|---|---|
-//! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/routes.rs`; the compiler asks in `commands/diff` what it does to who may pass |
+//! | a check | `gateway/authorize/<name>.rs`: a struct and its `check` | `Check` in `gateway/authorize/mod.rs`, its key in `config/demands.rs` and in the list of `config/routes.rs`; the compiler asks in `commands/diff` what it does to who may pass |
 //! | a reason to refuse | a variant of `Reason` in `gateway/reason.rs` | the tables beside it and in `gateway/explain/words.rs`: the compiler lists them |
 //! | a metric | a field in `gateway/observe/metrics.rs` | `admin/exposition.rs` |
 //! | a configuration key | a checked field in its section's file below `config/` | the list of keys there, and `config/scopegate.yaml` |

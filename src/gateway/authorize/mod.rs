@@ -1,5 +1,6 @@
 //! AUTHORIZE: whether this token may use this route, now. One check, one file. To add one: write
-//! `authorize/<name>.rs` with a struct and its `check`, name it in `Check` below, and give it a key in `config/routes.rs`.
+//! `authorize/<name>.rs` with a struct and its `check`, name it in `Check` below, and give it a key in
+//! `config/demands.rs` and in the list of `config/routes.rs`.
 
 pub mod audience;
 pub mod claim;
