@@ -4,6 +4,7 @@
 //! as it is with clients that have no proxy in front. Nothing in here decides where a request goes.
 
 use super::http1::fields::{self, Fields};
+use super::http1::lines;
 use crate::config::limits::FORWARDED_HOPS_MAX;
 use http::{HeaderName, header};
 use smallvec::SmallVec;
@@ -175,7 +176,7 @@ fn element(text: &str) -> Option<(Option<Element>, &str)> {
 /// `token / quoted-string` (RFC 9110 §5.6.4): as it stands there, what it means, and what follows it.
 fn value(text: &str) -> Option<(&str, String, &str)> {
     let Some(quoted) = text.strip_prefix('"') else {
-        let end = text.find(|c: char| !is_tchar(c)).unwrap_or(text.len());
+        let end = text.bytes().position(|octet| !lines::is_tchar(octet)).unwrap_or(text.len());
         let (token, rest) = text.split_at_checked(end).filter(|(token, _)| !token.is_empty())?;
         return Some((token, token.to_owned(), rest));
     };
@@ -226,8 +227,7 @@ fn older_element(item: &[u8]) -> Option<Element> {
         return Some(Element { node: Some(node), text: format!("for=\"[{address}]\"") });
     }
     let node = node(item).ok()?;
-    let is_plain = item.chars().all(is_tchar);
-    let text = if is_plain { format!("for={item}") } else { format!("for=\"{item}\"") };
+    let text = if is_token(item) { format!("for={item}") } else { format!("for=\"{item}\"") };
     Some(Element { node, text })
 }
 
@@ -249,13 +249,9 @@ fn is_host(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(good)
 }
 
-fn is_token(text: &str) -> bool {
-    !text.is_empty() && text.chars().all(is_tchar)
-}
-
 /// RFC 9110 §5.6.2
-fn is_tchar(c: char) -> bool {
-    c.is_ascii_alphanumeric() || "!#$%&'*+-.^_`|~".contains(c)
+fn is_token(text: &str) -> bool {
+    !text.is_empty() && text.bytes().all(lines::is_tchar)
 }
 
 const WHITE: [char; 2] = [' ', '\t'];
