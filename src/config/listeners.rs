@@ -8,7 +8,7 @@ use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
 use super::tls::{ClientCertificates, ClientTrust, server_tls};
 use super::{AccessLog, OnQueryToken, Server};
-use super::{address, limits};
+use super::{address, limits, upgrade};
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::{self, Origin};
 use std::net::SocketAddr;
@@ -147,7 +147,6 @@ fn realm(text: &str) -> Result<Realm, Problem> {
     })
 }
 
-/// `token = 1*tchar` (RFC 9110 §5.6.2)
 fn on_query_token(text: &str) -> Result<OnQueryToken, Problem> {
     match text {
         "reject" => Ok(OnQueryToken::Reject),
@@ -177,9 +176,9 @@ fn origin(text: &str) -> Result<Origin, Problem> {
     }
 }
 
+/// `token` (RFC 9110 §7.6.3)
 fn pseudonym(text: &str) -> Result<Box<str>, Problem> {
-    let is_tchar = |b: u8| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b);
-    if text.bytes().all(is_tchar) {
+    if upgrade::is_token(text) {
         return Ok(text.into());
     }
     Err(Problem::new("cannot stand in `Via`").hint("an RFC 9110 token: letters, digits and !#$%&'*+-.^_`|~"))

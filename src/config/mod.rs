@@ -272,7 +272,7 @@ pub struct Server {
     pub workers: NonZeroUsize,
     /// The protection space in challenges.
     pub realm: Realm,
-    /// Our name in `Via` and `Forwarded`: a pseudonym, so that no internal name shows.
+    /// Our name in `Via`: a pseudonym, so that no internal name shows.
     pub pseudonym: Box<str>,
     /// What becomes of a token that stands in a URL. The request is refused in any case.
     pub on_query_token: OnQueryToken,

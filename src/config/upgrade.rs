@@ -38,8 +38,8 @@ fn protocol(text: &str) -> Result<Box<str>, Problem> {
     }
 }
 
-/// RFC 9110 §5.6.2
-fn is_token(text: &str) -> bool {
+/// `token = 1*tchar` (RFC 9110 §5.6.2)
+pub(super) fn is_token(text: &str) -> bool {
     !text.is_empty() && text.bytes().all(|b| b.is_ascii_alphanumeric() || b"!#$%&'*+-.^_`|~".contains(&b))
 }
 
