@@ -18,7 +18,7 @@ use super::refusal::Refusal;
 use aws_lc_rs::digest::{self, SHA1_FOR_LEGACY_USE_ONLY};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
-use http::{HeaderName, HeaderValue, Method, Version, header};
+use http::{HeaderValue, Method, Version, header};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
@@ -40,22 +40,17 @@ pub fn wanted<'r>(
         return Ok(None);
     }
     let fields = head.fields();
-    if !members(fields, header::CONNECTION).any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
+    if !headers::nominated_in(fields).any(|option| option.eq_ignore_ascii_case(b"upgrade")) {
         return Ok(None);
     }
     let allowed = |asked: &[u8]| route.upgrades.iter().find(|name| name.as_bytes().eq_ignore_ascii_case(asked));
-    let Some(protocol) = members(fields, header::UPGRADE).find_map(allowed) else { return Ok(None) };
+    let Some(protocol) = fields.members(header::UPGRADE).find_map(allowed) else { return Ok(None) };
     // RFC 6455 §4.1: it waits for the answer. What does not is another request, and meant for somebody who reads it so.
     if !client.is_client_quiet() {
         return Err(Reason::HeadMalformed.into());
     }
     let accept = if **protocol == *WEBSOCKET { Some(handshake(head)?) } else { None };
     Ok(Some(Upgrade { protocol, accept }))
-}
-
-/// The members of a list that may stand in several fields.
-fn members(fields: &Fields, name: HeaderName) -> impl Iterator<Item = &[u8]> {
-    fields.all(name).flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
 }
 
 /// RFC 6455 §4.2.1; the answer to its key (§4.2.2).

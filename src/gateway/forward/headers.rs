@@ -153,7 +153,7 @@ pub fn is_called(name: &[u8], known: &str) -> bool {
 
 /// What `Connection` names.
 pub(in super::super) fn nominated_in(fields: &Fields) -> impl Iterator<Item = &[u8]> {
-    fields.all("connection").flat_map(|value| value.split(|b| *b == b',')).map(<[u8]>::trim_ascii)
+    fields.members("connection")
 }
 
 /// Whether a field belongs to one hop, or is one that only we write: no upstream's answer has a word in either.

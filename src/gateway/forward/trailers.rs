@@ -12,9 +12,8 @@ use std::ops::Not;
 
 /// Whether the client takes trailers (RFC 9110 §10.1.4). HTTP/1.0 has none.
 pub fn are_wanted(head: &Head) -> bool {
-    let values = head.fields().all("te");
-    let mut codings = values.flat_map(|value| value.split(|byte| *byte == b','));
-    head.version() >= Version::HTTP_11 && codings.any(|coding| coding.trim_ascii().eq_ignore_ascii_case(b"trailers"))
+    let mut codings = head.fields().members("te");
+    head.version() >= Version::HTTP_11 && codings.any(|coding| coding.eq_ignore_ascii_case(b"trailers"))
 }
 
 /// Those of these lines that may go on, if any; `head` are the fields that came before the body.
@@ -28,8 +27,8 @@ pub fn passing(lines: &[Bytes], head: &Fields) -> Option<HeaderMap> {
 
 /// The names that the upstream announces, of those that may go on.
 pub fn announced(head: &Fields) -> impl Iterator<Item = HeaderName> {
-    let names = head.all("trailer").flat_map(|value| value.split(|byte| *byte == b','));
-    names.filter_map(|name| HeaderName::from_bytes(name.trim_ascii()).ok()).filter(|name| may_pass(name, head))
+    let names = head.members("trailer").filter_map(|name| HeaderName::from_bytes(name).ok());
+    names.filter(|name| may_pass(name, head))
 }
 
 fn parts(line: &[u8]) -> Option<(HeaderName, HeaderValue)> {

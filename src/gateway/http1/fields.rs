@@ -52,6 +52,11 @@ impl Fields {
         values.next().filter(|_| values.next().is_none())
     }
 
+    /// The members of the list that all fields of this name make together (RFC 9110 §5.6.1), without white space around them.
+    pub fn members(&self, name: impl AsRef<str>) -> impl Iterator<Item = &[u8]> {
+        self.all(name).flat_map(|value| value.split(|octet| *octet == b',')).map(<[u8]>::trim_ascii)
+    }
+
     /// Whether there is a field of this name.
     pub fn has(&self, name: impl AsRef<str>) -> bool {
         self.all(name).next().is_some()

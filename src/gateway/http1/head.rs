@@ -123,8 +123,8 @@ fn read((method, target, version): (Method, Target, Version), fields: Fields) ->
 /// Whether a `Connection` field has the option `close` (RFC 9112 §9.6). `None`: it has more options than may be, and each would
 /// be compared with the name of every field.
 pub fn closes(fields: &Fields) -> Option<bool> {
-    let mut options = fields.all("connection").flat_map(|value| value.split(|b| *b == b','));
-    let is_close = |option: &[u8]| option.trim_ascii().eq_ignore_ascii_case(b"close");
+    let mut options = fields.members("connection");
+    let is_close = |option: &[u8]| option.eq_ignore_ascii_case(b"close");
     let closes = options.by_ref().take(CONNECTION_OPTIONS_MAX).fold(false, |closes, option| closes | is_close(option));
     options.next().is_none().then_some(closes)
 }
