@@ -1,7 +1,8 @@
 //! What the audit log is told of the process itself: that it began, was told something else, and ended.
 
 use crate::gateway::Shared;
-use crate::gateway::observe::audit::{Audit, Writer};
+use crate::gateway::observe::audit::Audit;
+use crate::gateway::observe::audit::writer::Writer;
 use std::io;
 use std::sync::Arc;
 use std::thread::JoinHandle;

@@ -5,7 +5,8 @@
 use super::answer::Answer;
 use super::forward::switched::Switched;
 use super::http1::wire::{Gone, Wire};
-use super::observe::record::{End, Record};
+use super::observe::end::End;
+use super::observe::record::Record;
 use super::{Bounds, Worker};
 use crate::net::deadline::Deadline;
 use std::future::poll_fn;

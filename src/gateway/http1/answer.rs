@@ -4,7 +4,7 @@ use super::super::answer::{Answer, OurFields};
 use super::super::forward::body::Part;
 use super::super::forward::headers;
 use super::super::forward::trailers;
-use super::super::observe::record::End;
+use super::super::observe::end::End;
 use super::super::request::Request;
 use super::fields::Fields;
 use super::head::Persists;

@@ -13,7 +13,7 @@ use super::super::http1::fields::Fields;
 use super::super::http1::framing::Announced;
 use super::super::http1::head::{BadHead, HeadBounds};
 use super::super::interim::Interim;
-use super::super::observe::record::End;
+use super::super::observe::end::End;
 use super::super::request;
 use crate::net::deadline::Deadline;
 use crate::net::patience::Patience;

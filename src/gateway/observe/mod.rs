@@ -3,7 +3,7 @@
 pub mod access_log;
 pub mod audit;
 pub mod clients;
-mod end;
+pub mod end;
 pub mod histogram;
 pub mod limited;
 pub mod line;

@@ -17,7 +17,7 @@ use super::super::resource::Document;
 use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::super::{Plan, Worker, upgrade};
-pub use super::end::End;
+use super::end::End;
 use super::line::{self, Stamp};
 use super::metrics::{Outcome, RouteMetrics};
 use super::receipt::Receipt;

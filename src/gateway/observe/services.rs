@@ -1,9 +1,9 @@
 //! Requests by the service of PSD2 that they are for and by whose doing they failed: what a bank publishes of each
 //! (EBA GL 2018/07, 2.3). Errors of third parties are none of the bank's.
 
+use super::end::End;
 use super::histogram::{self, Distribution, Histogram};
 use super::metrics::{Cell, Outcome};
-use super::record::End;
 use crate::config::service::Service;
 use crate::gateway::reason::{Fault, Reason};
 use http::StatusCode;

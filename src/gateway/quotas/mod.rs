@@ -1,7 +1,7 @@
 //! QUOTAS: whether so much may be asked for. Bounds by the network come before the token is looked at, all others once the
 //! permit is there: what is refused for another reason takes nothing of them. The counts are in `state::limits`.
 
-mod caller;
+pub mod caller;
 pub mod fields;
 pub mod shares;
 
@@ -12,8 +12,7 @@ use crate::config::quotas::number::Number;
 use crate::config::quotas::{self as settings, Frequency};
 use crate::state::limits::window::Window;
 use crate::state::limits::{self, Demand, Limit, Measure, Taken, WhenFull, Why, gcra::Rate};
-pub use caller::Caller;
-use caller::{Consent, Presence};
+use caller::{Caller, Consent, Presence};
 use shares::{Owed, Share, Shares};
 use smallvec::SmallVec;
 use std::collections::HashMap;

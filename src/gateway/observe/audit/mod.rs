@@ -11,7 +11,7 @@ mod file;
 pub mod key;
 mod request;
 pub mod verify;
-mod writer;
+pub mod writer;
 
 use super::line::{self, Seconds, Stamp};
 use crate::clock::Clock;
@@ -26,7 +26,7 @@ use std::io;
 use std::sync::atomic::{AtomicBool, AtomicU64, AtomicUsize, Ordering};
 use std::sync::mpsc::{Receiver, Sender, channel};
 use std::sync::{Arc, Mutex, PoisonError};
-pub use writer::Writer;
+use writer::Writer;
 
 /// The log as everybody knows it who has something to tell.
 #[derive(Debug)]
