@@ -73,9 +73,7 @@ impl ClientBody {
             Self::Http2(body) => body.poll_piece(cx),
         }
     }
-}
 
-impl ClientBody {
     /// A piece that is there already, of a body that may come in small ones.
     pub fn arrived(&mut self) -> Option<Result<Bytes, BodyFault>> {
         match self {

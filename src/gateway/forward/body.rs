@@ -73,24 +73,6 @@ impl RequestBody {
         self.exchange = Some(Rc::clone(exchange));
     }
 
-    fn fail(&self, reason: Reason) -> Broken {
-        if let Some(exchange) = &self.exchange {
-            exchange.fault.set(Some(reason));
-        }
-        Broken
-    }
-
-    fn moved(&self, bytes: usize) {
-        if let Some(receipt) = self.receipt.as_ref().filter(|_| self.client.is_over()) {
-            receipt.complete();
-        }
-        if let Some(exchange) = &self.exchange {
-            exchange.client_moved(bytes);
-        }
-    }
-}
-
-impl RequestBody {
     /// Whether there is nothing to come.
     pub(super) fn is_over(&self) -> bool {
         self.client.is_over()
@@ -135,6 +117,22 @@ impl RequestBody {
         self.bytes_left =
             self.bytes_left.checked_sub(data.len() as u64).ok_or_else(|| self.fail(Reason::BodyTooLarge))?;
         Ok(data)
+    }
+
+    fn fail(&self, reason: Reason) -> Broken {
+        if let Some(exchange) = &self.exchange {
+            exchange.fault.set(Some(reason));
+        }
+        Broken
+    }
+
+    fn moved(&self, bytes: usize) {
+        if let Some(receipt) = self.receipt.as_ref().filter(|_| self.client.is_over()) {
+            receipt.complete();
+        }
+        if let Some(exchange) = &self.exchange {
+            exchange.client_moved(bytes);
+        }
     }
 }
 

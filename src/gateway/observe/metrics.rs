@@ -231,9 +231,7 @@ impl WorkerMetrics {
             CacheUse::Miss => self.verdict_misses.add(1),
         }
     }
-}
 
-impl WorkerMetrics {
     /// Counts a connection to an upstream that did not come about.
     pub fn connect_failed(&self, fault: ConnectFault) {
         self.upstream_connect_failures.add(1);
