@@ -1,9 +1,9 @@
 //! The code in which strings of HTTP/2 may come (RFC 7541 §5.2, Appendix B), as far as tokens need it: the letters whose
 //! codes have at most eight bits, which are all of base64url and most others of a field's value.
 
-/// The text of `packed`, behind what `text` holds; nothing if there is another letter in it, or it is not well-formed.
-pub(super) fn decode(packed: &[u8], text: &mut Vec<u8>) -> Option<()> {
-    text.reserve(packed.len() * 8 / BITS_MIN);
+/// The text of `packed`; nothing if there is another letter in it, or it is not well-formed.
+pub(super) fn decode(packed: &[u8]) -> Option<Vec<u8>> {
+    let mut text = Vec::with_capacity(packed.len() * 8 / BITS_MIN);
     // The last `count` bits of `bits` are not read yet.
     let (mut bits, mut count) = (0_u32, 0);
     for byte in packed {
@@ -25,7 +25,7 @@ pub(super) fn decode(packed: &[u8], text: &mut Vec<u8>) -> Option<()> {
         text.push(letter);
         count = count.checked_sub(length)?;
     }
-    Some(())
+    Some(text)
 }
 
 /// The letter with which the eight bits begin, and how many of them it takes.
@@ -77,18 +77,13 @@ pub(super) mod tests {
         bits.chunks(8).map(|byte| byte.iter().fold(0, |byte, bit| byte << 1 | u8::try_from(*bit).unwrap())).collect()
     }
 
-    fn decoded(packed: &[u8]) -> Option<Vec<u8>> {
-        let mut text = Vec::new();
-        decode(packed, &mut text).map(|()| text)
-    }
-
     #[test]
     fn the_examples_of_the_rfc() {
         // RFC 7541 §C.4.1, §C.4.2, §C.6.1.
-        assert_eq!(decoded(b"\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff").unwrap(), b"www.example.com");
-        assert_eq!(decoded(b"\xa8\xeb\x10\x64\x9c\xbf").unwrap(), b"no-cache");
+        assert_eq!(decode(b"\xf1\xe3\xc2\xe5\xf2\x3a\x6b\xa0\xab\x90\xf4\xff").unwrap(), b"www.example.com");
+        assert_eq!(decode(b"\xa8\xeb\x10\x64\x9c\xbf").unwrap(), b"no-cache");
         assert_eq!(
-            decoded(b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff")
+            decode(b"\xd0\x7a\xbe\x94\x10\x54\xd4\x44\xa8\x20\x05\x95\x04\x0b\x81\x66\xe0\x82\xa6\x2d\x1b\xff")
                 .unwrap(),
             b"Mon, 21 Oct 2013 20:13:21 GMT"
         );
@@ -99,7 +94,7 @@ pub(super) mod tests {
         let letters: Vec<u8> = CODES.iter().flat_map(|(_, letters)| *letters).copied().collect();
         assert_eq!(letters.len(), 74);
         for end in 0..=letters.len() {
-            assert_eq!(decoded(&encode(&letters[..end])).unwrap(), &letters[..end]);
+            assert_eq!(decode(&encode(&letters[..end])).unwrap(), &letters[..end]);
         }
     }
 
@@ -113,9 +108,9 @@ pub(super) mod tests {
             ("the end of all strings", b"\xff\xff\xff\xff"),
         ];
         for (name, packed) in cases {
-            assert_eq!(decoded(packed), None, "{name}");
+            assert_eq!(decode(packed), None, "{name}");
         }
-        assert_eq!(decoded(b"\x1f").unwrap(), b"a", "filled with ones");
-        assert_eq!(decoded(b"").unwrap(), b"");
+        assert_eq!(decode(b"\x1f").unwrap(), b"a", "filled with ones");
+        assert_eq!(decode(b"").unwrap(), b"");
     }
 }

@@ -85,8 +85,7 @@ impl Unpacker {
     fn learn(&mut self, packed: &[u8]) -> Option<()> {
         self.packed.clear();
         let (_, start) = integer(packed, 0, 7)?;
-        let mut text = Vec::new();
-        huffman::decode(packed.get(start..)?, &mut text)?;
+        let text = huffman::decode(packed.get(start..)?)?;
         self.plain.clear();
         // RFC 7541 §5.1, with the bit before it that says that no code follows.
         let mut over = text.len().checked_sub(0x7f)?;
@@ -96,7 +95,7 @@ impl Unpacker {
             over >>= 7;
         }
         self.plain.push(over.to_le_bytes()[0]);
-        self.plain.append(&mut text);
+        self.plain.extend_from_slice(&text);
         self.packed.extend_from_slice(packed);
         Some(())
     }
