@@ -8,7 +8,6 @@ use super::http1::lines;
 use super::observe::line;
 use crate::net::client::Transport;
 use crate::oauth::server_certificate::Names;
-use http::header;
 use smallvec::SmallVec;
 use std::net::IpAddr;
 use std::rc::Rc;
@@ -77,29 +76,28 @@ impl Source {
     /// A client at the other end.
     pub fn new(client: Client, protocol: Protocol) -> Self {
         let address = client.address();
-        Self { line: client_line(address), address, forwarded: forwarded_line(element(address, protocol).as_bytes()) }
+        let forwarded = [FORWARDED, element(address, protocol).as_bytes(), b"\r\n"].concat().into();
+        Self { line: client_line(address), address, forwarded }
     }
 
     /// Whom a hop names in these fields; `None` where it names nobody. The second part says that not all of it is believed.
     pub fn named(&self, terms: &Terms, fields: &Fields) -> (Option<Self>, bool) {
         let told = forwarded::read(fields, |address| terms.trusts(address));
-        let named = (!told.chain.is_empty()).then(|| {
-            let mut chain = told.chain.into_bytes();
-            chain.extend_from_slice(b", ");
-            chain.extend_from_slice(self.element());
-            Self {
-                line: told.client.map_or_else(|| Rc::clone(&self.line), client_line),
-                address: told.client.unwrap_or(self.address),
-                forwarded: if lines::is_text(&chain) { forwarded_line(&chain) } else { self.forwarded.clone() },
-            }
+        let named = (!told.chain.is_empty()).then(|| Self {
+            line: told.client.map_or_else(|| Rc::clone(&self.line), client_line),
+            address: told.client.unwrap_or(self.address),
+            forwarded: self.behind(&told.chain),
         });
         (named, told.is_bad)
     }
 
-    /// What is told of it, without the field's name and end.
-    fn element(&self) -> &[u8] {
-        let name = header::FORWARDED.as_str().len() + b": ".len();
-        self.forwarded.get(name..self.forwarded.len() - b"\r\n".len()).unwrap_or_default()
+    /// What is told of whoever came by the hops of `chain` and then by this one.
+    fn behind(&self, chain: &str) -> Box<[u8]> {
+        // It stood in a field, and so it is text. Were it not, it could end our field and begin another.
+        match self.forwarded.strip_prefix(FORWARDED) {
+            Some(own) if lines::is_text(chain.as_bytes()) => [FORWARDED, chain.as_bytes(), b", ", own].concat().into(),
+            Some(_) | None => self.forwarded.clone(),
+        }
     }
 }
 
@@ -119,9 +117,7 @@ fn element(client: IpAddr, protocol: Protocol) -> String {
     }
 }
 
-fn forwarded_line(elements: &[u8]) -> Box<[u8]> {
-    [header::FORWARDED.as_str().as_bytes(), b": ", elements, b"\r\n"].concat().into()
-}
+const FORWARDED: &[u8] = b"forwarded: ";
 
 #[cfg(test)]
 mod tests {
