@@ -2,7 +2,7 @@
 //! passes values: both are taken.
 
 use super::super::exposition::float;
-use crate::gateway::observe::line::Seconds;
+use crate::gateway::observe::stamp::Seconds;
 use std::borrow::Borrow;
 use std::fmt::Display;
 

@@ -3,8 +3,8 @@
 use super::bounds::REPLY_US_MAX;
 use crate::config::routes::Route;
 use crate::config::service::Service;
-use crate::gateway::observe::metrics::Outcome;
 use crate::gateway::observe::end::End;
+use crate::gateway::observe::metrics::Outcome;
 use crate::gateway::observe::services::fault;
 use crate::gateway::reason::{Fault, Reason};
 use http::StatusCode;

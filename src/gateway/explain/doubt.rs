@@ -2,7 +2,7 @@
 
 use crate::clock::UnixSeconds;
 use crate::config::issuers::TokenType;
-use crate::gateway::observe::line::Seconds;
+use crate::gateway::observe::stamp::Seconds;
 use crate::gateway::reason::Reason;
 use crate::gateway::verify::label::Label;
 use crate::gateway::verify::{Issuer, Verifier};

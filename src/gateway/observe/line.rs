@@ -5,12 +5,13 @@ use super::super::verify::cache::CacheUse;
 use super::super::verify::token::VerifiedToken;
 use super::metrics::Outcome;
 use super::record::Record;
+use super::stamp::Stamp;
 use http::Version;
 
 /// Appends the line of `record`, with its newline. `stamp` is when its head was complete.
 pub(super) fn write(block: &mut Vec<u8>, record: &Record, stamp: &Stamp, took_us: u64) {
     block.extend_from_slice(b"{\"time\":\"");
-    block.extend_from_slice(&stamp.0);
+    block.extend_from_slice(stamp.octets());
     quoted(block, b"\",\"id\":\"", record.id.octets());
     if let Some(trace) = &record.trace {
         text(block, b",\"trace_id\":\"", trace.id().as_bytes());
@@ -85,54 +86,6 @@ pub(super) fn named(block: &mut Vec<u8>, name: &str, value: &[u8]) {
     block.extend_from_slice(b",\"");
     block.extend_from_slice(name.as_bytes());
     text(block, b"\":\"", value);
-}
-
-/// A time as RFC 3339 in UTC, with milliseconds.
-pub struct Stamp([u8; 24]);
-
-impl Stamp {
-    /// The text.
-    pub fn as_str(&self) -> &str {
-        std::str::from_utf8(&self.0).unwrap_or_default()
-    }
-}
-
-/// The last second that was asked for: its text is good for every request in it.
-pub(crate) struct Seconds {
-    second: u64,
-    text: [u8; 24],
-}
-
-impl Seconds {
-    /// The stamp of a time in milliseconds.
-    pub(crate) fn stamp(&mut self, unix_ms: u64) -> Stamp {
-        let (second, ms) = (unix_ms / 1000, unix_ms % 1000);
-        if self.second != second {
-            *self = Self::of(second);
-        }
-        let mut stamp = self.text;
-        let [.., hundreds, tens, ones, _zone] = &mut stamp;
-        for (place, digit) in [hundreds, tens, ones].into_iter().zip([ms / 100, ms / 10 % 10, ms % 10]) {
-            *place = b'0' + u8::try_from(digit).unwrap_or_default();
-        }
-        Stamp(stamp)
-    }
-
-    fn of(second: u64) -> Self {
-        let mut digits = Vec::new();
-        seconds(&mut digits, second);
-        let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (place, octet) in text.iter_mut().zip(&digits) {
-            *place = *octet;
-        }
-        Self { second, text }
-    }
-}
-
-impl Default for Seconds {
-    fn default() -> Self {
-        Self::of(0)
-    }
 }
 
 fn protocol(version: Version) -> &'static [u8] {
@@ -218,62 +171,10 @@ fn escape(block: &mut Vec<u8>, value: &[u8]) {
     }
 }
 
-/// RFC 3339 in UTC, to the second. A year past 9999 has no place in it, and a clock that says so is wrong.
-fn seconds(block: &mut Vec<u8>, unix_seconds: u64) {
-    let (days, of_day) = (unix_seconds / 86_400, unix_seconds % 86_400);
-    let (year, month, day) = civil(days);
-    padded(block, year, 4);
-    block.push(b'-');
-    padded(block, month, 2);
-    block.push(b'-');
-    padded(block, day, 2);
-    block.push(b'T');
-    padded(block, of_day / 3600, 2);
-    block.push(b':');
-    padded(block, of_day / 60 % 60, 2);
-    block.push(b':');
-    padded(block, of_day % 60, 2);
-}
-
-fn padded(block: &mut Vec<u8>, value: u64, digits: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let text = buffer.format(value);
-    block.extend(std::iter::repeat_n(b'0', digits.saturating_sub(text.len())));
-    block.extend_from_slice(text.as_bytes());
-}
-
-/// Days since 1970-01-01 as a date: Howard Hinnant's `civil_from_days`, for dates from 1970 on.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
     use proptest::prelude::*;
-
-    #[test]
-    fn times_are_rfc_3339() {
-        let mut seconds = Seconds::default();
-        for (unix_ms, expected) in [
-            (0, "1970-01-01T00:00:00.000Z"),
-            (951_782_399_001, "2000-02-28T23:59:59.001Z"),
-            (951_782_399_999, "2000-02-28T23:59:59.999Z"),
-            (951_782_400_000, "2000-02-29T00:00:00.000Z"),
-            (1_795_435_404_007, "2026-11-23T12:03:24.007Z"),
-            (4_107_542_400_000, "2100-03-01T00:00:00.000Z"),
-        ] {
-            assert_eq!(std::str::from_utf8(&seconds.stamp(unix_ms).0).unwrap(), expected);
-        }
-    }
 
     #[test]
     fn whatever_a_client_sends_stays_inside_its_string() {

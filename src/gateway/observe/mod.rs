@@ -13,6 +13,7 @@ pub mod record;
 pub mod refusals;
 pub mod services;
 mod shadows;
+pub mod stamp;
 mod statuses;
 pub mod totals;
 pub mod trace;

@@ -4,7 +4,7 @@
 
 use super::chain::{Hash, Line, Link};
 use crate::config::limits::AUDIT_TAIL_BYTES_MAX;
-use crate::gateway::observe::line::Stamp;
+use crate::gateway::observe::stamp::Stamp;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};
 use std::os::unix::fs::{MetadataExt as _, OpenOptionsExt as _};
@@ -235,7 +235,7 @@ const LOCK_TRIES: usize = 200;
 mod tests {
     use super::super::verify::{Anchors, NoReport, Notice, Report, Verifier};
     use super::*;
-    use crate::gateway::observe::line::Seconds;
+    use crate::gateway::observe::stamp::Seconds;
     use tempfile::TempDir;
 
     const LINE: &[u8] = b",\"time\":\"2027-01-15T08:00:00.000Z\",\"event\":\"request\"\n";

@@ -13,7 +13,8 @@ mod request;
 pub mod verify;
 pub mod writer;
 
-use super::line::{self, Seconds, Stamp};
+use super::line;
+use super::stamp::Seconds;
 use crate::clock::Clock;
 use crate::config::audit_log::{AuditLog, Subject, WhenFull};
 use crate::config::limits::{AUDIT_QUEUE_BYTES_MAX, LOG_BLOCK_BYTES};

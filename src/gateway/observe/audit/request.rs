@@ -1,9 +1,10 @@
 //! The audit log's line of a request: who asked for what by which right, and what was decided. The path's template and
 //! not the path, which may name an account.
 
-use super::super::line::{self, Stamp};
+use super::super::line;
 use super::super::metrics::Outcome;
 use super::super::record::Record;
+use super::super::stamp::Stamp;
 use super::{Buffer, unavailable};
 use crate::gateway::policy::Entry;
 use crate::gateway::reason::Reason;

@@ -1,9 +1,10 @@
 //! Seals and writes the audit log's lines, on a thread of its own. What cannot be written is kept and tried again, and
 //! what was lost meanwhile is said in the log itself.
 
+use super::super::stamp::{Seconds, Stamp};
 use super::file::{self, AuditFile};
 use super::key::SigningKey;
-use super::{Inbox, Message, Seconds, Stamp, State};
+use super::{Inbox, Message, State};
 use crate::clock::Clock;
 use crate::config::audit_log::AuditLog;
 use crate::config::limits::{AUDIT_UNSIGNED_MAX, AUDIT_WRITE_BYTES_MAX};

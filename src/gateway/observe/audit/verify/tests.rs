@@ -3,7 +3,7 @@
 use super::*;
 use crate::gateway::observe::audit::file::own;
 use crate::gateway::observe::audit::key::SigningKey;
-use crate::gateway::observe::line::Seconds;
+use crate::gateway::observe::stamp::Seconds;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::signer;
 use aws_lc_rs::signature::{Ed25519KeyPair, KeyPair as _};
