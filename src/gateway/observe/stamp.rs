@@ -36,12 +36,15 @@ impl Seconds {
         Stamp(stamp)
     }
 
+    /// A year past 9999 has no place in it, and a clock that says so is wrong.
     fn of(second: u64) -> Self {
-        let mut digits = Vec::new();
-        seconds(&mut digits, second);
+        let (days, of_day) = (second / 86_400, second % 86_400);
+        let (year, month, day) = civil(days);
+        let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
+        let digits = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}", of_day % 60);
         let mut text = *b"0000-00-00T00:00:00.000Z";
-        for (place, octet) in text.iter_mut().zip(&digits) {
-            *place = *octet;
+        for (place, octet) in text.iter_mut().zip(digits.bytes()) {
+            *place = octet;
         }
         Self { second, text }
     }
@@ -51,30 +54,6 @@ impl Default for Seconds {
     fn default() -> Self {
         Self::of(0)
     }
-}
-
-/// RFC 3339 in UTC, to the second. A year past 9999 has no place in it, and a clock that says so is wrong.
-fn seconds(block: &mut Vec<u8>, unix_seconds: u64) {
-    let (days, of_day) = (unix_seconds / 86_400, unix_seconds % 86_400);
-    let (year, month, day) = civil(days);
-    padded(block, year, 4);
-    block.push(b'-');
-    padded(block, month, 2);
-    block.push(b'-');
-    padded(block, day, 2);
-    block.push(b'T');
-    padded(block, of_day / 3600, 2);
-    block.push(b':');
-    padded(block, of_day / 60 % 60, 2);
-    block.push(b':');
-    padded(block, of_day % 60, 2);
-}
-
-fn padded(block: &mut Vec<u8>, value: u64, digits: usize) {
-    let mut buffer = itoa::Buffer::new();
-    let text = buffer.format(value);
-    block.extend(std::iter::repeat_n(b'0', digits.saturating_sub(text.len())));
-    block.extend_from_slice(text.as_bytes());
 }
 
 /// Days since 1970-01-01 as a date: Howard Hinnant's `civil_from_days`, for dates from 1970 on.
