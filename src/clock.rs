@@ -1,4 +1,4 @@
-//! The only reader of time. Everything that computes takes `now` as an argument.
+//! The only reader of time, and what a second is: which day it is in. Everything that computes takes `now` as an argument.
 
 use rustix::time::{ClockId, clock_gettime};
 use std::sync::Arc;
@@ -22,6 +22,27 @@ impl UnixSeconds {
     /// The whole second of a time in milliseconds.
     pub fn from_ms(unix_ms: u64) -> Self {
         Self(i64::try_from(unix_ms / 1000).unwrap_or(i64::MAX))
+    }
+
+    /// The first second of a day in UTC: Howard Hinnant's `days_from_civil`. Years begin in March here, so that the leap day
+    /// comes last. Whether the month has such a day is for whoever read it to see.
+    pub fn of_date((year, month, day): (i64, i64, i64)) -> Self {
+        let year = if month <= 2 { year - 1 } else { year };
+        let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
+        let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
+        Self((era * DAYS_OF_ERA + of_era * 365 + of_era / 4 - of_era / 100 + of_year - EPOCH) * DAY)
+    }
+
+    /// Year, month and day in UTC: his `civil_from_days`.
+    pub fn date(self) -> (i64, i64, i64) {
+        let days = self.0.div_euclid(DAY) + EPOCH;
+        let (era, of_era) = (days.div_euclid(DAYS_OF_ERA), days.rem_euclid(DAYS_OF_ERA));
+        let year_of_era = (of_era - of_era / 1_460 + of_era / 36_524 - of_era / 146_096) / 365;
+        let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
+        let march_month = (5 * of_year + 2) / 153;
+        let day = of_year - (153 * march_month + 2) / 5 + 1;
+        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
+        (year_of_era + era * 400 + i64::from(month <= 2), month, day)
     }
 
     /// The earliest that a request can have read the clock which meets something made now: it may have begun in the second
@@ -87,4 +108,41 @@ fn since_epoch() -> Duration {
     #[expect(clippy::disallowed_methods, reason = "this is the one reader")]
     let now = SystemTime::now();
     now.duration_since(UNIX_EPOCH).unwrap_or(Duration::ZERO)
+}
+
+/// Seconds of a day.
+const DAY: i64 = 86_400;
+/// Days of four hundred years, after which everything repeats.
+const DAYS_OF_ERA: i64 = 146_097;
+/// Days from the first of March of the year 0 to 1970-01-01.
+const EPOCH: i64 = 719_468;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    #[test]
+    fn days_have_their_dates() {
+        for (seconds, date) in [
+            (0, (1970, 1, 1)),
+            (-DAY, (1969, 12, 31)),
+            (951_782_400, (2000, 2, 29)),
+            (951_868_800, (2000, 3, 1)),
+            (4_107_542_400, (2100, 3, 1)),
+            (253_402_214_400, (9999, 12, 31)),
+            (-62_167_219_200, (0, 1, 1)),
+        ] {
+            assert_eq!((UnixSeconds(seconds).date(), UnixSeconds::of_date(date).0), (date, seconds));
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn the_date_of_a_day_leads_back_to_it(day in -1_000_000..4_000_000_i64, of_day in 0..DAY) {
+            let first = UnixSeconds(day * DAY);
+            prop_assert_eq!(UnixSeconds::of_date(first.date()), first);
+            prop_assert_eq!(UnixSeconds(first.0 + of_day).date(), first.date());
+        }
+    }
 }

@@ -178,12 +178,7 @@ fn time(text: &str) -> anyhow::Result<UnixSeconds> {
     if !(1970..).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) || hour > 23 || minute > 59 {
         return Err(bad().into());
     }
-    // Howard Hinnant's `days_from_civil`, for dates from 1970 on.
-    let shifted = if month > 2 { year } else { year - 1 };
-    let (era, of_era) = (shifted / 400, shifted % 400);
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    let days = era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468;
-    Ok(UnixSeconds(days * 86_400 + hour * 3600 + minute * 60 + second))
+    Ok(UnixSeconds(UnixSeconds::of_date((year, month, day)).0 + hour * 3600 + minute * 60 + second))
 }
 
 /// A token or a certificate; more is a mistake.

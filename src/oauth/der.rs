@@ -105,7 +105,7 @@ fn time(tag: u8, text: &[u8]) -> Option<UnixSeconds> {
     let month = next(1..=12)?;
     let day = next(1..=days_in(year, month))?;
     let (hour, minute, second) = (next(0..=23)?, next(0..=59)?, next(0..=59)?);
-    Some(UnixSeconds(((days_since_epoch(year, month, day) * 24 + hour) * 60 + minute) * 60 + second))
+    Some(UnixSeconds(UnixSeconds::of_date((year, month, day)).0 + (hour * 60 + minute) * 60 + second))
 }
 
 fn days_in(year: i64, month: i64) -> i64 {
@@ -116,14 +116,6 @@ fn days_in(year: i64, month: i64) -> i64 {
         4 | 6 | 9 | 11 => 30,
         _ => 31,
     }
-}
-
-/// Howard Hinnant's `days_from_civil`.
-fn days_since_epoch(year: i64, month: i64, day: i64) -> i64 {
-    let year = if month <= 2 { year - 1 } else { year };
-    let (era, of_era) = (year.div_euclid(400), year.rem_euclid(400));
-    let of_year = (153 * ((month + 9) % 12) + 2) / 5 + day - 1;
-    era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year - 719_468
 }
 
 /// `BOOLEAN`

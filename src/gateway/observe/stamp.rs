@@ -1,5 +1,7 @@
 //! When something happened, as logs and refusals tell it: RFC 3339 in UTC, with milliseconds.
 
+use crate::clock::UnixSeconds;
+
 /// A time as RFC 3339 in UTC, with milliseconds.
 pub struct Stamp([u8; 24]);
 
@@ -38,8 +40,8 @@ impl Seconds {
 
     /// A year past 9999 has no place in it, and a clock that says so is wrong.
     fn of(second: u64) -> Self {
-        let (days, of_day) = (second / 86_400, second % 86_400);
-        let (year, month, day) = civil(days);
+        let (year, month, day) = UnixSeconds(i64::try_from(second).unwrap_or(i64::MAX)).date();
+        let of_day = second % 86_400;
         let (hour, minute) = (of_day / 3600, of_day / 60 % 60);
         let digits = format!("{year:04}-{month:02}-{day:02}T{hour:02}:{minute:02}:{:02}", of_day % 60);
         let mut text = *b"0000-00-00T00:00:00.000Z";
@@ -54,19 +56,6 @@ impl Default for Seconds {
     fn default() -> Self {
         Self::of(0)
     }
-}
-
-/// Days since 1970-01-01 as a date: Howard Hinnant's `civil_from_days`, for dates from 1970 on.
-fn civil(days: u64) -> (u64, u64, u64) {
-    let days = days + 719_468;
-    let (era, of_era) = (days / 146_097, days % 146_097);
-    let year_of_era = (of_era - of_era / 1460 + of_era / 36_524 - of_era / 146_096) / 365;
-    let of_year = of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-    let shifted_month = (5 * of_year + 2) / 153;
-    let day = of_year - (153 * shifted_month + 2) / 5 + 1;
-    let month = if shifted_month < 10 { shifted_month + 3 } else { shifted_month - 9 };
-    let year = year_of_era + era * 400 + u64::from(month <= 2);
-    (year, month, day)
 }
 
 #[cfg(test)]

@@ -58,28 +58,15 @@ pub(super) fn ahead(text: &str, now: UnixSeconds) -> Result<UnixSeconds, Fault> 
 }
 
 impl Day {
-    /// The day in UTC that `at` is in. Years begin in March here, so that the leap day comes last.
+    /// The day in UTC that `at` is in.
     pub(super) fn of(at: UnixSeconds) -> Self {
-        let days = at.0.div_euclid(DAY) + 719_468;
-        let era = days.div_euclid(146_097);
-        let day_of_era = days.rem_euclid(146_097);
-        let year_of_era = (day_of_era - day_of_era / 1_460 + day_of_era / 36_524 - day_of_era / 146_096) / 365;
-        let day_of_year = day_of_era - (365 * year_of_era + year_of_era / 4 - year_of_era / 100);
-        let march_month = (5 * day_of_year + 2) / 153;
-        let day = day_of_year - (153 * march_month + 2) / 5 + 1;
-        let month = if march_month < 10 { march_month + 3 } else { march_month - 9 };
-        Self { year: year_of_era + era * 400 + i64::from(month <= 2), month, day }
+        let (year, month, day) = at.date();
+        Self { year, month, day }
     }
 
     /// Its first second in UTC.
     pub(super) fn begins(self) -> UnixSeconds {
-        let Self { year, month, day } = self;
-        let march_year = if month > 2 { year } else { year - 1 };
-        let march_month = if month > 2 { month - 3 } else { month + 9 };
-        let (era, year_of_era) = (march_year.div_euclid(400), march_year.rem_euclid(400));
-        let day_of_year = (153 * march_month + 2) / 5 + day - 1;
-        let day_of_era = year_of_era * 365 + year_of_era / 4 - year_of_era / 100 + day_of_year;
-        UnixSeconds((era * 146_097 + day_of_era - 719_468) * DAY)
+        UnixSeconds::of_date((self.year, self.month, self.day))
     }
 
     /// 0 on Mondays.

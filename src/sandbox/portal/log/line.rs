@@ -2,6 +2,7 @@
 //! stranger: a line that is not exactly what the gateway writes is none, and long texts are cut.
 //! It needs nothing of the rest, so that it can be fuzzed alone.
 
+use crate::clock::UnixSeconds;
 use serde::Deserialize;
 
 /// What a line says about one request. Absent in the line, absent here.
@@ -110,7 +111,7 @@ fn unix_ms(text: &str) -> Option<u64> {
     if bytes.len() != FORM.len() || !bytes.iter().zip(FORM).all(fits) {
         return None;
     }
-    let number = |from: usize, to: usize| text.get(from..to)?.parse::<u64>().ok();
+    let number = |from: usize, to: usize| text.get(from..to)?.parse::<i64>().ok();
     let (year, month, day) = (number(0, 4)?, number(5, 7)?, number(8, 10)?);
     let (hour, minute, second, ms) = (number(11, 13)?, number(14, 16)?, number(17, 19)?, number(20, 23)?);
     if !(1970..=9999).contains(&year) || !(1..=12).contains(&month) || !(1..=31).contains(&day) {
@@ -119,15 +120,8 @@ fn unix_ms(text: &str) -> Option<u64> {
     if hour > 23 || minute > 59 || second > 59 {
         return None;
     }
-    Some((((days(year, month, day)? * 24 + hour) * 60 + minute) * 60 + second) * 1000 + ms)
-}
-
-/// Days since 1970-01-01: Howard Hinnant's `days_from_civil`. Years begin in March, so that the leap day comes last.
-fn days(year: u64, month: u64, day: u64) -> Option<u64> {
-    let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-    let (era, of_era) = (year / 400, year % 400);
-    let of_year = (153 * month + 2) / 5 + day - 1;
-    (era * 146_097 + of_era * 365 + of_era / 4 - of_era / 100 + of_year).checked_sub(719_468)
+    let midnight = UnixSeconds::of_date((year, month, day)).0;
+    u64::try_from((midnight + (hour * 60 + minute) * 60 + second) * 1000 + ms).ok()
 }
 
 /// The longest path that the gateway takes is 8 KiB, and every octet of it may stand there as six.
