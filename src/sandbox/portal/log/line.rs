@@ -1,6 +1,5 @@
 //! Reads one line of the gateway's access log. Whoever can write into the file, and whoever sent the request, is a
 //! stranger: a line that is not exactly what the gateway writes is none, and long texts are cut.
-//! It needs nothing of the rest, so that it can be fuzzed alone.
 
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
