@@ -35,6 +35,13 @@ pub struct Responder(RefCell<SendResponse<Bytes>>);
 /// The client takes no answer any more.
 struct Gone;
 
+/// Whether an answer may say how long its body is (RFC 9110 §8.6).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum TellsLength {
+    Yes,
+    No,
+}
+
 impl Responder {
     /// Says something before the answer (RFC 9110 §15.2). A stream that is over hears nothing.
     pub fn interim(&self, status: StatusCode, fields: HeaderMap) {
@@ -165,18 +172,6 @@ impl Worker {
     }
 }
 
-fn date(line: &DateLine) -> HeaderValue {
-    let value = line.get(b"date: ".len()..line.len() - b"\r\n".len()).unwrap_or_default();
-    once(HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII"))
-}
-
-/// A value that does not come again stays out of the table of fields (RFC 7541 §2.3.2): it would push out those that do, and
-/// the search for any of its name has to pass it.
-fn once(mut value: HeaderValue) -> HeaderValue {
-    value.set_sensitive(true);
-    value
-}
-
 /// The outcome of `work`, or nothing if the client takes its request back. One that it has taken back before we came to it
 /// costs nobody anything (CVE-2023-44487). The work is pinned by the caller: here it would be copied, and have room twice.
 fn while_wanted<T>(client: &Responder, mut work: Pin<&mut impl Future<Output = T>>) -> impl Future<Output = Option<T>> {
@@ -257,16 +252,6 @@ fn head(answer: &Answer, is_head: bool, date: &DateLine) -> Response<()> {
     head
 }
 
-/// What is handed on at once: with its frame's header it fills a TLS record.
-const FRAME_BYTES_MAX: usize = 16 * 1024 - 9;
-
-/// Whether an answer may say how long its body is (RFC 9110 §8.6).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum TellsLength {
-    Yes,
-    No,
-}
-
 /// Adds the upstream's fields, but for those that end here or are replaced by `ours`.
 fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&OurFields, TellsLength)) {
     for line in headers::returned(theirs, ours) {
@@ -279,6 +264,21 @@ fn append(fields: &mut HeaderMap, theirs: &Fields, (ours, tells): (&OurFields, T
         }
     }
 }
+
+fn date(line: &DateLine) -> HeaderValue {
+    let value = line.get(b"date: ".len()..line.len() - b"\r\n".len()).unwrap_or_default();
+    once(HeaderValue::from_bytes(value).expect("`httpdate` writes visible ASCII"))
+}
+
+/// A value that does not come again stays out of the table of fields (RFC 7541 §2.3.2): it would push out those that do, and
+/// the search for any of its name has to pass it.
+fn once(mut value: HeaderValue) -> HeaderValue {
+    value.set_sensitive(true);
+    value
+}
+
+/// What is handed on at once: with its frame's header it fills a TLS record.
+const FRAME_BYTES_MAX: usize = 16 * 1024 - 9;
 
 #[cfg(test)]
 mod tests {
