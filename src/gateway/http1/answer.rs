@@ -246,7 +246,7 @@ fn write_head(
 pub fn write_interim(out: &mut Vec<u8>, status: StatusCode, fields: &Fields) {
     write_status(out, status);
     let nothing = OurFields::default();
-    for line in headers::returned(fields, &nothing).filter(|line| !line.name.eq_ignore_ascii_case(b"content-length")) {
+    for line in headers::returned(fields, &nothing).filter(|line| !headers::is_called(line.name, "content-length")) {
         out.extend_from_slice(line.line);
     }
     out.extend_from_slice(b"\r\n");

@@ -120,8 +120,9 @@ impl Fields {
         self.places.clear();
     }
 
-    /// Finds the field in a line of a head (RFC 9112 §5) that begins at `start`. `None`: it is none.
-    pub(super) fn find(&mut self, start: usize, line: &[u8]) -> Option<()> {
+    /// Notes where the field of this line stands (RFC 9112 §5), which begins at `start` of a head that is kept later. `None`: it
+    /// is none.
+    pub(super) fn note(&mut self, start: usize, line: &[u8]) -> Option<()> {
         let name = line.iter().position(|octet| !lines::is_tchar(*octet)).filter(|length| *length > 0)?;
         let rest = line.get(name..)?.strip_prefix(b":").filter(|rest| lines::is_text(rest))?;
         let next = start + line.len() + b"\r\n".len();
@@ -135,7 +136,7 @@ impl Fields {
         Some(())
     }
 
-    /// Keeps the head in which they were found: all at once, so that no place has to be moved.
+    /// Keeps the head whose fields were noted: all at once, so that no place has to be moved.
     pub(super) fn keep(&mut self, head: &[u8]) {
         self.block.extend_from_slice(head);
     }

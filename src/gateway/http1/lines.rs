@@ -55,7 +55,7 @@ impl Lines {
                     return Ok(Some(span));
                 }
                 _ if fields.len() >= bounds.fields_max => return Err(BadHead::TooLarge),
-                (_, line) => fields.find(self.begun, line).ok_or(BadHead::Malformed)?,
+                (_, line) => fields.note(self.begun, line).ok_or(BadHead::Malformed)?,
             }
             self.searched = end + 1;
             self.begun = self.searched;
