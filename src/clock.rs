@@ -45,6 +45,12 @@ impl UnixSeconds {
         (year_of_era + era * 400 + i64::from(month <= 2), month, day)
     }
 
+    /// So much later; where there is no such second, the last one.
+    #[must_use]
+    pub fn later(self, by: Duration) -> Self {
+        Self(self.0.saturating_add(i64::try_from(by.as_secs()).unwrap_or(i64::MAX)))
+    }
+
     /// The earliest that a request can have read the clock which meets something made now: it may have begun in the second
     /// before. Where a clock shows less it was set back.
     #[must_use]
@@ -136,6 +142,13 @@ mod tests {
         ] {
             assert_eq!((UnixSeconds(seconds).date(), UnixSeconds::of_date(date).0), (date, seconds));
         }
+    }
+
+    #[test]
+    fn later_is_never_sooner() {
+        assert_eq!(UnixSeconds(5).later(Duration::from_millis(2_999)), UnixSeconds(7));
+        assert_eq!(UnixSeconds(i64::MAX - 1).later(Duration::from_secs(2)), UnixSeconds(i64::MAX));
+        assert_eq!(UnixSeconds(0).later(Duration::MAX), UnixSeconds(i64::MAX));
     }
 
     proptest! {

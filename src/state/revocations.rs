@@ -244,9 +244,8 @@ impl Revocations {
     }
 
     fn entry(&self, revocation: &Revocation<'_>, now: UnixSeconds) -> (Digest, Entry) {
-        let keep = i64::try_from(self.keep.as_secs()).unwrap_or(i64::MAX);
-        let until = revocation.until.map_or(now.0.saturating_add(keep), |until| until.0);
-        let entry = Entry::new(revocation.issued_before.map(|before| before.0), until);
+        let until = revocation.until.unwrap_or_else(|| now.later(self.keep));
+        let entry = Entry::new(revocation.issued_before.map(|before| before.0), until.0);
         (digest(revocation.issuer, revocation.whose), entry)
     }
 

@@ -95,7 +95,7 @@ impl Keys {
             if key.public == ring.current.public {
                 ring.next = None;
             } else if !is_next {
-                ring.next = Some((key, after(now, Self::AGE)));
+                ring.next = Some((key, now.later(Self::AGE)));
             }
         }
     }
@@ -107,20 +107,20 @@ impl Keys {
         // A clock that was set back must not put off a turn by as much.
         ring.since = ring.since.min(now);
         if let Some((_, from)) = &mut ring.next {
-            *from = after(now, Self::AGE).min(*from);
+            *from = now.later(Self::AGE).min(*from);
         }
         if let Some((next, _)) = ring.next.take_if(|(_, from)| *from <= now) {
             let number = self.current.load().number + 1;
             self.current.store(Arc::new(Current { signer: Arc::clone(&next.signer), number }));
             let old = std::mem::replace(&mut ring.current, next);
-            ring.retired.push((old.public, after(now, RETIRED)));
+            ring.retired.push((old.public, now.later(RETIRED)));
             ring.since = now;
         }
         if let KeySource::Made { rotate, .. } = &ring.source
             && ring.next.is_none()
-            && after(ring.since, rotate.saturating_sub(Self::AGE)) <= now
+            && ring.since.later(rotate.saturating_sub(Self::AGE)) <= now
         {
-            ring.next = Some((Key::from(&ring.source)?, after(now, Self::AGE)));
+            ring.next = Some((Key::from(&ring.source)?, now.later(Self::AGE)));
         }
         Ok(())
     }
@@ -138,7 +138,7 @@ impl Keys {
         let mut ring = self.ring();
         for key in keys {
             if !ring.published().iter().any(|known| known.get("kid") == key.get("kid")) {
-                ring.retired.push((key, after(now, RETIRED)));
+                ring.retired.push((key, now.later(RETIRED)));
             }
         }
     }
@@ -185,10 +185,6 @@ impl Key {
         let (public, id) = key.public(id).ok_or(BadKey::Unusable)?;
         Ok(Self { signer: Arc::new(Signer::new(key, TYPE, Some(&id))), public })
     }
-}
-
-fn after(now: UnixSeconds, span: Duration) -> UnixSeconds {
-    UnixSeconds(now.0.saturating_add(i64::try_from(span.as_secs()).unwrap_or(i64::MAX)))
 }
 
 impl fmt::Debug for Keys {

@@ -22,7 +22,6 @@ use keys::Keys;
 use serde_json::{Map, Value};
 use std::rc::Rc;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// How a policy has requests vouched for.
 #[derive(Debug)]
@@ -106,7 +105,7 @@ impl Assertions {
         token: &VerifiedToken,
         now: UnixSeconds,
     ) -> Result<(String, UnixSeconds), Refusal> {
-        let ends = UnixSeconds(now.0.saturating_add(seconds(self.settings.lifetime))).min(token.ends());
+        let ends = now.later(self.settings.lifetime).min(token.ends());
         let text = |bytes| str::from_utf8(bytes).map_err(|_| Reason::Internal);
         let [own, alike] = token.identity();
         let (own, alike, host) = (text(own)?, text(alike)?, text(request.host)?);
@@ -145,8 +144,4 @@ fn claim(header: &str) -> String {
 /// Until then more than half of a life is left.
 fn middle(begins: UnixSeconds, ends: UnixSeconds) -> UnixSeconds {
     UnixSeconds(begins.0 + ends.0.saturating_sub(begins.0) / 2)
-}
-
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }

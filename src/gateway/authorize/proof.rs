@@ -54,7 +54,7 @@ impl Proofs {
     /// good at both, and there each proof is good once.
     pub fn end(&self, now: UnixSeconds) -> UnixSeconds {
         // Later than any that may have been used by now.
-        let end = now.0.saturating_add(seconds(EARLY_MAX)).saturating_add(1);
+        let end = now.later(EARLY_MAX).0.saturating_add(1);
         self.until.store(end, Ordering::Relaxed);
         UnixSeconds(end)
     }
@@ -116,7 +116,7 @@ impl Proofs {
 
     /// How long any gateway may accept it, by its own clock.
     fn good_for(&self, proof: &Proof, now: UnixSeconds) -> Duration {
-        let end = proof.issued.0.saturating_add(seconds(self.settings.max_age)).saturating_add(SKEW_MAX_S + 1);
+        let end = proof.issued.later(self.settings.max_age).0.saturating_add(SKEW_MAX_S + 1);
         Duration::from_secs(u64::try_from(end.saturating_sub(now.0)).unwrap_or(0))
     }
 
@@ -149,9 +149,8 @@ impl Proofs {
     }
 
     fn check_time(&self, proof: &Proof, now: UnixSeconds) -> Result<(), Refusal> {
-        let age = now.0.saturating_sub(proof.issued.0);
-        let is_recent = (-seconds(EARLY_MAX)..=seconds(self.settings.max_age)).contains(&age);
-        let has_begun = proof.not_before.is_none_or(|date| date.0 <= now.0.saturating_add(seconds(EARLY_MAX)));
+        let is_recent = proof.issued <= now.later(EARLY_MAX) && now <= proof.issued.later(self.settings.max_age);
+        let has_begun = proof.not_before.is_none_or(|date| date <= now.later(EARLY_MAX));
         let has_ended = proof.expires.is_some_and(|date| date <= now);
         if is_recent && has_begun && !has_ended { Ok(()) } else { Err(Reason::ProofStale.into()) }
     }
@@ -189,7 +188,10 @@ impl Nonces {
         let mut key = [0; 32];
         // It cannot fail once the process has seeded it, and a key of zeros must not be an answer.
         rand::fill(&mut key).expect("the system's random numbers");
-        Self { key: hmac::Key::new(hmac::HMAC_SHA256, &key), span: seconds(life).max(1) }
+        Self {
+            key: hmac::Key::new(hmac::HMAC_SHA256, &key),
+            span: i64::try_from(life.as_secs()).unwrap_or(i64::MAX).max(1),
+        }
     }
 
     /// The new nonce, where the proof's is the last one and not this one.
@@ -221,10 +223,6 @@ impl std::fmt::Debug for Nonces {
 
 fn header(nonce: &str) -> HeaderValue {
     HeaderValue::from_str(nonce).expect("base64url is visible ASCII")
-}
-
-fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 /// The field that holds the proof.

@@ -44,11 +44,9 @@ impl StepUp {
         let is_strong =
             self.acr_values.is_empty() || acr.is_some_and(|acr| self.acr_values.iter().any(|one| **one == *acr));
         let is_fresh = self.max_age.is_none_or(|max_age| {
-            let age = facts.token.authenticated().map(|at| facts.now.0.saturating_sub(at.0));
             // Before it happened is no age: a clock difference is forgiven, as everywhere, for the issuer's leeway.
-            let leeway = i64::try_from(facts.token.issuer().settings.leeway.as_secs()).unwrap_or_default();
-            let most = i64::try_from(max_age.as_secs()).unwrap_or(i64::MAX);
-            age.is_some_and(|age| (-leeway..=most).contains(&age))
+            let (now, leeway) = (facts.now, facts.token.issuer().settings.leeway);
+            facts.token.authenticated().is_some_and(|at| at <= now.later(leeway) && now <= at.later(max_age))
         });
         if is_strong && is_fresh { Ok(()) } else { Err(Refusal::step_up(self.challenge.clone())) }
     }

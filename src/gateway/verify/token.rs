@@ -150,7 +150,7 @@ impl VerifiedToken {
 
 /// Whether `date` still lies ahead. FAPI 2.0 §5.3.2.1: up to 10 s ahead is another clock, not an attack.
 pub(super) fn is_early(date: UnixSeconds, now: UnixSeconds, leeway: Duration) -> bool {
-    date.0 > now.0.saturating_add(seconds(leeway.max(EARLY_TOLERANCE)))
+    date > now.later(leeway.max(EARLY_TOLERANCE))
 }
 
 impl Holder {
@@ -171,10 +171,6 @@ impl Holder {
             Self::Client => Some(Grant::ClientCredentials),
         }
     }
-}
-
-pub(super) fn seconds(duration: Duration) -> i64 {
-    i64::try_from(duration.as_secs()).unwrap_or(i64::MAX)
 }
 
 const EARLY_TOLERANCE: Duration = Duration::from_secs(10);

@@ -5,7 +5,7 @@ use super::audiences::Audiences;
 use super::identity;
 use super::opaque::Asks;
 use super::status::{self, Standing, StatusLists};
-use super::token::{Holder, is_early, seconds};
+use super::token::{Holder, is_early};
 use super::words::{self, Ends, Part, Words};
 use crate::clock::UnixSeconds;
 use crate::gateway::reason::Reason;
@@ -111,7 +111,7 @@ impl Verdict {
     /// asked again.
     pub(super) fn answered(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) -> Result<Self, Refusal> {
         let cache = issuer.settings.introspection.as_ref().map_or(Duration::ZERO, |settings| settings.cache);
-        let until = UnixSeconds(asked.0.saturating_add(seconds(cache)));
+        let until = asked.later(cache);
         let expires = claims.expires.unwrap_or(UnixSeconds(until.0.saturating_add(1)));
         let young = asked.a_moment_before()..until.min(expires);
         Self::new(issuer, (issuer.keys.generation(), Some(young)), expires, claims)
@@ -161,7 +161,7 @@ impl Verdict {
 
     /// Whether it lives longer than the deny-list remembers it.
     pub(super) fn outlives(&self, revocations: &Revocations, now: UnixSeconds) -> bool {
-        self.ends().0.saturating_sub(now.0) > seconds(revocations.keep())
+        self.ends() > now.later(revocations.keep())
     }
 
     /// Whether it has begun and has not ended.
@@ -177,7 +177,7 @@ impl Verdict {
 
     /// Its `exp`, and the clock difference that is forgiven.
     pub(super) fn ends(&self) -> UnixSeconds {
-        UnixSeconds(self.facts().expires.0.saturating_add(seconds(self.issuer().settings.leeway)))
+        self.facts().expires.later(self.issuer().settings.leeway)
     }
 
     /// Looks at the deny-list only where it changed since the last time. The epoch is read first: what is added while

@@ -2,7 +2,6 @@
 //! and its code are one transaction.
 
 use super::Details;
-use crate::clock::UnixSeconds;
 use crate::sandbox::Site;
 use crate::sandbox::scopes::{Api, Scopes};
 use crate::sandbox::secret;
@@ -101,13 +100,12 @@ fn code_for(site: &Site, ask: &Ask, login: Login, scopes: &Scopes, (id, granted)
         revoked: None,
         details: Some(granted.to_json()),
     };
-    let lifetime = i64::try_from(site.lifetimes.code.as_secs()).unwrap_or(0);
     NewCode {
         authorization,
         redirect_uri: question.redirect_uri.clone(),
         challenge: question.challenge.clone(),
         dpop_jkt: question.dpop_jkt.clone(),
-        expires: UnixSeconds(now.0 + lifetime),
+        expires: now.later(site.lifetimes.code),
     }
 }
 

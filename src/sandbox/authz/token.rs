@@ -18,7 +18,6 @@ use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Serialize;
 use serde_json::value::RawValue;
 use std::sync::Arc;
-use std::time::Duration;
 
 /// A successful answer (RFC 6749 §5.1).
 #[derive(Debug, Serialize)]
@@ -112,14 +111,14 @@ impl Presenter {
             scopes,
             binding: self.binding.clone(),
             issued: self.now,
-            expires: later(self.now, self.application.access_lifetime),
+            expires: self.now.later(self.application.access_lifetime),
         };
         access_token::make(site, &self.application, authorization, kept)
     }
 
     /// When a refresh token is worthless that is given out now and never used.
     pub(super) fn idle_until(&self, site: &Site) -> UnixSeconds {
-        later(self.now, site.lifetimes.refresh_idle)
+        self.now.later(site.lifetimes.refresh_idle)
     }
 
     /// The answer that hands over `token`.
@@ -139,10 +138,6 @@ impl Presenter {
             authorization_details: details.and_then(access_token::raw).map(ToOwned::to_owned),
         }
     }
-}
-
-fn later(time: UnixSeconds, by: Duration) -> UnixSeconds {
-    UnixSeconds(time.0.saturating_add(i64::try_from(by.as_secs()).unwrap_or(i64::MAX)))
 }
 
 /// Where this endpoint is.

@@ -178,10 +178,9 @@ impl Client {
         let payload = jwt::signed(jwt.trim_ascii(), ANSWER_TYPE, issuer.signatory(), self.clock.instant()).ok()?;
         let envelope = introspection::parse_signed(&payload, jwt::names(issuer)).ok()?;
         let date = envelope.claims.issued?;
-        let oldest = now.0.saturating_sub(i64::try_from((INTROSPECTION_AGE_MAX + settings.leeway).as_secs()).ok()?);
         let is_ours = envelope.claims.issuer.as_deref() == Some(&*settings.issuer)
             && envelope.claims.audiences.iter().any(|audience| **audience == *self.settings.client_id)
-            && date.0 >= oldest
+            && date.later(INTROSPECTION_AGE_MAX + settings.leeway) >= now
             && !is_early(date, now, settings.leeway);
         is_ours.then_some(envelope.answer)
     }

@@ -190,9 +190,8 @@ impl Introspector {
     }
 
     fn remember(&self, digest: Digest, reason: Reason, asked: UnixSeconds) {
-        let seconds = i64::try_from(self.settings.negative_cache.as_secs()).unwrap_or(0);
-        if seconds > 0 {
-            let until = UnixSeconds(asked.0.saturating_add(seconds));
+        let until = asked.later(self.settings.negative_cache);
+        if until > asked {
             self.refused.insert(digest, Refused { reason, since: asked.a_moment_before(), until });
         }
     }

@@ -12,7 +12,6 @@ use crate::config::limits::{
 };
 use crate::gateway::verify::jwt::Signatory;
 use crate::gateway::verify::keys::KeyStore;
-use crate::gateway::verify::token::seconds;
 use crate::gateway::verify::{Issuer, jwt};
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls::{self, TlsFault};
@@ -54,7 +53,7 @@ impl Client {
             let now = self.clock.now();
             if list.is_used.swap(false, Ordering::Relaxed) {
                 used = now;
-            } else if now.0 - used.0 >= seconds(STATUS_LIST_IDLE_MAX) {
+            } else if now >= used.later(STATUS_LIST_IDLE_MAX) {
                 return lists.forget(list);
             }
             let pause = self.refresh(list, &lists).await;

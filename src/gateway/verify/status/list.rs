@@ -3,7 +3,7 @@
 
 use crate::clock::UnixSeconds;
 use crate::config::limits::STATUS_LIST_REFRESH_MIN;
-use crate::gateway::verify::token::{is_early, seconds};
+use crate::gateway::verify::token::is_early;
 use crate::oauth::status_list::{StatusList, Statuses};
 use std::sync::Arc;
 use std::time::Duration;
@@ -61,7 +61,7 @@ impl Kept {
         (key_generation, fetched): (u64, UnixSeconds),
         terms: Terms,
     ) -> Result<Self, BadDates> {
-        let expires = list.expires.map_or(FOREVER, |date| later(date, terms.leeway));
+        let expires = list.expires.map_or(FOREVER, |date| date.later(terms.leeway));
         if is_early(list.issued, fetched, terms.leeway) {
             return Err(BadDates::Early);
         }
@@ -74,14 +74,14 @@ impl Kept {
         }
         // A list may ask to be fetched sooner than the operator does, though not all the time, and not later.
         let ttl = list.ttl.unwrap_or(Duration::MAX).max(STATUS_LIST_REFRESH_MIN).min(terms.refresh);
-        let soonest = later(fetched, STATUS_LIST_REFRESH_MIN);
+        let soonest = fetched.later(STATUS_LIST_REFRESH_MIN);
         Ok(Self {
             statuses: list.statuses,
             key_generation,
             issued: list.issued,
             fetched,
-            due: later(fetched, ttl).min(list.expires.unwrap_or(FOREVER)).max(soonest),
-            dies: later(fetched, terms.stale_max).min(expires),
+            due: fetched.later(ttl).min(list.expires.unwrap_or(FOREVER)).max(soonest),
+            dies: fetched.later(terms.stale_max).min(expires),
         })
     }
 
@@ -99,10 +99,6 @@ impl Kept {
     pub(super) fn refresh(&self) -> Duration {
         Duration::from_secs(u64::try_from(self.due.0 - self.fetched.0).unwrap_or(0)) * 3 / 4
     }
-}
-
-fn later(date: UnixSeconds, by: Duration) -> UnixSeconds {
-    UnixSeconds(date.0.saturating_add(seconds(by)))
 }
 
 impl std::fmt::Display for BadDates {
