@@ -74,7 +74,7 @@ fn the_audience_is_exactly_ours() {
         ("ours in a list in a string", aud(json!("https://other.example https://api.bank.example")), "audience_wrong"),
         ("the issuer itself", aud(json!(ISSUER)), "audience_wrong"),
         ("empty", aud(json!("")), "audience_wrong"),
-        ("empty array", aud(json!([])), "audience_wrong"),
+        ("empty array", aud(json!([])), "claim_missing"),
         ("array of others", aud(json!(["a", "b"])), "audience_wrong"),
         // CVE-2020-26160
         ("nested array", aud(json!([[AUDIENCE]])), "claim_invalid"),
@@ -249,9 +249,9 @@ fn anything_but_three_segments_of_base64url_is_unreadable() {
         ("a payload that is empty", raw(head, b""), "token_unreadable"),
         ("a payload in UTF-16", raw(head, &utf16), "token_unreadable"),
         ("a payload with a byte order mark", raw(head, bom.as_bytes()), "token_unreadable"),
-        ("a payload that ends early", raw(head, b"{\"iss\":\"a\""), "token_unreadable"),
+        ("a payload that ends early", raw(head, format!("{{\"iss\":\"{ISSUER}\"").as_bytes()), "token_unreadable"),
         ("a payload that is a number", raw(head, b"1"), "issuer_unknown"),
-        ("a payload that is an array", raw(head, format!("[\"{ISSUER}\"]").as_bytes()), "claim_invalid"),
+        ("a payload that is an array", raw(head, format!("[\"{ISSUER}\"]").as_bytes()), "issuer_unknown"),
         ("a payload 2,500 deep", raw(head, deep.as_bytes()), "issuer_unknown"),
     ]);
 }
@@ -272,7 +272,7 @@ fn duplicate_members_are_two_tokens_in_one() {
         ("scope", twice("\"scope\":\"admin\""), "claim_invalid"),
         ("scope, escaped", twice("\"sc\\u006fpe\":\"admin\""), "claim_invalid"),
         ("an unknown one", twice("\"x\":1,\"x\":2"), "claim_invalid"),
-        ("iss", twice(&format!("\"iss\":\"{ISSUER}\"")), "issuer_unknown"),
+        ("iss", twice(&format!("\"iss\":\"{ISSUER}\"")), "claim_invalid"),
         ("alg", header("\"alg\":\"ES256\""), "token_unreadable"),
         ("kid", header("\"kid\":\"rsa\""), "token_unreadable"),
         ("typ", header("\"typ\":\"JWT\""), "token_unreadable"),
