@@ -172,9 +172,9 @@ pub const HTTP2_PENDING_RESETS_MAX: usize = 20;
 pub const HTTP2_LOCAL_RESETS_MAX: usize = 1024;
 /// Streams of one client that were reset a moment ago, beside `streams`: what is still on its way for them is no fault of its.
 pub const HTTP2_RESETS_REMEMBERED: usize = 256;
-/// What a client's small pieces of bodies may cost as h2 counts it (256 less their size, each until it is read): the window
-/// of a connection in pieces of 32 bytes, since within our windows no piece is too small.
-pub const HTTP2_SMALL_PIECES_MAX: usize = HTTP2_CONNECTION_WINDOW as usize / 32 * 256;
+/// What a client's small pieces of bodies may cost as h2 counts it (256 less their size, each until it is read): some two
+/// thousand pieces. Each may keep alive what was read with it, 8 KiB at worst: 17 MB (measured).
+pub const HTTP2_SMALL_PIECES_MAX: usize = 2048 * 256;
 /// A token in Huffman code that a client's connection remembers, with what it says, for the next request; a longer one is left
 /// as it came. A byte of it says up to eight fifths of one.
 pub const HTTP2_PACKED_BYTES_MAX: usize = 4 * 1024;
