@@ -108,8 +108,7 @@ impl Part {
         match self {
             Self::Proxy(proxy) => proxy.measure(conditions).with_context(|| proxy.contender.name),
             Self::Verification(verification) => {
-                let Extent { time, .. } = conditions.extent;
-                Ok(Sample::default().with(Quantity::Cpu, verification.measure(conditions.extent.beat(), time)?))
+                Ok(Sample::default().with(Quantity::Cpu, verification.measure(conditions.extent.time)?))
             }
         }
     }
@@ -185,13 +184,12 @@ fn sample(outcome: &Outcome, used: Option<Usage>, beside: [Usage; 2]) -> Sample 
 }
 
 impl Extent {
-    /// `None`: as fast as they are answered.
-    fn beat(self) -> Option<Beat> {
-        (self.rate > 0).then_some(Beat { rate: self.rate, together: self.together })
-    }
-
     fn pace(self, time: Duration) -> Pace {
-        self.beat().map_or(Pace::Closed(time), |beat| Pace::Rate(beat, time))
+        if self.rate == 0 {
+            Pace::Closed(time)
+        } else {
+            Pace::Rate(Beat { rate: self.rate, together: self.together }, time)
+        }
     }
 
     /// Requests of one contender in one round; some more, since a clock has two ends.

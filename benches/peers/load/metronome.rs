@@ -27,16 +27,9 @@ pub(crate) struct Beat {
     pub(crate) together: u32,
 }
 
-impl Beat {
-    /// From one moment to the next.
-    pub(crate) fn interval(self) -> Duration {
-        Duration::from_secs(1) * self.together / self.rate
-    }
-}
-
 impl Metronome {
     pub(crate) fn start(beat: Beat) -> io::Result<Self> {
-        let interval = beat.interval();
+        let interval = Duration::from_secs(1) * beat.together / beat.rate;
         let together = usize::try_from(beat.together).unwrap_or(usize::MAX);
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         #[expect(deprecated, reason = "it owns its descriptor, which stays the same; what replaces the call is unsafe")]
