@@ -9,19 +9,7 @@ use std::fmt;
 /// The target.
 pub fn claims(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let Ok(claims) = claims::parse(
-        json,
-        Names {
-            grant: Some("gty"),
-            consent: Some("consent_id"),
-            scopes: Some("scp"),
-            frequency: Some("frequency"),
-            has_status: true,
-            required: &[],
-        },
-    ) else {
-        return;
-    };
+    let Ok(claims) = claims::parse(json, NAMES) else { return };
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
     let members = seen.as_object().expect("claims are an object");
     let Count(count) = serde_json::from_str(json).expect("it was read before");
@@ -81,3 +69,13 @@ impl<'de> Deserialize<'de> for Count {
         deserializer.deserialize_map(Members)
     }
 }
+
+/// What an issuer calls what no standard names.
+pub(crate) const NAMES: Names<'static> = Names {
+    grant: Some("gty"),
+    consent: Some("consent_id"),
+    scopes: Some("scp"),
+    frequency: Some("frequency"),
+    has_status: true,
+    required: &[],
+};

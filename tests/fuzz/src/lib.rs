@@ -21,6 +21,7 @@ mod upstream_request;
 pub use answer::{one_response, response};
 pub use assertion::assertion;
 pub use certificate::certificate;
+use claims_set::NAMES;
 pub use claims_set::claims;
 pub use dpop::dpop;
 pub use front::{forwarded_chain, proxy_header};
@@ -43,7 +44,6 @@ use scopegate::config::limits::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
 use scopegate::oauth::bearer::{self, Credentials, Scheme};
-use scopegate::oauth::claims::Names;
 use scopegate::oauth::introspection::{self, Introspected};
 use scopegate::oauth::jwk::KeySet;
 use scopegate::oauth::jws::Jws;
@@ -152,20 +152,12 @@ pub fn bearer(data: &[u8]) {
 /// reader sees; so it is within a signed answer.
 pub fn introspection(data: &[u8]) {
     let Ok(json) = std::str::from_utf8(data) else { return };
-    let names = Names {
-        grant: Some("gty"),
-        consent: Some("consent_id"),
-        scopes: Some("scp"),
-        frequency: Some("frequency"),
-        has_status: true,
-        required: &[],
-    };
     // A number beyond all numbers, in a member that nobody asks for, is no reason for us to refuse.
     let Ok(seen) = serde_json::from_str::<Value>(json) else { return };
-    if let Ok(answer) = introspection::parse(json, names) {
+    if let Ok(answer) = introspection::parse(json, NAMES) {
         agree(&answer, &seen);
     }
-    if let Ok(envelope) = introspection::parse_signed(json, names) {
+    if let Ok(envelope) = introspection::parse_signed(json, NAMES) {
         agree(&envelope.answer, seen.get("token_introspection").expect("it was read before"));
     }
 }
