@@ -65,8 +65,8 @@ impl Head {
     /// The value of the one field of this name, if it goes on: one that `Connection` names ends here (RFC 9110 §7.6.1), and what
     /// somebody is let in for must not be kept from whom he is let in to.
     pub fn passing(&self, name: &HeaderName) -> Option<&[u8]> {
-        let mut ending = self.fields().all(header::CONNECTION).flat_map(|value| value.split(|b| *b == b','));
-        let ends_here = ending.any(|option| option.trim_ascii().eq_ignore_ascii_case(name.as_str().as_bytes()));
+        let mut ending = self.fields().members(header::CONNECTION);
+        let ends_here = ending.any(|option| option.eq_ignore_ascii_case(name.as_str().as_bytes()));
         self.fields().only(name).filter(|_| !ends_here)
     }
 }

@@ -57,7 +57,8 @@ impl Consent {
     }
 }
 
-/// What the request names, to us and to the upstream: exactly one field, or one segment as it was sent. An id that needs percent-encoding equals no claim.
+/// What the request names, to us and to the upstream: exactly one field, or one segment as it was sent. An id that needs
+/// percent-encoding equals no claim.
 pub fn given<'h>(rule: &ConsentRule, head: &'h Head) -> Option<&'h [u8]> {
     match &rule.given {
         ConsentGiven::Header(name) => head.passing(name),
