@@ -6,6 +6,8 @@ use super::scenarios::Scenario;
 use super::support::issuer::Issuer;
 use super::tokens::Tokens;
 use super::verification::Verification;
+use anyhow::bail;
+use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 /// Who is measured in a scenario, and how.
@@ -60,6 +62,29 @@ pub(crate) fn of(scenario: Scenario, issuer: &Issuer, sent: usize) -> anyhow::Re
             entries
         }
     })
+}
+
+/// This build and others of scopegate, with the tokens of the scenario.
+pub(crate) fn of_builds(
+    builds: &[PathBuf],
+    scenario: Scenario,
+    issuer: &Issuer,
+    sent: usize,
+) -> anyhow::Result<Vec<Entry>> {
+    let one = Tokens::one(issuer, "RS256");
+    let tokens = match scenario {
+        Scenario::Tokens => Tokens::in_turn(issuer, "RS256", 1_000),
+        Scenario::Cold => Tokens::once(issuer, "RS256", sent),
+        Scenario::Million | Scenario::Routes => bail!("it compares scopegate with itself, and no builds"),
+        _ => Rc::clone(&one),
+    };
+    let others = builds.iter().map(|build| {
+        // Named for as long as the benchmark runs.
+        let (name, build): (&str, &Path) = (build.display().to_string().leak(), build.clone().leak());
+        (name, Gate { build: Some(build), ..Gate::USUAL })
+    });
+    let all = std::iter::once((names::GATE, Gate::USUAL)).chain(others);
+    Ok(all.map(|(name, gate)| requests(name, Who::Gate(gate), &one, &tokens)).collect())
 }
 
 /// Everybody with these tokens, before and while it counts.

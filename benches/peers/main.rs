@@ -39,12 +39,13 @@ mod support {
 use anyhow::{Context as _, bail};
 use clap::Parser;
 use contenders::{Site, relay};
+use figures::Row;
 use load::stream::Transport;
 use process::Pins;
 use rounds::{Conditions, Extent};
 use scenarios::{Scenario, Shape};
 use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::{Duration, Instant, SystemTime};
 use support::issuer::Issuer;
@@ -72,6 +73,10 @@ struct Options {
     /// Requests that are due at the same moment; 1: one after the other, evenly. Default: one of each connection.
     #[arg(long, value_parser = clap::value_parser!(u32).range(1..=8000))]
     together: Option<u32>,
+    /// Another build of scopegate, say the one before a change; may be given several times. They and the one that is measured
+    /// take part, and nobody else.
+    #[arg(long, value_name = "PROGRAM")]
+    beside: Vec<PathBuf>,
     /// Cargo says so when it benches; without it, it tests.
     #[arg(long, hide = true)]
     bench: bool,
@@ -123,8 +128,10 @@ fn run(options: &Options) -> anyhow::Result<()> {
             }
         }
     }
-    println!("\n## What we want, and what this run shows ({:.0} s)\n", begin.elapsed().as_secs_f64());
-    report::print_summary(&lines);
+    if !lines.is_empty() {
+        println!("\n## What we want, and what this run shows ({:.0} s)\n", begin.elapsed().as_secs_f64());
+        report::print_summary(&lines);
+    }
     if !failed.is_empty() {
         bail!("nothing is known of {}: it failed, see above", failed.join(", "));
     }
@@ -155,18 +162,27 @@ impl Bench<'_> {
             bail!("it needs a rate: tokens are signed before");
         }
         println!("{}", describe(scenario, extent));
-        let entries = entries::of(scenario, self.issuer, extent.sent()).context("its tokens")?;
+        let entries = match options.beside.as_slice() {
+            [] => entries::of(scenario, self.issuer, extent.sent()).context("its tokens")?,
+            builds => entries::of_builds(builds, scenario, self.issuer, extent.sent())?,
+        };
         // Not before the tokens are signed, with which every CPU may help.
         self.pins.stand_beside();
         let site = self.site(&shape, shape.transport)?;
         if scenario == Scenario::Idle {
             let rows = idle::run(&entries, (&site, &self.site(&shape, Transport::Tls)?), extent, self.pins)?;
             report::print_memory(&rows);
-            return Ok(wanted::judge(scenario, &rows, 0));
+            return Ok(self.judge(scenario, &rows, 0));
         }
         let rows = rounds::run(entries, &Conditions { extent, habit: shape.habit, site: &site, pins: self.pins })?;
-        report::print(&rows, shape.base, extent.rate);
-        Ok(wanted::judge(scenario, &rows, extent.rate))
+        let base = if options.beside.is_empty() { shape.base } else { names::GATE };
+        report::print(&rows, base, extent.rate);
+        Ok(self.judge(scenario, &rows, extent.rate))
+    }
+
+    /// What is wanted is wanted of the build that is measured, beside the others' proxies.
+    fn judge(&self, scenario: Scenario, rows: &[Row], offered: u32) -> Vec<Line> {
+        if self.options.beside.is_empty() { wanted::judge(scenario, rows, offered) } else { Vec::new() }
     }
 
     fn site(&self, shape: &Shape, transport: Transport) -> anyhow::Result<Site<'_>> {

@@ -14,16 +14,18 @@ pub(crate) struct Gate {
     pub(crate) issuers: usize,
     /// Verdicts remembered.
     pub(crate) verdicts: usize,
+    /// Another build than the one that is measured.
+    pub(crate) build: Option<&'static Path>,
 }
 
 impl Gate {
     /// One issuer, few routes, and room for every token.
-    pub(crate) const USUAL: Self = Self { routes: 0, issuers: 1, verdicts: 200_000 };
+    pub(crate) const USUAL: Self = Self { routes: 0, issuers: 1, verdicts: 200_000, build: None };
 }
 
 pub(super) fn command(site: &Site<'_>, folder: &Path, listen: SocketAddr, gate: Gate) -> anyhow::Result<Vec<PathBuf>> {
     let log = folder.join(LOG).display().to_string();
-    let Gate { routes, issuers, verdicts } = gate;
+    let Gate { routes, issuers, verdicts, build } = gate;
     let configuration = Configuration { listen, upstream: site.upstream, routes, verdicts, access_log: &log };
     let tls = match site.transport {
         Transport::Plain => None,
@@ -32,7 +34,8 @@ pub(super) fn command(site: &Site<'_>, folder: &Path, listen: SocketAddr, gate: 
     let text = configuration.text_with(&Further { tls, issuers: issuers - 1 });
     // The keys are expected beside it.
     let file = write(&site.folder, &format!("scopegate-{}.yaml", listen.port()), &text)?;
-    Ok(vec![site.tools.scopegate.clone(), "serve".into(), "--config".into(), file])
+    let program = build.unwrap_or(&site.tools.scopegate).to_owned();
+    Ok(vec![program, "serve".into(), "--config".into(), file])
 }
 
 /// In a contender's folder.
