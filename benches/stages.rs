@@ -33,7 +33,7 @@ use scopegate::gateway::assertion::{Asserter, Assertions};
 use scopegate::gateway::authorize::permit::{self, Granted};
 use scopegate::gateway::authorize::{Facts, Replay, scopes};
 use scopegate::gateway::certificate::{ClientCertificate, Shown, Vouched};
-use scopegate::gateway::credentials::{self, Dpop};
+use scopegate::gateway::credentials::{self, Bearer, Dpop};
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
@@ -49,6 +49,7 @@ use scopegate::gateway::verify::memo::Memo;
 use scopegate::gateway::verify::opaque::Asks;
 use scopegate::gateway::verify::status::fetch::Client;
 use scopegate::gateway::verify::token::VerifiedToken;
+use scopegate::gateway::verify::unseen::Unseen;
 use scopegate::gateway::verify::{Issuer, Verification, Verifier, key_source};
 use scopegate::gateway::{self, rewrite, route};
 use scopegate::oauth::algorithm::Algorithm;
@@ -422,16 +423,20 @@ impl Bank {
 
     fn verify(&self, head: &Head, memo: &Memo) -> (VerifiedToken, CacheUse) {
         let bearer = credentials::find(head, memo, Dpop::Unknown).unwrap();
-        match self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) {
+        match self.look(&bearer, memo) {
             Verification::Decided(verdict, cache) => (verdict.unwrap(), cache),
             Verification::Ask(_) | Verification::Wait(_) => panic!("nobody is asked"),
         }
     }
 
+    fn look<'v>(&'v self, bearer: &Bearer<'v>, memo: &Memo) -> Verification<'v> {
+        self.policy.verifier.recall(bearer, memo, &Asks::Nobody, self.now).unwrap_or_else(Unseen::verify)
+    }
+
     /// Verifies a token whose list must be fetched first, as the control thread and a worker do together.
     fn fetch_list(&self, head: &Head, memo: &Memo) {
         let bearer = credentials::find(head, memo, Dpop::Unknown).unwrap();
-        let Verification::Wait(pending) = self.policy.verifier.verify(&bearer, memo, &Asks::Nobody, self.now) else {
+        let Verification::Wait(pending) = self.look(&bearer, memo) else {
             panic!("the list is there already");
         };
         let issuer = &self.policy.verifier.issuers()[0];

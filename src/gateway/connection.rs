@@ -18,6 +18,7 @@ use crate::net::activity::{Activity, Timeouts};
 use crate::net::client::{ClientStream, Transport};
 use crate::net::deadline::Deadlines;
 use crate::net::patience::Pace;
+use crate::net::turn;
 use http::StatusCode;
 use std::future::{Future, poll_fn};
 use std::net::Ipv4Addr;
@@ -190,6 +191,8 @@ impl Worker {
                 }
                 return;
             }
+            // The answers of one turn are written one right after the other.
+            turn::after_others().await;
             match answer::send(wire, &mut answer, asked, &self.date.get()).await {
                 Ok(Persists::Yes) => {}
                 Ok(Persists::No) => {

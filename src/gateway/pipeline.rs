@@ -28,6 +28,7 @@ use super::verify::token::VerifiedToken;
 use super::witness::Witness;
 use super::{Plan, Worker, cors, credentials, options, read, resource, respond, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
+use crate::net::turn;
 use http::{StatusCode, header};
 use std::rc::Rc;
 
@@ -129,6 +130,8 @@ impl Worker {
             interim: &interim,
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
+        // The requests of one turn are sent one right after the other.
+        turn::after_others().await;
         let sent_us = self.clock.monotonic_us();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(sent_us);
@@ -250,7 +253,17 @@ async fn verify<W: Witness>(
     if let Some(verdict) = witness.knows(rules, route) {
         return verdict;
     }
-    let (verdict, cache) = match rules.verifier.verify(bearer, memo, &route.asks, witness.now()) {
+    let verification = match rules.verifier.recall(bearer, memo, &route.asks, witness.now()) {
+        Ok(remembered) => remembered,
+        Err(unseen) => {
+            // Those that are known do not wait behind signatures, and signatures are verified one right after the other.
+            if witness.may_be_put_off() {
+                turn::after_others().await;
+            }
+            unseen.verify()
+        }
+    };
+    let (verdict, cache) = match verification {
         Verification::Decided(verdict, cache) => (verdict, cache),
         Verification::Ask(_) | Verification::Wait(_) if !witness.may_wait() => {
             (Err(Reason::IssuerUnreachable.into()), CacheUse::Miss)

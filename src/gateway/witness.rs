@@ -61,6 +61,11 @@ pub(super) trait Witness {
     /// The token is about to be held against the route.
     fn weighs(&mut self, _route: &Route, _token: &VerifiedToken, _how: (&Asker<'_>, &Senders)) {}
 
+    /// Whether others may have their turn first.
+    fn may_be_put_off(&self) -> bool {
+        true
+    }
+
     /// Whether there is time to ask an issuer. Where there is not, what it would say counts as not to be had.
     fn may_wait(&mut self) -> bool {
         true

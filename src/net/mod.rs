@@ -21,3 +21,4 @@ pub mod serve;
 pub mod task;
 pub mod thread;
 pub mod tls;
+pub mod turn;

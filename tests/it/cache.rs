@@ -2,6 +2,7 @@
 
 use crate::support::client::Request;
 use crate::support::gateway::{Setup, World, issuer, route};
+use crate::support::http2::{END_HEADERS, END_STREAM, Frames, HEADERS, block, frame};
 use crate::support::keys::{self, Key};
 use crate::support::server::Server;
 use crate::support::tokens::{AUDIENCE, ISSUER, NOW, Token};
@@ -163,6 +164,29 @@ fn a_flood_of_bad_tokens_evicts_no_good_verdict() {
     assert!(good.iter().all(|token| status(token) == 200));
     assert!((world.metric("scopegate_verdict_hits_total") - hits - 8.0).abs() < 0.5, "a good verdict was evicted");
     assert!((world.metric("scopegate_verdicts") - 8.0).abs() < 0.5);
+}
+
+/// Each lets the others go first before it looks at the signature, and looks once more whether one of them has.
+#[test]
+fn a_new_token_that_many_bring_at_once_is_verified_once() {
+    let world = Setup::default().with_tls("", &[]);
+    let mut frames = Frames::connect(&world);
+    let bearer = format!("Bearer {}", Token::good().mint());
+    let head = block(&[
+        (":method", "GET"),
+        (":scheme", "https"),
+        (":authority", "api.bank.example"),
+        (":path", "/accounts"),
+        ("authorization", &bearer),
+    ]);
+    let together: Vec<_> =
+        [1, 3, 5].into_iter().flat_map(|stream| frame(HEADERS, END_HEADERS | END_STREAM, stream, &head)).collect();
+    frames.bytes(&together);
+    for _ in 0..3 {
+        assert_eq!(frames.next_of(&[HEADERS]).unwrap().status(), 200);
+    }
+    let verdicts = |kind| world.metric(&format!("scopegate_verdict_{kind}_total"));
+    assert_eq!((verdicts("misses"), verdicts("hits")), (1.0, 2.0));
 }
 
 /// A connection may remember its last token; that changes no answer.

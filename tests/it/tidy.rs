@@ -70,7 +70,7 @@ const KNOW_SETTINGS: [&str; 47] = [
 ];
 
 /// The one call of each stage, which stands in `pipeline.rs` alone.
-const STAGES: [&str; 19] = [
+const STAGES: [&str; 20] = [
     "read::head(",
     "via::refuse_loop(",
     "credentials::refuse_query_token(",
@@ -80,7 +80,8 @@ const STAGES: [&str; 19] = [
     "route::find(",
     "permit::open(",
     "credentials::find(",
-    "verifier.verify(",
+    "verifier.recall(",
+    "unseen.verify(",
     "inquiry.answer(",
     "pending.answer(",
     "permit::grant(",

@@ -14,6 +14,7 @@ pub mod memo;
 pub mod opaque;
 pub mod status;
 pub mod token;
+pub mod unseen;
 mod verdict;
 mod words;
 
@@ -37,6 +38,7 @@ use status::pending::Pending;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use token::{Checked, VerifiedToken};
+use unseen::Unseen;
 use verdict::Verdict;
 
 /// Knows every issuer and remembers its verdicts. A changed issuer means a new `Verifier`, and so an empty cache:
@@ -173,44 +175,28 @@ impl Verifier {
         self.cache.max()
     }
 
-    /// The token's verdict as of `now`. A remembered verdict saves the signature or the question, never the dates,
+    /// The token's verdict as of `now`, if it is remembered. That saves the signature or the question, never the dates,
     /// the generation of the keys, the deny-list or the status list. `memo` is the connection's, `asks` the route's. Never
     /// waits: that is for whoever gets an `Inquiry` or a `Pending`.
-    pub fn verify<'v>(
+    pub fn recall<'v>(
         &'v self,
         bearer: &Bearer<'v>,
         memo: &Memo,
         asks: &'v Asks,
         now: UnixSeconds,
-    ) -> Verification<'v> {
+    ) -> Result<Verification<'v>, Unseen<'v>> {
         if self.revocations.is_behind() {
             let refusal = Refusal::unavailable(Reason::StateUnavailable, BEHIND_RETRY_S);
-            return Verification::Decided(Err(refusal), CacheUse::Miss);
+            return Ok(Verification::Decided(Err(refusal), CacheUse::Miss));
         }
-        if let Some(verdict) = memo.find(bearer.token(), self.id).filter(|verdict| verdict.holds(asks, now)) {
-            return self.decide(verdict, CacheUse::Hit, now);
+        let token = bearer.token();
+        if let Some(verdict) = memo.find(token, self.id).filter(|verdict| verdict.holds(asks, now)) {
+            return Ok(self.decide(verdict, CacheUse::Hit, now));
         }
-        let digest = cache::digest(bearer.token());
-        if let Some(verdict) = self.cache.find(&digest).filter(|verdict| verdict.holds(asks, now)) {
-            memo.keep(bearer.token(), self.id, &verdict);
-            return self.decide(verdict, CacheUse::Hit, now);
-        }
-        if let Some(inquiry) = Inquiry::about(bearer.token(), digest, self, asks, now) {
-            return match inquiry.refused() {
-                Some(refusal) => Verification::Decided(Err(refusal), CacheUse::Hit),
-                None => Verification::Ask(inquiry),
-            };
-        }
-        let verdict = match jwt::verify(bearer.token(), self, now) {
-            Ok(verdict) => verdict,
-            Err(refusal) => return Verification::Decided(Err(refusal), CacheUse::Miss),
-        };
-        let decided = self.decide(verdict.clone(), CacheUse::Miss, now);
-        if self.scratch.is_none() && !matches!(decided, Verification::Decided(Err(_), _)) {
-            verdict.issuer().check_life(&verdict, &self.revocations, now);
-            self.cache.store(digest, verdict);
-        }
-        decided
+        let unseen = Unseen::new(self, (token, cache::digest(token)), asks, now);
+        let Some(verdict) = unseen.cached() else { return Err(unseen) };
+        memo.keep(token, self.id, &verdict);
+        Ok(self.decide(verdict, CacheUse::Hit, now))
     }
 
     /// What can be said now of a token whose verdict this is.
