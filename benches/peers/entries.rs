@@ -76,7 +76,12 @@ pub(crate) fn of_builds(
         Scenario::Tokens => Tokens::in_turn(issuer, "RS256", 1_000),
         Scenario::Cold => Tokens::once(issuer, "RS256", sent),
         Scenario::Million | Scenario::Routes => bail!("it compares scopegate with itself, and no builds"),
-        _ => Rc::clone(&one),
+        Scenario::Plain
+        | Scenario::Tls
+        | Scenario::Http2
+        | Scenario::Handshakes
+        | Scenario::Bodies
+        | Scenario::Idle => Rc::clone(&one),
     };
     let others = builds.iter().map(|build| {
         // Named for as long as the benchmark runs.
