@@ -41,9 +41,11 @@ pub mod via;
 mod witness;
 
 use crate::clock::Clock;
+use crate::config::limits::NEW_TOKENS_IN_A_ROW;
 use crate::net::activity::{Activity, Timeouts};
 use crate::net::admission::Admission;
 use crate::net::deadline::Deadlines;
+use crate::net::turn::Line;
 use crate::state::revocations::Revocations;
 use crate::state::shared::Store;
 use crate::state::shared::link::Link;
@@ -130,6 +132,8 @@ pub struct Worker {
     ids: InteractionIds,
     link: Option<Link>,
     shadow_lines: shadow::Lines,
+    /// Requests whose tokens must be verified.
+    newcomers: Line,
     connections: RefCell<Vec<Weak<Activity>>>,
     is_draining: Cell<bool>,
     sweeps: Cell<usize>,
@@ -173,6 +177,7 @@ impl Worker {
             ids: InteractionIds::new(),
             link: shared.store.clone().map(|store| Link::new(store, index)),
             shadow_lines: shadow::Lines::default(),
+            newcomers: Line::new(NEW_TOKENS_IN_A_ROW),
             connections: RefCell::default(),
             is_draining: Cell::new(false),
             sweeps: Cell::default(),

@@ -256,11 +256,12 @@ async fn verify<W: Witness>(
     let verification = match rules.verifier.recall(bearer, memo, &route.asks, witness.now()) {
         Ok(remembered) => remembered,
         Err(unseen) => {
-            // Those that are known do not wait behind signatures, and signatures are verified one right after the other.
-            if witness.may_be_put_off() {
-                turn::after_others().await;
+            let look = || unseen.verify();
+            // Requests with known tokens do not wait until all that are new are verified. Boxed, so that they carry no room for it.
+            match witness.line() {
+                Some(line) => Box::pin(line.pass(look)).await,
+                None => look(),
             }
-            unseen.verify()
         }
     };
     let (verdict, cache) = match verification {

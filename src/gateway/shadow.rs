@@ -173,10 +173,6 @@ impl Witness for Onlooker<'_> {
 
     fn verified(&mut self, _verdict: &Result<VerifiedToken, Refusal>, _cache: CacheUse) {}
 
-    fn may_be_put_off(&self) -> bool {
-        false
-    }
-
     fn may_wait(&mut self) -> bool {
         false
     }

@@ -15,6 +15,7 @@ use super::rules::Rules;
 use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
+use crate::net::turn::Line;
 use crate::state::shared::link::Link;
 use std::rc::Rc;
 
@@ -61,9 +62,9 @@ pub(super) trait Witness {
     /// The token is about to be held against the route.
     fn weighs(&mut self, _route: &Route, _token: &VerifiedToken, _how: (&Asker<'_>, &Senders)) {}
 
-    /// Whether others may have their turn first.
-    fn may_be_put_off(&self) -> bool {
-        true
+    /// Where those wait whose tokens must be verified. Who only looks on does not wait.
+    fn line(&self) -> Option<&Line> {
+        None
     }
 
     /// Whether there is time to ask an issuer. Where there is not, what it would say counts as not to be had.
@@ -79,6 +80,10 @@ impl Witness for Record {
 
     fn link(&self) -> Option<&Link> {
         Self::link(self)
+    }
+
+    fn line(&self) -> Option<&Line> {
+        Some(&self.worker.newcomers)
     }
 
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {

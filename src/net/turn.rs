@@ -2,6 +2,7 @@
 
 use std::future::{Future, poll_fn};
 use std::task::Poll;
+use tokio::sync::Semaphore;
 
 /// Goes on when everything has had its turn that is ready now. What comes behind it, all that have asked for it do one right
 /// after the other: who waits for it in another process is woken once for many, and the CPU does the same thing many times.
@@ -19,12 +20,38 @@ pub fn after_others() -> impl Future<Output = ()> {
     })
 }
 
+/// A line for work that keeps the CPU for long: so many have their turn one right after the other, then everything else that is
+/// ready has its own, and then the next in the line. However long the line is, others wait for so many at most.
+#[derive(Debug)]
+pub struct Line(Semaphore);
+
+impl Line {
+    /// A line of which `width` have their turn together, one at least.
+    pub fn new(width: usize) -> Self {
+        Self(Semaphore::new(width.max(1)))
+    }
+
+    /// Does `work` when it is its turn, in the order of arrival. Who is given up before leaves the line; there is as much room
+    /// in it as there are tasks.
+    pub async fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
+        after_others().await;
+        let place = self.0.acquire().await;
+        let done = work();
+        // It is the next one's when others have had their turn.
+        after_others().await;
+        drop(place);
+        done
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::net::thread;
     use std::cell::RefCell;
+    use std::pin::Pin;
     use std::rc::Rc;
+    use std::task::{Context, Waker};
 
     #[test]
     fn what_was_ready_before_goes_first() {
@@ -45,5 +72,50 @@ mod tests {
         .unwrap();
         let of = |what| [1, 2, 3].map(|number| (what, number));
         assert_eq!(*steps.borrow(), [of("before"), of("after")].concat());
+    }
+
+    #[test]
+    fn nobody_waits_for_more_of_a_line_than_its_width() {
+        const WIDTH: usize = 2;
+        let (line, passed) = (Rc::new(Line::new(WIDTH)), Rc::new(RefCell::new(Vec::new())));
+        let seen = Rc::new(RefCell::new(vec![0]));
+        let somebody = {
+            let (passed, seen) = (Rc::clone(&passed), Rc::clone(&seen));
+            async move {
+                while seen.borrow().last() != Some(&7) {
+                    after_others().await;
+                    seen.borrow_mut().push(passed.borrow().len());
+                }
+            }
+        };
+        thread::here(async {
+            for number in 0..7 {
+                let (line, passed) = (Rc::clone(&line), Rc::clone(&passed));
+                thread::beside(async move { line.pass(|| passed.borrow_mut().push(number)).await });
+            }
+            thread::beside(somebody).await.unwrap();
+        })
+        .unwrap();
+        assert_eq!(*passed.borrow(), [0, 1, 2, 3, 4, 5, 6], "in their order");
+        let most = seen.borrow().windows(2).map(|pair| pair[1] - pair[0]).max();
+        assert_eq!(most, Some(WIDTH), "{seen:?}");
+    }
+
+    /// Whether it is done after so many polls at most.
+    fn is_done(pass: &mut Pin<Box<impl Future>>, polls: usize) -> bool {
+        (0..polls).any(|_| pass.as_mut().poll(&mut Context::from_waker(Waker::noop())).is_ready())
+    }
+
+    #[test]
+    fn who_is_given_up_leaves_the_line() {
+        let (line, passed) = (&Line::new(1), &RefCell::new(Vec::new()));
+        let pass = |number| Box::pin(line.pass(move || passed.borrow_mut().push(number)));
+        let (mut first, mut given_up, mut last) = (pass(1), pass(2), pass(3));
+        assert!(!is_done(&mut first, 2));
+        assert!(!is_done(&mut given_up, 2) && !is_done(&mut last, 2));
+        assert_eq!(*passed.borrow(), [1], "it has not let others go first yet");
+        drop(given_up);
+        assert!(is_done(&mut first, 1) && is_done(&mut last, 2));
+        assert_eq!(*passed.borrow(), [1, 3]);
     }
 }
