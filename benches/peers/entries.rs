@@ -1,12 +1,13 @@
 //! Who takes part in a scenario, and with which tokens.
 
-use super::contenders::{Gate, Who};
+use super::contenders::{self, Gate, Who};
 use super::names;
 use super::scenarios::Scenario;
 use super::support::issuer::Issuer;
 use super::tokens::Tokens;
 use super::verification::Verification;
 use anyhow::bail;
+use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -30,6 +31,8 @@ pub(crate) struct Requests {
     pub(crate) warm: Rc<Tokens>,
     pub(crate) tokens: Rc<Tokens>,
     pub(crate) life: Life,
+    /// Sent beside them as fast as it is refused.
+    pub(crate) forged: Option<String>,
 }
 
 /// How long a contender's process lives.
@@ -49,6 +52,7 @@ pub(crate) fn of(scenario: Scenario, issuer: &Issuer, sent: usize) -> anyhow::Re
         Scenario::Tls | Scenario::Http2 | Scenario::Handshakes | Scenario::Idle => {
             PEERS.iter().map(same(&one)).collect()
         }
+        Scenario::Flood => CHECKING.iter().map(|(name, who)| flooded(name, *who, &one)).collect::<Result<_, _>>()?,
         Scenario::Routes => SIZES.iter().map(same(&one)).collect(),
         Scenario::Tokens => {
             let gate = Who::Gate(Gate::USUAL);
@@ -80,6 +84,7 @@ pub(crate) fn of_builds(
         | Scenario::Tls
         | Scenario::Http2
         | Scenario::Handshakes
+        | Scenario::Flood
         | Scenario::Bodies
         | Scenario::Idle => Rc::clone(&one),
     };
@@ -89,7 +94,13 @@ pub(crate) fn of_builds(
         (name, Gate { build: Some(build), ..Gate::USUAL })
     });
     let all = std::iter::once((names::GATE, Gate::USUAL)).chain(others);
-    Ok(all.map(|(name, gate)| requests(name, Who::Gate(gate), &one, &tokens)).collect())
+    let entry = |(name, gate)| {
+        if scenario == Scenario::Flood {
+            return Ok(flooded(name, Who::Gate(gate), &one)?);
+        }
+        Ok(requests(name, Who::Gate(gate), &one, &tokens))
+    };
+    all.map(entry).collect()
 }
 
 /// Everybody with these tokens, before and while it counts.
@@ -99,7 +110,13 @@ fn same(tokens: &Rc<Tokens>) -> impl Fn(&(&'static str, Who)) -> Entry {
 
 fn requests(name: &'static str, who: Who, warm: &Rc<Tokens>, tokens: &Rc<Tokens>) -> Entry {
     let (warm, tokens) = (Rc::clone(warm), Rc::clone(tokens));
-    Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round }) }
+    Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round, forged: None }) }
+}
+
+/// These tokens, and beside them a forged one.
+fn flooded(name: &'static str, who: Who, tokens: &Rc<Tokens>) -> io::Result<Entry> {
+    let (warm, tokens, forged) = (Rc::clone(tokens), Rc::clone(tokens), Some(contenders::forged(tokens.first()?)));
+    Ok(Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round, forged }) })
 }
 
 /// Both in processes that stay, since to fill the cache takes longer than to measure. Tokens go on where the round before
@@ -109,7 +126,7 @@ fn million(issuer: &Issuer) -> Vec<Entry> {
     let (one, all) = (Tokens::one(issuer, "ES256"), Tokens::in_turn(issuer, "ES256", 1_000_000));
     let filled = |name, tokens: Rc<Tokens>| {
         let warm = Rc::clone(&tokens);
-        Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Filled }) }
+        Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Filled, forged: None }) }
     };
     vec![filled(names::ONE_TOKEN, one), filled(names::MILLION, all)]
 }
@@ -134,6 +151,9 @@ const PEERS: [(&str, Who); 4] = [
     (names::ENVOY, Who::Envoy),
     (names::GATE, Who::Gate(Gate::USUAL)),
 ];
+/// Who verifies signatures.
+const CHECKING: [(&str, Who); 3] =
+    [(names::HAPROXY_JWT, Who::HaproxyJwt), (names::ENVOY, Who::Envoy), (names::GATE, Who::Gate(Gate::USUAL))];
 const CHECKED: [(&str, Who); 1] = [(names::HAPROXY_JWT, Who::HaproxyJwt)];
 const LIMITS: [(&str, Who); 2] = [(names::DIRECT, Who::Direct), (names::RELAY, Who::Relay)];
 /// Three routes come with every configuration.

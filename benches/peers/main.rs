@@ -15,6 +15,7 @@
 mod contenders;
 mod entries;
 mod figures;
+mod flood;
 mod idle;
 mod load;
 mod names;

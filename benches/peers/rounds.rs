@@ -3,6 +3,7 @@
 use super::contenders::{Contender, Site};
 use super::entries::{Entry, Life, Requests, Work};
 use super::figures::{Quantity, Row, Sample};
+use super::flood::Flood;
 use super::load::{Beat, Habit, Load, Outcome, Pace};
 use super::process::{self, Pins, Process, Usage};
 use super::verification::Verification;
@@ -124,9 +125,14 @@ impl Proxy {
         let mut load = Load::open(&self.contender.target, extent.connections, *habit)?;
         load.run(&self.requests.warm, extent.pace(WARM_UP)).context("warming up")?;
         let used = || (process.as_ref().map(Process::usage), Usage::mine(), site.upstream_usage());
+        let flood =
+            self.requests.forged.as_ref().map(|forged| Flood::start(&self.contender.target, forged, extent.time));
         let before = used();
         let outcome = load.run(&self.requests.tokens, extent.pace(extent.time))?;
         let after = used();
+        if let Some(flood) = flood {
+            flood.end()?;
+        }
         if outcome.bad > 0 {
             let all = outcome.good + outcome.bad;
             bail!("{} of {all} answers were not the upstream's: the run is void", outcome.bad);

@@ -21,6 +21,8 @@ pub(crate) enum Scenario {
     Http2,
     /// A new TLS connection for every request
     Handshakes,
+    /// A known token beside a flood of forged ones, over a hundred connections
+    Flood,
     /// Answers of 1 MiB
     Bodies,
     /// Memory at rest and of idle connections
@@ -48,7 +50,7 @@ pub(crate) struct Shape {
 
 impl Scenario {
     /// All but the million, in the order of the table.
-    pub(crate) const USUAL: [Self; 9] = [
+    pub(crate) const USUAL: [Self; 10] = [
         Self::Plain,
         Self::Tokens,
         Self::Cold,
@@ -56,6 +58,7 @@ impl Scenario {
         Self::Tls,
         Self::Http2,
         Self::Handshakes,
+        Self::Flood,
         Self::Bodies,
         Self::Idle,
     ];
@@ -87,6 +90,11 @@ impl Scenario {
                 let (transport, habit) = (Transport::Tls, Habit::Reconnect);
                 let title = "a new TLS connection for every request, none resumed";
                 Shape { name: "handshakes", title, transport, habit, rate: 1_000, ..PLAIN }
+            }
+            Self::Flood => {
+                let title =
+                    "one known RS256 token beside a forged one over a hundred connections, as fast as it is refused";
+                Shape { name: "flood", title, base: names::HAPROXY_JWT, rate: 200, connections: 4, ..PLAIN }
             }
             Self::Bodies => {
                 let (title, body_bytes) = ("answers of 1 MiB", 1024 * 1024);

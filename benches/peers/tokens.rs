@@ -25,6 +25,11 @@ impl Tokens {
         Self::in_turn(issuer, algorithm, 1)
     }
 
+    /// This one every time.
+    pub(crate) fn of(text: String) -> Rc<Self> {
+        Rc::new(Self { texts: Rc::new(vec![text]), each: Each::InTurn, turn: Cell::new(0) })
+    }
+
     /// So many, again and again.
     pub(crate) fn in_turn(issuer: &Issuer, algorithm: &str, count: usize) -> Rc<Self> {
         Rc::new(Self { texts: Rc::new(sign(issuer, algorithm, count)), each: Each::InTurn, turn: Cell::new(0) })

@@ -161,7 +161,7 @@ impl Contender {
 }
 
 /// With another signature of the same length.
-fn forged(token: &str) -> String {
+pub(crate) fn forged(token: &str) -> String {
     let (signed, signature) = token.rsplit_once('.').unwrap();
     let (first, rest) = signature.split_at(8);
     let other: String = first.chars().map(|letter| if letter == 'A' { 'B' } else { 'A' }).collect();
