@@ -3,11 +3,13 @@
 use std::future::{Future, poll_fn};
 use std::task::Poll;
 use tokio::sync::Semaphore;
+use tokio::task::yield_now;
 
 /// Goes on when everything has had its turn that is ready now. What comes behind it, all that have asked for it do one right
 /// after the other: who waits for it in another process is woken once for many, and the CPU does the same thing many times.
 ///
-/// Other than tokio's `yield_now` it does not ask the kernel for more before that: the price is one more poll of the task.
+/// Other than tokio's `yield_now` it does not ask the kernel for more before that: the price is one more poll of the task. Where
+/// one task runs many exchanges, as of HTTP/2, the others are those of the same connection.
 pub fn after_others() -> impl Future<Output = ()> {
     let mut has_let_go = false;
     poll_fn(move |cx| {
@@ -21,7 +23,7 @@ pub fn after_others() -> impl Future<Output = ()> {
 }
 
 /// A line for work that keeps the CPU for long: so many have their turn one right after the other, then everything else that is
-/// ready has its own, and then the next in the line. However long the line is, others wait for so many at most.
+/// ready on its worker has its own, and then the next in the line. However long the line is, others wait for so many at most.
 #[derive(Debug)]
 pub struct Line(Semaphore);
 
@@ -37,8 +39,9 @@ impl Line {
         after_others().await;
         let place = self.0.acquire().await;
         let done = work();
-        // It is the next one's when others have had their turn.
-        after_others().await;
+        // It is the next one's when others have had their turn, those on other connections too, and what has arrived meanwhile:
+        // streams of one connection are one task, among which alone `after_others` would put it off.
+        yield_now().await;
         drop(place);
         done
     }
