@@ -122,6 +122,13 @@ impl Worker {
         activity
     }
 
+    /// Lets the other requests that are ready go first. One that is alone has nobody to wait for.
+    pub(super) async fn after_others(&self) {
+        if self.under_way.get() > 1 {
+            turn::after_others().await;
+        }
+    }
+
     /// Lets every connection that there is end after the answers under way.
     pub(super) fn dismiss(&self) {
         self.connections.borrow().iter().filter_map(Weak::upgrade).for_each(|connection| connection.dismiss(LINGER));
@@ -192,7 +199,7 @@ impl Worker {
                 return;
             }
             // The answers of one turn are written one right after the other.
-            turn::after_others().await;
+            self.after_others().await;
             match answer::send(wire, &mut answer, asked, &self.date.get()).await {
                 Ok(Persists::Yes) => {}
                 Ok(Persists::No) => {

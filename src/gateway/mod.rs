@@ -135,6 +135,8 @@ pub struct Worker {
     /// Requests whose tokens must be verified.
     newcomers: Line,
     connections: RefCell<Vec<Weak<Activity>>>,
+    /// Requests whose answer is not over.
+    under_way: Cell<usize>,
     is_draining: Cell<bool>,
     sweeps: Cell<usize>,
     doors: Cell<u64>,
@@ -179,6 +181,7 @@ impl Worker {
             shadow_lines: shadow::Lines::default(),
             newcomers: Line::new(NEW_TOKENS_IN_A_ROW),
             connections: RefCell::default(),
+            under_way: Cell::default(),
             is_draining: Cell::new(false),
             sweeps: Cell::default(),
             doors: Cell::new(shared.doors.load(Ordering::Relaxed)),

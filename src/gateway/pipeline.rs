@@ -28,7 +28,6 @@ use super::verify::token::VerifiedToken;
 use super::witness::Witness;
 use super::{Plan, Worker, cors, credentials, options, read, resource, respond, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
-use crate::net::turn;
 use http::{StatusCode, header};
 use std::rc::Rc;
 
@@ -131,7 +130,7 @@ impl Worker {
         };
         let upstream = plan.upstreams.get(permit.route().upstream).ok_or(Reason::Internal)?;
         // The requests of one turn are sent one right after the other.
-        turn::after_others().await;
+        self.after_others().await;
         let sent_us = self.clock.monotonic_us();
         let outcome = forward::send(&permit, &head, body, &about, upstream).await;
         record.waited(sent_us);

@@ -104,6 +104,7 @@ impl Record {
     /// A record of a request whose head is complete, or of bytes that are no head.
     pub fn start(worker: &Rc<Worker>, plan: &Rc<Plan>, origin: &Origin<'_>, request: Option<&Request>) -> Self {
         origin.activity.begin();
+        worker.under_way.update(|under_way| under_way + 1);
         Self {
             worker: Rc::clone(worker),
             plan: Rc::clone(plan),
@@ -326,6 +327,7 @@ impl Record {
 
 impl Drop for Record {
     fn drop(&mut self) {
+        self.worker.under_way.update(|under_way| under_way.saturating_sub(1));
         let took_us = self.worker.clock.monotonic_us().saturating_sub(self.started_us);
         let answered_us = self.tunnel.as_ref().and_then(|tunnel| tunnel.answered_us).unwrap_or(took_us);
         self.metrics().count(self.worker.index, self.outcome, answered_us);
