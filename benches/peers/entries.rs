@@ -1,13 +1,12 @@
 //! Who takes part in a scenario, and with which tokens.
 
-use super::contenders::{self, Gate, Who};
+use super::contenders::{Gate, Who};
 use super::names;
 use super::scenarios::Scenario;
 use super::support::issuer::Issuer;
 use super::tokens::Tokens;
 use super::verification::Verification;
 use anyhow::bail;
-use std::io;
 use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
@@ -31,8 +30,8 @@ pub(crate) struct Requests {
     pub(crate) warm: Rc<Tokens>,
     pub(crate) tokens: Rc<Tokens>,
     pub(crate) life: Life,
-    /// Sent beside them as fast as it is refused.
-    pub(crate) forged: Option<String>,
+    /// A forged one is sent beside them, as fast as it is refused.
+    pub(crate) is_flooded: bool,
 }
 
 /// How long a contender's process lives.
@@ -52,7 +51,7 @@ pub(crate) fn of(scenario: Scenario, issuer: &Issuer, sent: usize) -> anyhow::Re
         Scenario::Tls | Scenario::Http2 | Scenario::Handshakes | Scenario::Idle => {
             PEERS.iter().map(same(&one)).collect()
         }
-        Scenario::Flood => CHECKING.iter().map(|(name, who)| flooded(name, *who, &one)).collect::<Result<_, _>>()?,
+        Scenario::Flood => CHECKING.iter().map(same(&one)).map(Entry::flooded).collect(),
         Scenario::Routes => SIZES.iter().map(same(&one)).collect(),
         Scenario::Tokens => {
             let gate = Who::Gate(Gate::USUAL);
@@ -94,13 +93,8 @@ pub(crate) fn of_builds(
         (name, Gate { build: Some(build), ..Gate::USUAL })
     });
     let all = std::iter::once((names::GATE, Gate::USUAL)).chain(others);
-    let entry = |(name, gate)| {
-        if scenario == Scenario::Flood {
-            return Ok(flooded(name, Who::Gate(gate), &one)?);
-        }
-        Ok(requests(name, Who::Gate(gate), &one, &tokens))
-    };
-    all.map(entry).collect()
+    let entries = all.map(|(name, gate)| requests(name, Who::Gate(gate), &one, &tokens));
+    Ok(if scenario == Scenario::Flood { entries.map(Entry::flooded).collect() } else { entries.collect() })
 }
 
 /// Everybody with these tokens, before and while it counts.
@@ -110,13 +104,17 @@ fn same(tokens: &Rc<Tokens>) -> impl Fn(&(&'static str, Who)) -> Entry {
 
 fn requests(name: &'static str, who: Who, warm: &Rc<Tokens>, tokens: &Rc<Tokens>) -> Entry {
     let (warm, tokens) = (Rc::clone(warm), Rc::clone(tokens));
-    Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round, forged: None }) }
+    Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round, is_flooded: false }) }
 }
 
-/// These tokens, and beside them a forged one.
-fn flooded(name: &'static str, who: Who, tokens: &Rc<Tokens>) -> io::Result<Entry> {
-    let (warm, tokens, forged) = (Rc::clone(tokens), Rc::clone(tokens), Some(contenders::forged(tokens.first()?)));
-    Ok(Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Round, forged }) })
+impl Entry {
+    /// The same beside a flood.
+    fn flooded(mut self) -> Self {
+        if let Work::Requests(requests) = &mut self.work {
+            requests.is_flooded = true;
+        }
+        self
+    }
 }
 
 /// Both in processes that stay, since to fill the cache takes longer than to measure. Tokens go on where the round before
@@ -126,7 +124,7 @@ fn million(issuer: &Issuer) -> Vec<Entry> {
     let (one, all) = (Tokens::one(issuer, "ES256"), Tokens::in_turn(issuer, "ES256", 1_000_000));
     let filled = |name, tokens: Rc<Tokens>| {
         let warm = Rc::clone(&tokens);
-        Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Filled, forged: None }) }
+        Entry { name, work: Work::Requests(Requests { who, warm, tokens, life: Life::Filled, is_flooded: false }) }
     };
     vec![filled(names::ONE_TOKEN, one), filled(names::MILLION, all)]
 }

@@ -11,8 +11,8 @@ pub(crate) struct Flood(JoinHandle<std::io::Result<Outcome>>);
 
 impl Flood {
     /// Sends `token` to `target` for so long, over every connection again as soon as it was refused.
-    pub(crate) fn start(target: &Target, token: &str, time: Duration) -> Self {
-        let (target, token) = (target.clone(), token.to_owned());
+    pub(crate) fn start(target: &Target, token: String, time: Duration) -> Self {
+        let target = target.clone();
         Self(thread::spawn(move || {
             let mut load = Load::open(&target, CONNECTIONS, Habit::KeepAlive)?;
             load.run(&Tokens::of(token), Pace::Closed(time))

@@ -1,6 +1,6 @@
 //! Runs the rounds of a scenario: everybody once in each, in random order.
 
-use super::contenders::{Contender, Site};
+use super::contenders::{self, Contender, Site};
 use super::entries::{Entry, Life, Requests, Work};
 use super::figures::{Quantity, Row, Sample};
 use super::flood::Flood;
@@ -125,8 +125,9 @@ impl Proxy {
         let mut load = Load::open(&self.contender.target, extent.connections, *habit)?;
         load.run(&self.requests.warm, extent.pace(WARM_UP)).context("warming up")?;
         let used = || (process.as_ref().map(Process::usage), Usage::mine(), site.upstream_usage());
-        let flood =
-            self.requests.forged.as_ref().map(|forged| Flood::start(&self.contender.target, forged, extent.time));
+        let forged =
+            if self.requests.is_flooded { Some(contenders::forged(self.requests.warm.first()?)) } else { None };
+        let flood = forged.map(|forged| Flood::start(&self.contender.target, forged, extent.time));
         let before = used();
         let outcome = load.run(&self.requests.tokens, extent.pace(extent.time))?;
         let after = used();
