@@ -14,7 +14,7 @@ use std::sync::mpsc::{Receiver, SyncSender, TrySendError, sync_channel};
 pub struct LogBuffer {
     block: Vec<u8>,
     writer: Option<SyncSender<Message>>,
-    /// Blocks that were written come back: fresh ones would cost a page fault for every sixteen lines.
+    /// Blocks that were written come back: fresh ones would cost a page fault for every twelve lines.
     spare: (SyncSender<Vec<u8>>, Receiver<Vec<u8>>),
 }
 
@@ -175,7 +175,7 @@ fn append(path: &Path) -> io::Result<File> {
 }
 
 /// Written blocks that wait for their worker.
-const SPARE_BLOCKS_MAX: usize = 2;
+const SPARE_BLOCKS_MAX: usize = 1;
 /// Room for the line that fills a block.
 const LINE_BYTES: usize = 2048;
 
