@@ -237,9 +237,9 @@ pub const BREAKER_FAILURES: u32 = 5;
 pub const BREAKER_PAUSE: Duration = Duration::from_secs(2);
 /// Clock difference that an operator may forgive; RFC 9068 issuers and we both keep time.
 pub const LEEWAY_MAX: Duration = Duration::from_mins(1);
-/// Unknown tokens that a worker verifies before its other requests have their turn: less than a millisecond of ES256, and enough
-/// for the tables of a curve to stay in the caches.
-pub const NEW_TOKENS_IN_A_ROW: usize = 16;
+/// Unknown tokens, and as many proofs of a key, that a worker verifies before its other requests have their turn: less than a
+/// millisecond of ES256, and enough for the tables of a curve to stay in the caches.
+pub const SIGNATURES_IN_A_ROW: usize = 16;
 /// The shortest life of an assertion: clocks of two machines differ by some of it.
 pub const ASSERTION_LIFETIME_MIN: Duration = Duration::from_secs(5);
 /// The longest: it proves where a request came from, and is no session.

@@ -41,11 +41,9 @@ pub mod via;
 mod witness;
 
 use crate::clock::Clock;
-use crate::config::limits::NEW_TOKENS_IN_A_ROW;
 use crate::net::activity::{Activity, Timeouts};
 use crate::net::admission::Admission;
 use crate::net::deadline::Deadlines;
-use crate::net::turn::Line;
 use crate::state::revocations::Revocations;
 use crate::state::shared::Store;
 use crate::state::shared::link::Link;
@@ -69,6 +67,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use upgrade::Tunnels;
+use witness::Lines;
 
 /// What all workers and the control thread share.
 pub struct Shared {
@@ -132,8 +131,7 @@ pub struct Worker {
     ids: InteractionIds,
     link: Option<Link>,
     shadow_lines: shadow::Lines,
-    /// Requests whose tokens must be verified.
-    newcomers: Line,
+    lines: Lines,
     connections: RefCell<Vec<Weak<Activity>>>,
     /// Requests whose answer is not over.
     under_way: Cell<usize>,
@@ -179,7 +177,7 @@ impl Worker {
             ids: InteractionIds::new(),
             link: shared.store.clone().map(|store| Link::new(store, index)),
             shadow_lines: shadow::Lines::default(),
-            newcomers: Line::new(NEW_TOKENS_IN_A_ROW),
+            lines: Lines::default(),
             connections: RefCell::default(),
             under_way: Cell::default(),
             is_draining: Cell::new(false),

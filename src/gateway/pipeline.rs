@@ -28,6 +28,7 @@ use super::verify::token::VerifiedToken;
 use super::witness::Witness;
 use super::{Plan, Worker, cors, credentials, options, read, resource, respond, rewrite, route, shadow, upgrade, via};
 use crate::config::OnQueryToken;
+use crate::oauth::bearer::Scheme;
 use http::{StatusCode, header};
 use std::rc::Rc;
 
@@ -218,7 +219,13 @@ pub(super) async fn admit<'p, W: Witness>(
     let client = client.as_ref().map(|token| (token, &presented));
     let asker = Asker { head, bearer, client, certificate, replay: rules.replay };
     witness.weighs(route, &token, (&asker, &policy.senders));
-    match permit::grant(route, token, (&asker, &policy.senders), witness.now()).map_err(in_its_scheme)? {
+    let weigh = || permit::grant(route, token, (&asker, &policy.senders), witness.now());
+    let granted = match witness.lines() {
+        // A proof is a signature too, and a new one each time.
+        Some(lines) if presented.scheme() == Scheme::Dpop => Box::pin(lines.proofs.pass(weigh)).await,
+        _ => weigh(),
+    };
+    match granted.map_err(in_its_scheme)? {
         Granted::Now(permit) => Ok(permit),
         Granted::Ask(asking) => {
             let (link, proofs) = witness.link().zip(policy.senders.proofs()).ok_or(Reason::Internal)?;
@@ -257,8 +264,8 @@ async fn verify<W: Witness>(
         Err(unseen) => {
             let look = || unseen.verify();
             // Requests with known tokens do not wait until all that are new are verified. Boxed, so that they carry no room for it.
-            match witness.line() {
-                Some(line) => Box::pin(line.pass(look)).await,
+            match witness.lines() {
+                Some(lines) => Box::pin(lines.tokens.pass(look)).await,
                 None => look(),
             }
         }

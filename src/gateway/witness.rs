@@ -15,9 +15,24 @@ use super::rules::Rules;
 use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
+use crate::config::limits::SIGNATURES_IN_A_ROW;
 use crate::net::turn::Line;
 use crate::state::shared::link::Link;
 use std::rc::Rc;
+
+/// Where requests of one worker wait whose signatures must be verified.
+pub(super) struct Lines {
+    /// Of tokens that are not known yet.
+    pub(super) tokens: Line,
+    /// Of proofs of a key, each of which is new.
+    pub(super) proofs: Line,
+}
+
+impl Default for Lines {
+    fn default() -> Self {
+        Self { tokens: Line::new(SIGNATURES_IN_A_ROW), proofs: Line::new(SIGNATURES_IN_A_ROW) }
+    }
+}
 
 /// What the path tells on its way, and what it must know of the occasion.
 pub(super) trait Witness {
@@ -62,8 +77,8 @@ pub(super) trait Witness {
     /// The token is about to be held against the route.
     fn weighs(&mut self, _route: &Route, _token: &VerifiedToken, _how: (&Asker<'_>, &Senders)) {}
 
-    /// Where those wait whose tokens must be verified. Who only looks on does not wait.
-    fn line(&self) -> Option<&Line> {
+    /// Where those wait whose signatures must be verified. Who only looks on does not wait.
+    fn lines(&self) -> Option<&Lines> {
         None
     }
 
@@ -82,8 +97,8 @@ impl Witness for Record {
         Self::link(self)
     }
 
-    fn line(&self) -> Option<&Line> {
-        Some(&self.worker.newcomers)
+    fn lines(&self) -> Option<&Lines> {
+        Some(&self.worker.lines)
     }
 
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {
