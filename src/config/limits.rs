@@ -81,7 +81,8 @@ impl Limits {
         let default = Self::default();
         let head = size(&section, "head", default.head_bytes_max as u64, HEAD_BYTES_MIN..=HEAD_BYTES_MOST);
         let fields_max = count(&section, "headers", default.fields_max, HEADERS_MOST);
-        let target = size(&section, "target", default.target_bytes_max as u64, TARGET_BYTES_MIN..=HEAD_BYTES_MOST);
+        let target =
+            size(&section, "target", default.target_bytes_max as u64, TARGET_BYTES_MIN..=TARGET_BYTES_MOST as u64);
         let body_bytes_max = size(&section, "body", default.body_bytes_max, 0..=BODY_BYTES_MOST);
         let connections_max = count(&section, "connections", default.connections_max, CONNECTIONS_MOST);
         let streams_max = count(&section, "streams", default.streams_max as usize, STREAMS_MOST);
@@ -416,10 +417,12 @@ const KEYS: [&str; 18] = [
 ];
 /// What an operator may lower `head` to: less does not hold the tokens of today.
 const HEAD_BYTES_MIN: u64 = 8 * 1024;
-/// What an operator may raise `head` and `target` to.
+/// What an operator may raise `head` to.
 const HEAD_BYTES_MOST: u64 = 1024 * 1024;
 /// What an operator may lower `target` to.
 const TARGET_BYTES_MIN: u64 = 256;
+/// What an operator may raise `target` to: longer ones the HTTP library does not take, and HTTP/2 could not carry on.
+pub const TARGET_BYTES_MOST: usize = u16::MAX as usize - 1;
 /// What an operator may raise `body` to.
 const BODY_BYTES_MOST: u64 = 16 * 1024 * 1024 * 1024;
 /// What an operator may raise `connections` to; Linux has no more file descriptors for one process.

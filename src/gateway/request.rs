@@ -1,6 +1,7 @@
 //! A request as it arrived, by whichever version of HTTP: nothing of it was judged yet but that it is one.
 
 use super::http1::fields::Fields;
+use crate::config::limits::TARGET_BYTES_MOST;
 use http::request::Parts;
 use http::{Method, Uri, Version};
 use std::rc::Rc;
@@ -109,9 +110,6 @@ static PARTS: [u8; 256] = {
         octet += 1;
     }
 };
-
-/// Longer ones the HTTP library does not take, and HTTP/2 could not carry on.
-pub(super) const TARGET_BYTES_MOST: usize = u16::MAX as usize - 1;
 
 #[cfg(test)]
 mod tests {

@@ -1,11 +1,11 @@
 //! Reads the head of a request from a client's bytes (RFC 9112 §2 to §6), and where its body ends. Where the RFC leaves
 //! it to the server to forgive, this one refuses.
 
-use super::super::request::{self, Request, Target};
+use super::super::request::{Request, Target};
 use super::fields::Fields;
 use super::framing::{Announced, Announcement, Chunks, Framing};
 use super::lines::{self, Lines};
-use crate::config::limits::CONNECTION_OPTIONS_MAX;
+use crate::config::limits::{CONNECTION_OPTIONS_MAX, TARGET_BYTES_MOST};
 use bytes::{Buf, BytesMut};
 use http::{Method, Version};
 
@@ -45,7 +45,7 @@ pub enum BadHead {
 impl BadHead {
     /// What is wrong with a request line that is none. Longer ones than any target may be are that.
     fn of_line(line: &[u8]) -> Self {
-        if line.len() > request::TARGET_BYTES_MOST { Self::TargetTooLong } else { Self::Malformed }
+        if line.len() > TARGET_BYTES_MOST { Self::TargetTooLong } else { Self::Malformed }
     }
 }
 
@@ -246,8 +246,8 @@ mod tests {
             let head = format!("GET /{} HTTP/1.1\r\nhost: a\r\n\r\n", "a".repeat(bytes - 1));
             Progress::default().take(&mut BytesMut::from(head.as_str()), HeadBounds { bytes_max: 1 << 20, ..BOUNDS })
         };
-        assert!(of(request::TARGET_BYTES_MOST).unwrap().is_some());
-        assert_eq!(of(request::TARGET_BYTES_MOST + 1).unwrap_err(), BadHead::TargetTooLong);
+        assert!(of(TARGET_BYTES_MOST).unwrap().is_some());
+        assert_eq!(of(TARGET_BYTES_MOST + 1).unwrap_err(), BadHead::TargetTooLong);
     }
 
     proptest! {
