@@ -318,7 +318,7 @@ pub const EXTENSION_BYTES_MAX: u64 = 16 * 1024;
 pub const TRAILER_BYTES_MAX: usize = 16 * 1024;
 /// Access-log lines of one worker are handed to the writer at this size, in bytes: the larger the write, the larger the pieces in
 /// which the file system takes it. Lines that are younger than a second may wait for it.
-pub const LOG_BLOCK_BYTES: usize = 256 * 1024;
+pub const LOG_BLOCK_BYTES: usize = 128 * 1024;
 /// Blocks that may wait for the writer; further ones are dropped and counted.
 pub const LOG_BLOCKS_MAX: usize = 64;
 /// Bytes of the audit log that wait for the writer, all workers together; beyond it nothing is let in that had to be told of:
