@@ -38,7 +38,8 @@ pub(crate) fn run(
     Ok(rows)
 }
 
-/// KiB at rest, and of each connection.
+/// KiB at rest, and of each connection. As many requests on one connection come before: what they leave behind, such as blocks of
+/// an access log, is no connection's.
 fn measure(
     contender: &Contender,
     token: &str,
@@ -48,11 +49,15 @@ fn measure(
     let process = contender.start(token, Habit::KeepAlive, pins)?;
     let resident = || process.as_ref().and_then(Process::resident_kib);
     let at_rest = resident();
-    let mut load = Load::open(&contender.target, 0, Habit::KeepAlive)?;
+    let mut load = Load::open(&contender.target, 1, Habit::KeepAlive)?;
+    for _ in 0..connections {
+        load.ask(Some(token))?;
+    }
+    let after_one = resident();
     for _ in 0..connections {
         load.add(token)?;
     }
     #[expect(clippy::cast_precision_loss, reason = "there are fewer ports")]
-    let each = resident().zip(at_rest).map(|(after, before)| (after - before) / connections as f64);
+    let each = resident().zip(after_one).map(|(after, before)| (after - before) / connections as f64);
     Ok((at_rest, each))
 }
