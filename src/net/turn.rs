@@ -36,8 +36,9 @@ impl Line {
     /// Does `work` when it is its turn, in the order of arrival. Who is given up before leaves the line; there is as much room
     /// in it as there are tasks.
     pub async fn pass<T>(&self, work: impl FnOnce() -> T) -> T {
-        after_others().await;
         let place = self.0.acquire().await;
+        // Those who had their turn go on first: what they send is sent together, and not one between two of these.
+        after_others().await;
         let done = work();
         // It is the next one's when others have had their turn, those on other connections too, and what has arrived meanwhile:
         // streams of one connection are one task, among which alone `after_others` would put it off.
@@ -75,6 +76,26 @@ mod tests {
         .unwrap();
         let of = |what| [1, 2, 3].map(|number| (what, number));
         assert_eq!(*steps.borrow(), [of("before"), of("after")].concat());
+    }
+
+    #[test]
+    fn who_has_passed_goes_on_before_the_next_have_their_turn() {
+        let (line, steps) = (Rc::new(Line::new(2)), Rc::new(RefCell::new(Vec::new())));
+        let task = || {
+            let (line, steps) = (Rc::clone(&line), Rc::clone(&steps));
+            async move {
+                line.pass(|| steps.borrow_mut().push("works")).await;
+                after_others().await;
+                steps.borrow_mut().push("sends");
+            }
+        };
+        thread::here(async {
+            for started in [(); 4].map(|()| thread::beside(task())) {
+                started.await.unwrap();
+            }
+        })
+        .unwrap();
+        assert_eq!(*steps.borrow(), ["works", "works", "sends", "sends", "works", "works", "sends", "sends"]);
     }
 
     #[test]
@@ -118,7 +139,7 @@ mod tests {
         assert!(!is_done(&mut given_up, 2) && !is_done(&mut last, 2));
         assert_eq!(*passed.borrow(), [1], "it has not let others go first yet");
         drop(given_up);
-        assert!(is_done(&mut first, 1) && is_done(&mut last, 2));
+        assert!(is_done(&mut first, 1) && is_done(&mut last, 3));
         assert_eq!(*passed.borrow(), [1, 3]);
     }
 }
