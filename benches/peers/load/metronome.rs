@@ -34,7 +34,8 @@ impl Metronome {
         let timer = timerfd_create(TimerfdClockId::Monotonic, TimerfdFlags::NONBLOCK | TimerfdFlags::CLOEXEC)?;
         #[expect(deprecated, reason = "it owns its descriptor, which stays the same; what replaces the call is unsafe")]
         let timer = AsyncFd::new(timer)?;
-        let it_interval = Timespec { tv_sec: interval.as_secs().cast_signed(), tv_nsec: interval.subsec_nanos().into() };
+        let it_interval =
+            Timespec { tv_sec: interval.as_secs().cast_signed(), tv_nsec: interval.subsec_nanos().into() };
         // The first at once, else the whole falls short of its rate by one.
         let it_value = Timespec { tv_sec: 0, tv_nsec: 1 };
         timerfd_settime(&timer, TimerfdTimerFlags::empty(), &Itimerspec { it_interval, it_value })?;
