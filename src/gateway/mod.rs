@@ -67,7 +67,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::Duration;
 use upgrade::Tunnels;
-use witness::Lines;
+use witness::Waiting;
 
 /// What all workers and the control thread share.
 pub struct Shared {
@@ -131,7 +131,7 @@ pub struct Worker {
     ids: InteractionIds,
     link: Option<Link>,
     shadow_lines: shadow::Lines,
-    lines: Lines,
+    waiting: Waiting,
     connections: RefCell<Vec<Weak<Activity>>>,
     /// Requests whose answer is not over.
     under_way: Cell<usize>,
@@ -177,7 +177,7 @@ impl Worker {
             ids: InteractionIds::new(),
             link: shared.store.clone().map(|store| Link::new(store, index)),
             shadow_lines: shadow::Lines::default(),
-            lines: Lines::default(),
+            waiting: Waiting::default(),
             connections: RefCell::default(),
             under_way: Cell::default(),
             is_draining: Cell::new(false),

@@ -220,9 +220,9 @@ pub(super) async fn admit<'p, W: Witness>(
     let asker = Asker { head, bearer, client, certificate, replay: rules.replay };
     witness.weighs(route, &token, (&asker, &policy.senders));
     let weigh = || permit::grant(route, token, (&asker, &policy.senders), witness.now());
-    let granted = match witness.lines() {
+    let granted = match witness.waiting() {
         // A proof is a signature too, and a new one each time.
-        Some(lines) if presented.scheme() == Scheme::Dpop => Box::pin(lines.proofs.pass(weigh)).await,
+        Some(waiting) if presented.scheme() == Scheme::Dpop => Box::pin(waiting.proofs.pass(weigh)).await,
         _ => weigh(),
     };
     match granted.map_err(in_its_scheme)? {
@@ -264,8 +264,8 @@ async fn verify<W: Witness>(
         Err(unseen) => {
             let look = || unseen.verify();
             // Requests with known tokens do not wait until all that are new are verified. Boxed, so that they carry no room for it.
-            match witness.lines() {
-                Some(lines) => Box::pin(lines.tokens.pass(look)).await,
+            match witness.waiting() {
+                Some(waiting) => Box::pin(waiting.tokens.pass(look)).await,
                 None => look(),
             }
         }

@@ -21,14 +21,14 @@ use crate::state::shared::link::Link;
 use std::rc::Rc;
 
 /// Where requests of one worker wait whose signatures must be verified.
-pub(super) struct Lines {
+pub(super) struct Waiting {
     /// Of tokens that are not known yet.
     pub(super) tokens: Line,
     /// Of proofs of a key, each of which is new.
     pub(super) proofs: Line,
 }
 
-impl Default for Lines {
+impl Default for Waiting {
     fn default() -> Self {
         Self { tokens: Line::new(SIGNATURES_IN_A_ROW), proofs: Line::new(SIGNATURES_IN_A_ROW) }
     }
@@ -78,7 +78,7 @@ pub(super) trait Witness {
     fn weighs(&mut self, _route: &Route, _token: &VerifiedToken, _how: (&Asker<'_>, &Senders)) {}
 
     /// Where those wait whose signatures must be verified. Who only looks on does not wait.
-    fn lines(&self) -> Option<&Lines> {
+    fn waiting(&self) -> Option<&Waiting> {
         None
     }
 
@@ -97,8 +97,8 @@ impl Witness for Record {
         Self::link(self)
     }
 
-    fn lines(&self) -> Option<&Lines> {
-        Some(&self.worker.lines)
+    fn waiting(&self) -> Option<&Waiting> {
+        Some(&self.worker.waiting)
     }
 
     fn shown(&mut self, certificate: Option<Rc<ClientCertificate>>) {
