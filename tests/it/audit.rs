@@ -194,13 +194,15 @@ fn another_file_in_its_place_is_a_fault_at_the_start() {
 fn nothing_is_let_in_that_cannot_be_told() {
     let setup = || Setup { further: with("").further.replace("audit.log", "log"), ..Setup::default() };
     let mut world = setup().start();
-    assert_eq!(world.get("/accounts", &Token::good()).status(), 200);
+    assert_eq!(world.send(&Request::get("/accounts").token(&Token::good().mint()).numbered(1)).status(), 200);
     let at = world.path("log");
+    // Its line would be the first that finds the disk full, if it were written only now.
+    eventually("its line", || std::fs::read_to_string(&at).unwrap().contains(&id(1)).then_some(()));
     std::fs::rename(&at, world.path("log.1")).unwrap();
     symlink("/dev/full", &at).unwrap();
     let hits = world.upstream.hits();
     let answer = eventually("a refusal", || {
-        let answer = world.send(&Request::get("/accounts").token(&Token::good().mint()).numbered(1));
+        let answer = world.send(&Request::get("/accounts").token(&Token::good().mint()).numbered(2));
         (answer.status() == 503).then_some(answer)
     });
     assert_eq!((answer.one("retry-after"), answer.get("www-authenticate")), ("1", None));
