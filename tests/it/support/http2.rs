@@ -58,12 +58,13 @@ impl Http2 {
         answers.pop().unwrap()
     }
 
-    /// The outcomes of requests that are under way at the same time.
+    /// The outcomes of requests that are under way at the same time: all are sent before anything is read.
     pub fn ask_all(&mut self, requests: Vec<Request<Bytes>>) -> Vec<Result<Answer, h2::Error>> {
-        let send = &self.send;
-        let asked = requests.into_iter().map(|request| self.runtime.spawn(ask(send.clone(), request)));
-        let asked: Vec<_> = asked.collect();
+        let send = self.send.clone();
+        let ask_each = move || requests.into_iter().map(|request| tokio::spawn(ask(send.clone(), request))).collect();
+        let asked = self.runtime.spawn(async move { ask_each() });
         self.runtime.block_on(async {
+            let asked: Vec<_> = asked.await.unwrap();
             let mut answers = Vec::new();
             for one in asked {
                 answers.push(tokio::time::timeout(WAIT, one).await.expect("in time").unwrap());
