@@ -87,16 +87,16 @@ pub struct Detail {
 
 /// The first `iss` of a claims set, and nothing behind it: by this it is known whose `Names` the whole is to be read with,
 /// which finds a second one and what else is wrong.
-pub fn issuer(json: &str) -> Result<String, serde_json::Error> {
+pub fn issuer(json: &str) -> Result<Cow<'_, str>, serde_json::Error> {
     let mut issuer = None;
     let stopped = serde_json::Deserializer::from_str(json).deserialize_map(First(&mut issuer));
     // An object that is left before its end is an error to the reader, if only for that.
     issuer.map_or_else(|| stopped.and(Err(de::Error::missing_field("iss"))), Ok)
 }
 
-struct First<'i>(&'i mut Option<String>);
+struct First<'i, 'j>(&'i mut Option<Cow<'j, str>>);
 
-impl<'de> Visitor<'de> for First<'_> {
+impl<'de> Visitor<'de> for First<'_, 'de> {
     type Value = ();
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -106,7 +106,7 @@ impl<'de> Visitor<'de> for First<'_> {
     fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<(), A::Error> {
         while let Some(name) = members.next_key::<Text<'de>>()? {
             if name.0 == "iss" {
-                *self.0 = Some(members.next_value()?);
+                *self.0 = Some(members.next_value::<Text<'de>>()?.0);
                 break;
             }
             members.next_value::<IgnoredAny>()?;

@@ -13,6 +13,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::Deserialize;
 use serde_json::json;
+use std::borrow::Cow;
 
 /// An assertion of `client_id` for `audience` that holds for `LIFETIME`. `None` where the system gives no chance
 /// or the key fails.
@@ -63,14 +64,15 @@ impl<'t> Shown<'t> {
         if text.len() > ASSERTION_BYTES_MAX {
             return None;
         }
-        let jws = Jws::split(text).ok()?;
+        let jws = Jws::read(text).ok()?;
         let header = jws.header().ok()?;
         let algorithm = header.alg.parse().ok().filter(|algorithm| super::signer::ALGORITHMS.contains(algorithm))?;
         // A token of another kind, signed by the same key, must not pass for an assertion (RFC 8725 §3.11).
-        let is_other = header.typ.is_some_and(|typ| !TYPES.iter().any(|ours| typ.eq_ignore_ascii_case(ours)));
+        let is_other =
+            header.typ.as_deref().is_some_and(|typ| !TYPES.iter().any(|ours| typ.eq_ignore_ascii_case(ours)));
         let payload = jws.payload().ok()?;
         // A derived reader would also take an array.
-        let claims: Claims = serde_json::from_str(&payload).ok().filter(|_| payload.trim_start().starts_with('{'))?;
+        let claims: Claims = serde_json::from_str(payload).ok().filter(|_| payload.trim_start().starts_with('{'))?;
         let is_named = (1..=ID_BYTES_MAX).contains(&claims.jti.len()) && claims.iss == claims.sub;
         let assertion = Assertion {
             client_id: claims.sub,
@@ -80,7 +82,8 @@ impl<'t> Shown<'t> {
             issued: claims.iat.0.map(|date| date.0),
             not_before: claims.nbf.0.map(|date| date.0),
         };
-        (is_named && !is_other).then_some(Self { jws, algorithm, key_id: header.kid, assertion })
+        let key_id = header.kid.map(Cow::into_owned);
+        (is_named && !is_other).then_some(Self { jws, algorithm, key_id, assertion })
     }
 
     /// Whose it says that it is.

@@ -49,7 +49,7 @@ pub fn read(text: &[u8], accepted: &[Algorithm]) -> Result<Proof, ProofFault> {
     if text.len() > PROOF_BYTES_MAX {
         return Err(malformed);
     }
-    let jws = Jws::split(text).map_err(|_| malformed)?;
+    let jws = Jws::read(text).map_err(|_| malformed)?;
     let header = jws.header().map_err(|_| malformed)?;
     let algorithm: Algorithm = header.alg.parse().map_err(|_| malformed)?;
     let is_proof = header.typ.as_deref().is_some_and(|typ| typ.eq_ignore_ascii_case("dpop+jwt"));
@@ -57,7 +57,7 @@ pub fn read(text: &[u8], accepted: &[Algorithm]) -> Result<Proof, ProofFault> {
         return Err(malformed);
     }
     let payload = jws.payload().map_err(|_| malformed)?;
-    let claims = claims(&payload).ok_or(malformed)?;
+    let claims = claims(payload).ok_or(malformed)?;
     let token = claims.ath.0.map(|ath| thumbprint(&ath).ok_or(malformed)).transpose()?;
     let jwk = header.jwk.ok_or(malformed)?;
     let (key, thumbprint) = Key::brought(jwk.get(), algorithm).map_err(|_| malformed)?;

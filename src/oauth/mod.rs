@@ -1,6 +1,7 @@
 //! The words of the OAuth RFCs as types. Pure: no IO, no clock, no runtime.
 
 pub mod algorithm;
+mod base64url;
 pub mod bearer;
 pub mod certificate;
 pub mod challenge;

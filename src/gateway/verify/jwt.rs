@@ -13,21 +13,22 @@ use crate::gateway::refusal::Refusal;
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::claims::{self, Claims, Names};
 use crate::oauth::jws::{Header, Jws};
+use std::borrow::Cow;
 use std::time::Instant;
 
 /// The whole check, cheapest first. What it reads before the signature decides only which refusal it is.
 pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Result<Verdict, Refusal> {
-    let jws = Jws::split(token)?;
+    let jws = Jws::read(token)?;
     let header = jws.header()?;
     let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
     let payload = jws.payload()?;
-    let issuer = verifier.issuer(&claimed_issuer(&payload)?)?;
+    let issuer = verifier.issuer(&claimed_issuer(payload)?)?;
     let check = || {
         if !issuer.settings.algorithms.contains(&algorithm) {
             return Err(Reason::AlgorithmRefused.into());
         }
         check_type(header.typ.as_deref(), issuer.settings.typ)?;
-        let claims = read_claims(&payload, issuer)?;
+        let claims = read_claims(payload, issuer)?;
         check_claims(&claims, issuer, now)?;
         let signed = check_signature(&jws, &header, algorithm, &issuer.keys.current());
         let key_generation = signed.map_err(|reason| match (reason, &header.kid) {
@@ -41,7 +42,7 @@ pub(super) fn verify(token: &[u8], verifier: &Verifier, now: UnixSeconds) -> Res
 }
 
 /// Read before anything is verified, to know whose keys to ask.
-fn claimed_issuer(payload: &str) -> Result<String, Refusal> {
+fn claimed_issuer(payload: &str) -> Result<Cow<'_, str>, Refusal> {
     claims::issuer(payload).map_err(|fault| unreadable(&fault).unwrap_or(Reason::IssuerUnknown).into())
 }
 
@@ -71,7 +72,8 @@ pub(super) fn names(issuer: &Issuer) -> Names<'_> {
 
 /// The issuer that a token claims to be of, if it is a JWT at all. Nothing of it is verified.
 pub(super) fn named_issuer(token: &[u8]) -> Option<String> {
-    claimed_issuer(&Jws::split(token).ok()?.payload().ok()?).ok()
+    let jws = Jws::read(token).ok()?;
+    Some(claimed_issuer(jws.payload().ok()?).ok()?.into_owned())
 }
 
 /// Whose signatures count: an issuer's, by the keys that it has now.
@@ -83,7 +85,7 @@ pub(super) struct Signatory<'i> {
 
 impl Signatory<'_> {
     /// The answer for a signature by none of the keys, where one that we do not have yet may have made it.
-    fn doubt(self, header: &Header, reason: Reason, now: Instant) -> Refusal {
+    fn doubt(self, header: &Header<'_>, reason: Reason, now: Instant) -> Refusal {
         let refetch = self.settings.keys.fetching().map(|fetching| fetching.refetch);
         self.keys.doubt((header.kid.as_deref(), reason), refetch, now)
     }
@@ -92,7 +94,7 @@ impl Signatory<'_> {
 /// The payload of another JWT than an access token: of this type, by this signatory. It does not come from just anybody,
 /// and may not come again: a key that was replaced under its id is asked for, too.
 pub(super) fn signed(jwt: &[u8], typ: &str, signatory: Signatory<'_>, now: Instant) -> Result<String, Refusal> {
-    let jws = Jws::split(jwt)?;
+    let jws = Jws::read(jwt)?;
     let header = jws.header()?;
     let algorithm: Algorithm = header.alg.parse().map_err(|_| Reason::AlgorithmRefused)?;
     if !signatory.settings.algorithms.contains(&algorithm) {
@@ -107,7 +109,7 @@ pub(super) fn signed(jwt: &[u8], typ: &str, signatory: Signatory<'_>, now: Insta
     }
     check_signature(&jws, &header, algorithm, &signatory.keys.current())
         .map_err(|reason| signatory.doubt(&header, reason, now))?;
-    Ok(jws.payload()?)
+    Ok(jws.payload()?.to_owned())
 }
 
 /// RFC 9068 §4: an ID token, a logout token or a client assertion by the same issuer is no access token.
@@ -160,7 +162,7 @@ fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), R
 }
 
 /// Tries every key of the signatory that the header can mean, and says by which generation of keys it was verified.
-fn check_signature(jws: &Jws<'_>, header: &Header, algorithm: Algorithm, keys: &Keys) -> Result<u64, Reason> {
+fn check_signature(jws: &Jws<'_>, header: &Header<'_>, algorithm: Algorithm, keys: &Keys) -> Result<u64, Reason> {
     let mut named = false;
     for key in keys.named(header.kid.as_deref()) {
         named = true;

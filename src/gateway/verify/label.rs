@@ -51,9 +51,9 @@ pub struct Label {
 impl Label {
     /// Reads what can be read.
     pub fn read(token: &[u8], verifier: &Verifier) -> Self {
-        let Ok(jws) = Jws::split(token) else { return Self { form: "opaque", ..Self::default() } };
+        let Ok(jws) = Jws::read(token) else { return Self { form: "opaque", ..Self::default() } };
         let header = jws.header().ok();
-        let claims: Value = jws.payload().ok().and_then(|text| serde_json::from_str(&text).ok()).unwrap_or_default();
+        let claims: Value = jws.payload().ok().and_then(|text| serde_json::from_str(text).ok()).unwrap_or_default();
         if header.is_none() && !claims.is_object() {
             return Self { form: "opaque", ..Self::default() };
         }

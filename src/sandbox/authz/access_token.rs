@@ -135,8 +135,8 @@ fn jti_of(jwt: &str) -> Option<String> {
     struct Named {
         jti: String,
     }
-    let payload = Jws::split(jwt.as_bytes()).ok()?.payload().ok()?;
-    serde_json::from_str(&payload).ok().map(|Named { jti }| jti)
+    let jws = Jws::read(jwt.as_bytes()).ok()?;
+    serde_json::from_str(jws.payload().ok()?).ok().map(|Named { jti }| jti)
 }
 
 const OPAQUE_PREFIX: &str = "at_";

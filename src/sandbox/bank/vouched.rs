@@ -75,7 +75,7 @@ impl Vouching {
 
     /// What is asserted, if the gateway signed it.
     async fn claims(&self, jwt: &[u8]) -> Result<Map<String, Value>, Unvouched> {
-        let jws = Jws::split(jwt).map_err(|_| Unvouched::Wrong("it is no JWT"))?;
+        let jws = Jws::read(jwt).map_err(|_| Unvouched::Wrong("it is no JWT"))?;
         let header = jws.header().map_err(|_| Unvouched::Wrong("its header cannot be read"))?;
         // RFC 8725 §3.11: an access token is none, whoever signed it.
         if header.typ.as_deref() != Some(TYPE) {
@@ -89,7 +89,7 @@ impl Vouching {
         if !named.any(|key| jws.is_signed_by(key, algorithm)) {
             return Err(Unvouched::Wrong("the gateway did not sign it"));
         }
-        let payload = jws.payload().ok().and_then(|payload| json::object(&payload));
+        let payload = jws.payload().ok().and_then(json::object);
         payload.ok_or(Unvouched::Wrong("its claims cannot be read"))
     }
 

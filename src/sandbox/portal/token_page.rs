@@ -61,8 +61,8 @@ pub(super) fn show(
 
 /// What a JWT says, for reading.
 fn claims(token: &str) -> Option<String> {
-    let payload = Jws::split(token.as_bytes()).ok()?.payload().ok()?;
-    let json: Value = serde_json::from_str(&payload).ok()?;
+    let jws = Jws::read(token.as_bytes()).ok()?;
+    let json: Value = serde_json::from_str(jws.payload().ok()?).ok()?;
     serde_json::to_string_pretty(&json).ok()
 }
 
