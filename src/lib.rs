@@ -84,7 +84,8 @@
 //! - What third parties are told of a resource comes from the policy and never from an upstream: no route can stand
 //!   where it is.
 //! - No branch in `src` is there for a test, but `Clock::Manual`.
-//! - No bound is hidden: those that an operator may meet are in `config/limits.rs`.
+//! - No bound is hidden: those that an operator may meet are in `config/bounds.rs`, those that `limits:` moves in
+//!   `config/limits.rs`.
 
 pub mod admin;
 pub mod cli;

@@ -2,7 +2,7 @@
 //! it within `limits.handshake_timeout`.
 
 use super::front::Front;
-use crate::config::limits::PROXY_HEADER_BYTES_MAX;
+use crate::config::bounds::PROXY_HEADER_BYTES_MAX;
 use crate::gateway::Worker;
 use crate::gateway::arrival::{Arrival, Client};
 use crate::net::activity::Activity;

@@ -2,7 +2,7 @@
 //! be looked at.
 
 use super::{CannotServe, counted};
-use crate::config::limits::{AUDIT_LINE_BYTES_MAX, PEM_BYTES_MAX};
+use crate::config::bounds::{AUDIT_LINE_BYTES_MAX, PEM_BYTES_MAX};
 use crate::gateway::observe::audit::chain::{Hash, Line};
 use crate::gateway::observe::audit::key::VerifyingKey;
 use crate::gateway::observe::audit::verify::{Anchors, Break, Broken, NoReport, Notice, Report, Verifier};

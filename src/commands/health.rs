@@ -1,7 +1,7 @@
 //! Asks servers for their health, where the configuration says so: on the control thread, on connections of their own.
 
 use crate::config::balance::HealthCheck;
-use crate::config::limits::HEALTH_HEAD_BYTES_MAX;
+use crate::config::bounds::HEALTH_HEAD_BYTES_MAX;
 use crate::config::upstreams::Protocol;
 use crate::gateway::forward::codec;
 use crate::gateway::forward::connect::{Endpoint, Turn};

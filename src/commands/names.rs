@@ -1,7 +1,7 @@
 //! Looks up the names of servers again and again, so that no request has to: on the control thread, which hands each question
 //! to a thread of its own, of which there are so many at most.
 
-use crate::config::limits::{LOOKUP_RETRY_INTERVAL, LOOKUP_TIMEOUT, LOOKUPS_MAX};
+use crate::config::bounds::{LOOKUP_RETRY_INTERVAL, LOOKUP_TIMEOUT, LOOKUPS_MAX};
 use crate::gateway::forward::connect::Endpoint;
 use crate::gateway::policy::Policy;
 use crate::net::addresses;

@@ -20,7 +20,7 @@ use super::legacy::Legacy;
 use super::{CannotServe, life, parts};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::Settings;
-use crate::config::limits::{TAKEOVER_KEYS_MAX, TAKEOVER_PREPARE_MAX, TAKEOVER_SERVE_MAX};
+use crate::config::bounds::{TAKEOVER_KEYS_MAX, TAKEOVER_PREPARE_MAX, TAKEOVER_SERVE_MAX};
 use crate::net::inherit::{self, Inherited};
 use crate::state::exchange::{self, Answer, Peer};
 use crate::state::revocations::Revocations;

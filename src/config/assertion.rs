@@ -3,7 +3,7 @@
 use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::secret::{self, Secret};
-use super::{Server, limits, quantity};
+use super::{Server, bounds, quantity};
 use crate::oauth::algorithm::Algorithm;
 use http::HeaderName;
 use std::sync::Arc;
@@ -67,7 +67,7 @@ pub(super) fn read(value: &Value<'_>, server: Option<&Server>, audiences: Option
     };
     let key = key_source(&section);
     let lifetime = section.read_or("lifetime", LIFETIME_DEFAULT, |value| {
-        let (least, most) = (limits::ASSERTION_LIFETIME_MIN, limits::ASSERTION_LIFETIME_MAX);
+        let (least, most) = (bounds::ASSERTION_LIFETIME_MIN, bounds::ASSERTION_LIFETIME_MAX);
         value.parse(|text| quantity::within(quantity::duration(text)?, least, most))
     });
     let header = section.read_or("header", HEADER_DEFAULT, |value| value.parse(header));
@@ -112,7 +112,7 @@ fn key_source(section: &Section<'_>) -> Option<KeySource> {
             "add `key`; keys that we make are named by their thumbprint",
         );
         let rotate = section.read_or("rotate", ROTATE_DEFAULT, |value| {
-            let (least, most) = (limits::ASSERTION_ROTATE_MIN, limits::ASSERTION_ROTATE_MAX);
+            let (least, most) = (bounds::ASSERTION_ROTATE_MIN, bounds::ASSERTION_ROTATE_MAX);
             value.parse(|text| quantity::within(quantity::duration(text)?, least, most))
         });
         return Some(KeySource::Made { algorithm: algorithm?, rotate: rotate? });

@@ -4,7 +4,7 @@
 use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::secret::{self, Secret};
-use super::{limits, quantity};
+use super::{bounds, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::path::PathBuf;
 use std::time::Duration;
@@ -50,7 +50,7 @@ impl AuditLog {
         let path = section.need("path").and_then(|value| Some(value.resolve(&value.text()?.value)));
         let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
         let sync = section.read_or("sync", SYNC_DEFAULT, |value| {
-            let (least, most) = (limits::AUDIT_SYNC_MIN, limits::AUDIT_SYNC_MAX);
+            let (least, most) = (bounds::AUDIT_SYNC_MIN, bounds::AUDIT_SYNC_MAX);
             value.parse(|text| quantity::within(quantity::duration(text)?, least, most))
         });
         let key = section.read_or("key", None, |value| Some(Some(secret::signing_key(&value, Algorithm::EdDsa)?)));
@@ -74,8 +74,8 @@ fn when_full(text: &str) -> Result<WhenFull, Problem> {
 fn subject(section: &Section<'_>) -> Option<Subject> {
     let key = section.read_or("subject_key", None, |value| {
         let key = secret::read(&value)?;
-        if key.expose().len() < limits::AUDIT_SUBJECT_KEY_BYTES_MIN {
-            let least = limits::AUDIT_SUBJECT_KEY_BYTES_MIN;
+        if key.expose().len() < bounds::AUDIT_SUBJECT_KEY_BYTES_MIN {
+            let least = bounds::AUDIT_SUBJECT_KEY_BYTES_MIN;
             value.refuse(Problem::new(format!("the key is shorter than {least} bytes")).hint("openssl rand -hex 32"));
             return None;
         }

@@ -1,7 +1,7 @@
 //! `upstreams[].health`, `.eject` and the weights of servers: which of them are asked, and how much.
 
+use super::bounds::{TIMEOUT_MAX, TIMEOUT_MIN, UPSTREAM_FAILURES_MOST, UPSTREAM_WEIGHT_MAX};
 use super::fault::Problem;
-use super::limits::{TIMEOUT_MAX, TIMEOUT_MIN, UPSTREAM_FAILURES_MOST, UPSTREAM_WEIGHT_MAX};
 use super::quantity;
 use super::reader::{Section, Value};
 use std::time::Duration;

@@ -1,6 +1,6 @@
 //! Keys that have a default and bounds.
 
-use super::limits::{TIMEOUT_MAX, TIMEOUT_MIN};
+use super::bounds::{TIMEOUT_MAX, TIMEOUT_MIN};
 use super::quantity;
 use super::reader::Section;
 use std::ops::RangeInclusive;

@@ -7,7 +7,7 @@ use super::required::{self, RequiredHeader};
 use super::role;
 use super::routes::Known;
 use super::template::Template;
-use super::{limits, quantity};
+use super::{bounds, quantity};
 use crate::oauth::grant::Grant;
 use crate::oauth::role::Role;
 use crate::oauth::scope::ScopeToken;
@@ -241,7 +241,7 @@ fn step_up(value: &Value<'_>) -> Option<StepUp> {
     let acr_values =
         section.read_or("acr_values", Vec::new(), |value| distinct(value.one_or_list()?, |item| word(item)));
     let max_age = section.read_or("max_age", None, |value| {
-        let within = |text: &str| quantity::within(quantity::duration(text)?, Duration::from_secs(1), limits::AGE_MAX);
+        let within = |text: &str| quantity::within(quantity::duration(text)?, Duration::from_secs(1), bounds::AGE_MAX);
         value.parse(within).map(Some)
     });
     let step_up = StepUp { acr_values: acr_values?, max_age: max_age? };

@@ -3,7 +3,7 @@
 use super::fault::Problem;
 use super::issuers::algorithm;
 use super::reader::{Value, distinct};
-use super::{Server, limits, quantity};
+use super::{Server, bounds, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::time::Duration;
 
@@ -49,7 +49,7 @@ impl Dpop {
         };
         let (max_age, nonce_life) = (span("max_age", MAX_AGE_DEFAULT), span("nonce_life", NONCE_LIFE_DEFAULT));
         let nonce = section.read_or("nonce", Nonce::Off, |value| value.parse(nonce));
-        let proofs_max = section.read_or("proofs", PROOFS_DEFAULT, |value| value.whole_number(1, limits::PROOFS_MOST));
+        let proofs_max = section.read_or("proofs", PROOFS_DEFAULT, |value| value.whole_number(1, bounds::PROOFS_MOST));
         Some(Self {
             algorithms: algorithms?,
             max_age: max_age?,

@@ -1,7 +1,7 @@
 //! The files that a configuration consists of, as they were when it was read: by these a gateway that watches them sees that
 //! there is something new.
 
-use super::{file, limits};
+use super::{bounds, file};
 use aws_lc_rs::digest::{SHA256, digest};
 use std::path::{Path, PathBuf};
 
@@ -46,7 +46,7 @@ impl Files {
 /// What is there now.
 pub fn look(path: &Path) -> Print {
     // No file that is read here may be longer than revocation lists.
-    file::bytes(path, limits::CRL_BYTES_MAX).ok().map(|bytes| print(&bytes))
+    file::bytes(path, bounds::CRL_BYTES_MAX).ok().map(|bytes| print(&bytes))
 }
 
 fn print(bytes: &[u8]) -> [u8; 32] {

@@ -5,7 +5,7 @@ use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::routes::Known;
 use super::secret::{self, Secret, SecretKey};
-use super::{limits, quantity, tls};
+use super::{bounds, quantity, tls};
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::origin;
 use http::Uri;
@@ -91,12 +91,12 @@ pub(super) fn read(value: &Value<'_>) -> Option<Introspection> {
         section
             .read_or(key, default, |value| value.parse(|text| quantity::within(quantity::duration(text)?, least, most)))
     };
-    let cache = bounded("cache", CACHE_DEFAULT, Duration::ZERO, limits::INTROSPECTION_CACHE_MAX);
+    let cache = bounded("cache", CACHE_DEFAULT, Duration::ZERO, bounds::INTROSPECTION_CACHE_MAX);
     let negative_cache =
-        bounded("negative_cache", NEGATIVE_DEFAULT, Duration::ZERO, limits::INTROSPECTION_NEGATIVE_CACHE_MAX);
-    let timeout = bounded("timeout", TIMEOUT_DEFAULT, limits::TIMEOUT_MIN, limits::INTROSPECTION_TIMEOUT_MAX);
+        bounded("negative_cache", NEGATIVE_DEFAULT, Duration::ZERO, bounds::INTROSPECTION_NEGATIVE_CACHE_MAX);
+    let timeout = bounded("timeout", TIMEOUT_DEFAULT, bounds::TIMEOUT_MIN, bounds::INTROSPECTION_TIMEOUT_MAX);
     let calls_max =
-        section.read_or("calls", CALLS_DEFAULT, |value| value.whole_number(1, limits::INTROSPECTION_CALLS_MOST));
+        section.read_or("calls", CALLS_DEFAULT, |value| value.whole_number(1, bounds::INTROSPECTION_CALLS_MOST));
     Some(Introspection {
         endpoint: endpoint?,
         client_id: client_id?,

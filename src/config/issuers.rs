@@ -8,7 +8,7 @@ use super::names::Names;
 use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
 use super::status_list::{self, StatusLists};
-use super::{limits, quantity};
+use super::{bounds, quantity};
 use crate::oauth::algorithm::Algorithm;
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -117,7 +117,7 @@ fn issuer(value: &Value<'_>, names: &mut Names, seen: &mut HashMap<Arc<str>, u64
     }
     let claims = section.read_or("claims", ClaimNames::default(), |value| claim_names(&value));
     let leeway = section.read_or("leeway", LEEWAY_DEFAULT, |value| {
-        value.parse(|text| quantity::within(quantity::duration(text)?, Duration::ZERO, limits::LEEWAY_MAX))
+        value.parse(|text| quantity::within(quantity::duration(text)?, Duration::ZERO, bounds::LEEWAY_MAX))
     });
     let profile = section.read_or("profile", server, |value| value.parse(profile::parse));
     profile::check_algorithms(profile.unwrap_or(server), algorithms.as_deref(), section.find("algorithms").as_ref());
@@ -157,8 +157,8 @@ fn identifier(value: &Value<'_>, seen: &mut HashMap<Arc<str>, u64>) -> Option<Ar
 
 fn audiences(value: &Value<'_>) -> Option<Vec<Box<str>>> {
     let audiences = distinct(value.list()?, |item| item.parse(string_or_uri))?;
-    if audiences.len() > limits::AUDIENCES_MAX {
-        let problem = Problem::new(format!("has more than {} audiences", limits::AUDIENCES_MAX));
+    if audiences.len() > bounds::AUDIENCES_MAX {
+        let problem = Problem::new(format!("has more than {} audiences", bounds::AUDIENCES_MAX));
         value.refuse(problem.hint("an audience names an API, not a resource within it"));
         return None;
     }

@@ -3,7 +3,7 @@
 use super::address::{self, Transport};
 use super::fault::Problem;
 use super::reader::{Section, Value};
-use super::{file, limits, quantity, tls};
+use super::{bounds, file, quantity, tls};
 use crate::oauth::metadata::Places;
 use crate::oauth::origin;
 use http::Uri;
@@ -124,7 +124,7 @@ fn fetching(section: &Section<'_>) -> Option<Fetching> {
     let authorities = section.read_or("ca_file", None, |value| tls::authorities(&value).map(Some));
     let interval = |key, default| {
         let within =
-            |text: &str| quantity::within(quantity::duration(text)?, limits::JWKS_INTERVAL_MIN, limits::TIMEOUT_MAX);
+            |text: &str| quantity::within(quantity::duration(text)?, bounds::JWKS_INTERVAL_MIN, bounds::TIMEOUT_MAX);
         section.read_or(key, default, |value| value.parse(within))
     };
     let (refresh, refetch) = (interval("refresh", default.refresh), interval("refetch", default.refetch));
@@ -134,7 +134,7 @@ fn fetching(section: &Section<'_>) -> Option<Fetching> {
 
 /// Only whether this is a key set at all; which keys are fit is decided where they are compiled.
 fn key_file(value: &Value<'_>) -> Option<KeySource> {
-    let (path, bytes) = file::read(value, limits::JWKS_BYTES_MAX)?;
+    let (path, bytes) = file::read(value, bounds::JWKS_BYTES_MAX)?;
     let document: Option<serde_json::Value> = serde_json::from_slice(&bytes).ok();
     let is_key_set =
         document.as_ref().and_then(|document| document.get("keys")).is_some_and(serde_json::Value::is_array);

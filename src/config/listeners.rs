@@ -8,7 +8,7 @@ use super::profile::{self, Profile};
 use super::reader::{Section, Value, distinct};
 use super::tls::{ClientCertificates, ClientTrust, server_tls};
 use super::{AccessLog, OnQueryToken, Server};
-use super::{address, limits, upgrade};
+use super::{address, bounds, upgrade};
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::{self, Origin};
 use std::net::SocketAddr;
@@ -133,12 +133,12 @@ pub(super) fn collide(one: SocketAddr, other: SocketAddr) -> bool {
 }
 
 fn workers(value: &Value<'_>) -> Option<NonZeroUsize> {
-    NonZeroUsize::new(value.whole_number(1, limits::WORKERS_MAX)?)
+    NonZeroUsize::new(value.whole_number(1, bounds::WORKERS_MAX)?)
 }
 
 /// Knows of the affinity mask and of the cgroup's quota.
 fn usable_cpus() -> Option<NonZeroUsize> {
-    Some(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(NonZeroUsize::new(limits::WORKERS_MAX)?))
+    Some(thread::available_parallelism().unwrap_or(NonZeroUsize::MIN).min(NonZeroUsize::new(bounds::WORKERS_MAX)?))
 }
 
 fn realm(text: &str) -> Result<Realm, Problem> {

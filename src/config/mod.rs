@@ -7,6 +7,7 @@ pub mod assertion;
 pub mod audit_log;
 pub mod balance;
 mod bounded;
+pub mod bounds;
 pub mod cors;
 pub mod demands;
 pub mod dpop;
@@ -88,7 +89,7 @@ pub fn load(path: &Path) -> Result<Settings, Faults> {
 /// The same, and which files were read for it: also where they have faults, so that it can be tried again once one of them
 /// is another.
 pub fn load_with_files(path: &Path) -> (Result<Settings, Faults>, Files) {
-    let bytes = file::bytes(path, limits::CONFIG_BYTES_MAX);
+    let bytes = file::bytes(path, bounds::CONFIG_BYTES_MAX);
     let mut files = Files::default();
     files.note(path, bytes.as_deref().ok());
     let text = bytes

@@ -1,7 +1,7 @@
 //! `revocations`: the deny-list, its file and its bounds.
 
 use super::reader::Value;
-use super::{limits, quantity};
+use super::{bounds, quantity};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -27,9 +27,9 @@ impl Revocations {
         let section = value.section(&["file", "entries", "keep"])?;
         let file = section.read_or("file", None, |value| Some(Some(value.resolve(&value.text()?.value))));
         let entries_max =
-            section.read_or("entries", ENTRIES_DEFAULT, |value| value.whole_number(1, limits::REVOCATIONS_MOST));
+            section.read_or("entries", ENTRIES_DEFAULT, |value| value.whole_number(1, bounds::REVOCATIONS_MOST));
         let keep = section.read_or("keep", KEEP_DEFAULT, |value| {
-            value.parse(|text| quantity::within(quantity::duration(text)?, Duration::from_mins(1), limits::AGE_MAX))
+            value.parse(|text| quantity::within(quantity::duration(text)?, Duration::from_mins(1), bounds::AGE_MAX))
         });
         Some(Self { file: file?, entries_max: entries_max?, keep: keep? })
     }

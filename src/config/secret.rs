@@ -2,7 +2,7 @@
 
 use super::fault::Problem;
 use super::reader::Value;
-use super::{file, limits};
+use super::{bounds, file};
 use crate::oauth::algorithm::Algorithm;
 use crate::oauth::signer;
 use rustls::pki_types::PrivateKeyDer;
@@ -53,7 +53,7 @@ pub(super) fn read(value: &Value<'_>) -> Option<Secret> {
     if !value.is_text() {
         let section = value.section(&["file"])?;
         let named = section.need("file")?;
-        let (_, bytes) = file::read(&named, limits::PEM_BYTES_MAX)?;
+        let (_, bytes) = file::read(&named, bounds::PEM_BYTES_MAX)?;
         let secret = bytes.trim_ascii();
         if secret.is_empty() {
             named.refuse(Problem::new("the file is empty"));
@@ -81,7 +81,7 @@ pub(super) fn signing_algorithm(text: &str) -> Result<Algorithm, Problem> {
 
 /// The private key in the PEM file that `value` names, if it can sign with `algorithm`.
 pub(super) fn signing_key(value: &Value<'_>, algorithm: Algorithm) -> Option<Secret> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
+    let (_, pem) = file::read(value, bounds::PEM_BYTES_MAX)?;
     let key = match PrivateKeyDer::from_pem_slice(&pem) {
         Ok(PrivateKeyDer::Pkcs8(key)) => key.secret_pkcs8_der().to_vec(),
         Ok(_) | Err(_) => {

@@ -1,8 +1,8 @@
 //! The certificates that the public listener shows: `certificate` and `key`, and `certificates` for further ones, chosen by
 //! the names that stand in them.
 
+use super::bounds::CERTIFICATES_MAX;
 use super::fault::Problem;
-use super::limits::CERTIFICATES_MAX;
 use super::reader::{Section, Value};
 use super::tls::certificate_and_key;
 use crate::oauth::server_certificate::{Name, ServerCertificate};

@@ -4,7 +4,7 @@
 use super::fault::Problem;
 use super::files::Files;
 use super::reader::{Section, Value};
-use super::{Settings, demands, file, limits};
+use super::{Settings, bounds, demands, file};
 
 /// What a file is read as.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,7 +25,7 @@ pub(super) fn read(value: &Value<'_>, root: &Section<'_>) -> Option<Box<Settings
         route.refuse(problem.hint("one candidate at a time: put this route's rules into the candidate"));
     }
     let file = section.need("config")?;
-    let (path, bytes) = file::read(&file, limits::CONFIG_BYTES_MAX)?;
+    let (path, bytes) = file::read(&file, bounds::CONFIG_BYTES_MAX)?;
     let Ok(text) = String::from_utf8(bytes) else {
         file.refuse(Problem::new("the candidate is not UTF-8 text"));
         return None;

@@ -5,7 +5,7 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::key_source::KeySource;
 use super::reader::{Section, Value, distinct};
-use super::{limits, quantity, tls};
+use super::{bounds, quantity, tls};
 use crate::oauth::origin::{self, Site};
 use rustls::pki_types::CertificateDer;
 use std::time::Duration;
@@ -67,11 +67,11 @@ fn read(value: &Value<'_>, is_identified: bool, default: StatusLists) -> Option<
     let sites = section.read_or("uris", default.sites, |value| distinct(value.list()?, |item| item.parse(site)));
     let authorities = section.read_or("ca_file", default.authorities, |value| tls::authorities(&value).map(Some));
     let bounded = |key, default, most| {
-        let within = |text: &str| quantity::within(quantity::duration(text)?, limits::STATUS_LIST_REFRESH_MIN, most);
+        let within = |text: &str| quantity::within(quantity::duration(text)?, bounds::STATUS_LIST_REFRESH_MIN, most);
         section.read_or(key, default, |value| value.parse(within))
     };
-    let refresh = bounded("refresh", default.refresh, limits::STATUS_LIST_REFRESH_MAX);
-    let stale_max = bounded("stale_max", default.stale_max, limits::TIMEOUT_MAX);
+    let refresh = bounded("refresh", default.refresh, bounds::STATUS_LIST_REFRESH_MAX);
+    let stale_max = bounded("stale_max", default.stale_max, bounds::TIMEOUT_MAX);
     let is_required = section.read_or("required", default.is_required, |value| value.truth());
     if sites.as_ref().is_some_and(Vec::is_empty) && is_identified {
         let problem = Problem::new("nobody says where the lists are: `issuer` is no https URL");

@@ -326,8 +326,8 @@ fn it_is_certain_for_each_name_which_certificate_is_shown() {
         ("", &[], "server.tls.certificates: the list is empty"),
         ("", &["none"], "certificates[0].certificate: cannot read"),
         ("min_version: 1.1, ", &["a"], "server.tls.min_version: \"1.1\" is not a version of TLS"),
-        ("", &["a"; limits::CERTIFICATES_MAX + 1], "server.tls.certificates: there are more than 64"),
-        ("", &["a"; limits::CERTIFICATES_MAX], "another certificate is for `a.example` too"),
+        ("", &["a"; bounds::CERTIFICATES_MAX + 1], "server.tls.certificates: there are more than 64"),
+        ("", &["a"; bounds::CERTIFICATES_MAX], "another certificate is for `a.example` too"),
     ] {
         let said = with(first, names).unwrap_err().to_string();
         assert!(said.contains(expected), "{said}");

@@ -3,7 +3,7 @@
 use super::fault::Problem;
 use super::reader::{Section, Value};
 use super::served::{self, ServedCertificate};
-use super::{file, limits};
+use super::{bounds, file};
 use rustls::RootCertStore;
 use rustls::crypto::aws_lc_rs;
 use rustls::pki_types::pem::PemObject;
@@ -140,7 +140,7 @@ pub(super) fn certificate_and_key(
 
 /// Every certificate of the PEM file that `value` names; at least one.
 pub(super) fn certificates(value: &Value<'_>) -> Option<Vec<CertificateDer<'static>>> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
+    let (_, pem) = file::read(value, bounds::PEM_BYTES_MAX)?;
     let chain: Result<Vec<_>, _> = CertificateDer::pem_slice_iter(&pem).collect();
     match chain {
         Ok(chain) if !chain.is_empty() => Some(chain),
@@ -179,7 +179,7 @@ fn revoked(
             return None;
         }
     };
-    let (_, pem) = file::read(value, limits::CRL_BYTES_MAX)?;
+    let (_, pem) = file::read(value, bounds::CRL_BYTES_MAX)?;
     let lists: Result<Vec<_>, _> = CertificateRevocationListDer::pem_slice_iter(&pem).collect();
     let Some(lists) = lists.ok().filter(|lists| !lists.is_empty()) else {
         let problem = Problem::new("the file holds no certificate revocation list in PEM form");
@@ -200,7 +200,7 @@ fn revoked(
 }
 
 fn private_key(value: &Value<'_>) -> Option<PrivateKeyDer<'static>> {
-    let (_, pem) = file::read(value, limits::PEM_BYTES_MAX)?;
+    let (_, pem) = file::read(value, bounds::PEM_BYTES_MAX)?;
     let key = PrivateKeyDer::from_pem_slice(&pem).ok();
     if key.is_none() {
         value.refuse(Problem::new("the file holds no private key in PEM form").hint(

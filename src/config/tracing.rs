@@ -4,7 +4,7 @@ use super::address::{self, Transport};
 use super::fault::Problem;
 use super::reader::Value;
 use super::secret::{self, Secret};
-use super::{bounded, limits, tls};
+use super::{bounded, bounds, tls};
 use crate::oauth::origin;
 use http::{HeaderName, Uri};
 use rustls::pki_types::CertificateDer;
@@ -114,8 +114,8 @@ fn header_name(text: &str) -> Result<HeaderName, Problem> {
 }
 
 fn service_name(text: &str) -> Result<Box<str>, Problem> {
-    if text.len() > limits::TRACE_NAME_BYTES_MAX {
-        return Err(Problem::new(format!("is longer than {} bytes", limits::TRACE_NAME_BYTES_MAX)));
+    if text.len() > bounds::TRACE_NAME_BYTES_MAX {
+        return Err(Problem::new(format!("is longer than {} bytes", bounds::TRACE_NAME_BYTES_MAX)));
     }
     Ok(text.into())
 }

@@ -1,8 +1,8 @@
 //! Turns YAML text into a tree in which every value and every key knows its line and column.
 //! Knows nothing of the configuration's meaning; what a key is for is decided by the sections.
 
+use super::bounds;
 use super::fault::{self, Mark, Problem};
-use super::limits;
 use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_saphyr::{DuplicateKeyPolicy, Error, Location, Spanned};
 use std::collections::HashMap;
@@ -68,8 +68,8 @@ impl Kind {
 
 /// Reads one document. The tree is there unless the text is no YAML; flaws may come with a tree.
 pub(super) fn parse(text: &str) -> (Option<Node>, Vec<Flaw>) {
-    if text.len() > limits::CONFIG_BYTES_MAX {
-        let problem = Problem::new(format!("the file is longer than {} bytes", limits::CONFIG_BYTES_MAX));
+    if text.len() > bounds::CONFIG_BYTES_MAX {
+        let problem = Problem::new(format!("the file is longer than {} bytes", bounds::CONFIG_BYTES_MAX));
         return (None, vec![Flaw { mark: None, problem }]);
     }
     let text = text.strip_prefix('\u{feff}').unwrap_or(text);
@@ -404,7 +404,7 @@ mod tests {
     #[test]
     fn length_is_bounded() {
         let text = |length: usize| format!("a: 1 #{}", "x".repeat(length - 6));
-        assert!(parse(&text(limits::CONFIG_BYTES_MAX)).1.is_empty());
-        assert_eq!(flaws(&text(limits::CONFIG_BYTES_MAX + 1)).len(), 1);
+        assert!(parse(&text(bounds::CONFIG_BYTES_MAX)).1.is_empty());
+        assert_eq!(flaws(&text(bounds::CONFIG_BYTES_MAX + 1)).len(), 1);
     }
 }

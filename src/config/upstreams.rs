@@ -8,7 +8,7 @@ use super::fault::Problem;
 use super::names::Names;
 use super::reader::{Section, Value, distinct};
 use super::upstream_tls::{self, UpstreamTls};
-use super::{limits, quantity};
+use super::{bounds, quantity};
 use rustls::pki_types::ServerName;
 use std::sync::Arc;
 use std::time::Duration;
@@ -99,13 +99,13 @@ fn upstream(value: &Value<'_>, names: &mut Names, is_asserted: bool) -> Option<A
     let health = section.read_or("health", None, |value| balance::health(&value).map(Some));
     let eject = section.read_or("eject", Eject::default(), |value| balance::eject(&value));
     let connections_max =
-        count(&section, "connections", limits::UPSTREAM_CONNECTIONS_MAX, limits::UPSTREAM_CONNECTIONS_MOST);
+        count(&section, "connections", bounds::UPSTREAM_CONNECTIONS_MAX, bounds::UPSTREAM_CONNECTIONS_MOST);
     let pending_max = section
-        .read_or("pending", limits::UPSTREAM_PENDING_MAX, |value| value.whole_number(0, limits::UPSTREAM_PENDING_MOST));
+        .read_or("pending", bounds::UPSTREAM_PENDING_MAX, |value| value.whole_number(0, bounds::UPSTREAM_PENDING_MOST));
     let pending_timeout = timeout(&section, "pending_timeout", PENDING_TIMEOUT_DEFAULT);
     let lookup_interval = section.read_or("lookup_interval", LOOKUP_INTERVAL_DEFAULT, |value| {
         value
-            .parse(|text| quantity::within(quantity::duration(text)?, limits::LOOKUP_INTERVAL_MIN, limits::TIMEOUT_MAX))
+            .parse(|text| quantity::within(quantity::duration(text)?, bounds::LOOKUP_INTERVAL_MIN, bounds::TIMEOUT_MAX))
     });
     let connect_timeout = timeout(&section, "connect_timeout", CONNECT_TIMEOUT_DEFAULT);
     let response_timeout = timeout(&section, "response_timeout", RESPONSE_TIMEOUT_DEFAULT);
@@ -201,7 +201,7 @@ pub(super) fn total(text: &str) -> Result<Total, Problem> {
         _ => {
             let duration = quantity::duration(text)
                 .map_err(|problem| problem.hint("write `off`, or a whole number and a unit: 500ms, 10s or 5m"))?;
-            quantity::within(duration, limits::TIMEOUT_MIN, limits::TIMEOUT_MAX).map(Total::Within)
+            quantity::within(duration, bounds::TIMEOUT_MIN, bounds::TIMEOUT_MAX).map(Total::Within)
         }
     }
 }
@@ -265,7 +265,7 @@ mod tests {
         assert_eq!((most.connections_max, most.pending_max), (65_535, 65_536));
         assert_eq!(
             (most.pending_timeout, most.total_timeout),
-            (limits::TIMEOUT_MAX, Total::Within(limits::TIMEOUT_MAX))
+            (bounds::TIMEOUT_MAX, Total::Within(bounds::TIMEOUT_MAX))
         );
         let least = read("connections: 1, pending: 0, total_timeout: off, lookup_interval: 1s").unwrap();
         assert_eq!((least.connections_max, least.pending_max, least.total_timeout), (1, 0, Total::Unbounded));

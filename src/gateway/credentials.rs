@@ -5,7 +5,7 @@ use super::read::Head;
 use super::reason::Reason;
 use super::refusal::Refusal;
 use super::verify::memo::Memo;
-use crate::config::limits::TOKEN_BYTES_MAX;
+use crate::config::bounds::TOKEN_BYTES_MAX;
 use crate::oauth::bearer::{self, Credentials, Scheme};
 use http::HeaderName;
 

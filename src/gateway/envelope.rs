@@ -3,8 +3,8 @@
 
 use super::http1::fields::Fields;
 use super::reason::Reason;
+use crate::config::bounds::ECHOED_BYTES_MAX;
 use crate::config::envelope::Envelope;
-use crate::config::limits::ECHOED_BYTES_MAX;
 use bytes::Bytes;
 use http::{HeaderValue, StatusCode};
 

@@ -5,7 +5,7 @@
 
 use super::http1::fields::{self, Fields};
 use super::http1::lines;
-use crate::config::limits::FORWARDED_HOPS_MAX;
+use crate::config::bounds::FORWARDED_HOPS_MAX;
 use http::{HeaderName, header};
 use smallvec::SmallVec;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};

@@ -9,7 +9,7 @@ use super::http1::fields::Fields;
 use super::http1::head::RequestHead;
 use super::http1::wire::Wire;
 use super::http2::exchange::{self, Responder};
-use crate::config::limits::{INTERIM_BYTES_MAX, INTERIMS_MAX};
+use crate::config::bounds::{INTERIM_BYTES_MAX, INTERIMS_MAX};
 use http::{StatusCode, Version};
 use std::cell::Cell;
 use std::rc::Rc;

@@ -15,7 +15,7 @@ use super::rules::Rules;
 use super::verify::cache::CacheUse;
 use super::verify::token::VerifiedToken;
 use crate::clock::UnixSeconds;
-use crate::config::limits::SIGNATURES_IN_A_ROW;
+use crate::config::bounds::SIGNATURES_IN_A_ROW;
 use crate::net::turn::Line;
 use crate::state::shared::link::Link;
 use std::rc::Rc;

@@ -7,7 +7,7 @@ use crate::support::server::{After, Server, always, ok, write};
 use crate::support::tokens::Token;
 use crate::support::wire::Message;
 use crate::support::{eventually, keys::ec};
-use scopegate::config::limits::METADATA_BYTES_MAX;
+use scopegate::config::bounds::METADATA_BYTES_MAX;
 use serde_json::json;
 use std::net::{SocketAddr, TcpStream};
 

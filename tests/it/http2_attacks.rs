@@ -11,7 +11,7 @@ use crate::support::http2::{
 use crate::support::tls::Caller;
 use crate::support::tokens::Token;
 use http::Method;
-use scopegate::config::limits::{HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX};
+use scopegate::config::bounds::{HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX};
 
 const OPEN: [(&str, &str); 4] =
     [(":method", "GET"), (":scheme", "https"), (":authority", "api.bank.example"), (":path", "/open/x")];

@@ -13,7 +13,8 @@ use crate::support::{WAIT, eventually};
 use bytes::Bytes;
 use http::{HeaderName, HeaderValue, Method, Request};
 use scopegate::clock::Clock;
-use scopegate::config::limits::{HEADERS_MOST, HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW};
+use scopegate::config::bounds::{HTTP2_CONNECTION_WINDOW, HTTP2_STREAM_WINDOW};
+use scopegate::config::limits::HEADERS_MOST;
 use std::net::TcpListener;
 use std::time::Duration;
 

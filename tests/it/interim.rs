@@ -8,7 +8,7 @@ use crate::support::tls::Caller;
 use crate::support::tokens::Token;
 use crate::support::wire::{Message, Reader};
 use http::Method;
-use scopegate::config::limits::{INTERIM_BYTES_MAX, INTERIMS_MAX};
+use scopegate::config::bounds::{INTERIM_BYTES_MAX, INTERIMS_MAX};
 use std::future::poll_fn;
 use std::io::Write as _;
 use std::net::{TcpListener, TcpStream};

@@ -8,7 +8,7 @@ use crate::support::introspection::{
 };
 use crate::support::server::{After, nobody, write};
 use crate::support::tokens::{ISSUER, NOW};
-use scopegate::config::limits::INTROSPECTION_QUEUE_MAX;
+use scopegate::config::bounds::INTROSPECTION_QUEUE_MAX;
 use serde_json::json;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex, mpsc};

@@ -5,7 +5,7 @@ use crate::support::eventually;
 use crate::support::gateway::{Setup, World};
 use crate::support::tls::Caller;
 use crate::support::tokens::Token;
-use scopegate::config::limits::PROXY_HEADER_BYTES_MAX;
+use scopegate::config::bounds::PROXY_HEADER_BYTES_MAX;
 
 const BALANCED: &str = "  workers: 1\n  proxy_protocol: true\n  trusted_hops: [127.0.0.1/32, 10.0.0.0/8]\n";
 const LINE: &[u8] = b"PROXY TCP4 192.0.2.1 192.0.2.2 56324 443\r\n";

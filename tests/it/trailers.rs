@@ -8,7 +8,8 @@ use crate::support::tls::Caller;
 use crate::support::tokens::Token;
 use crate::support::wire::Message;
 use http::{HeaderMap, Method};
-use scopegate::config::limits::{HEADERS_MAX, TRAILER_BYTES_MAX};
+use scopegate::config::bounds::TRAILER_BYTES_MAX;
+use scopegate::config::limits::HEADERS_MAX;
 
 const HEAD: &str = "HTTP/1.1 200 OK\r\ntransfer-encoding: chunked\r\n";
 

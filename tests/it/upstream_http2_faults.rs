@@ -10,7 +10,7 @@ use crate::upstream_http2::{before, get, post, with};
 use bytes::Bytes;
 use h2::Reason;
 use http::Response;
-use scopegate::config::limits::{UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX};
+use scopegate::config::bounds::{UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX};
 use std::io::{Read as _, Write as _};
 use std::net::{TcpListener, TcpStream};
 use std::sync::Arc;

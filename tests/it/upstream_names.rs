@@ -9,7 +9,7 @@ use crate::support::process::Process;
 use crate::support::server::{Server, nobody, write};
 use scopegate::clock::Clock;
 use scopegate::config;
-use scopegate::config::limits::{UPSTREAM_ADDRESSES_MAX, UPSTREAM_ADDRESSES_TRIED};
+use scopegate::config::bounds::{UPSTREAM_ADDRESSES_MAX, UPSTREAM_ADDRESSES_TRIED};
 use scopegate::gateway::forward::connect::{ConnectFault, Endpoint};
 use std::io;
 use std::net::{IpAddr, SocketAddr};

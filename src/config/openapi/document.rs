@@ -3,8 +3,8 @@
 
 use super::security::{self, Demand, Schemes};
 use super::{Complaint, reference, server};
+use crate::config::bounds;
 use crate::config::fault::{self, Mark, Problem};
-use crate::config::limits;
 use crate::config::reader::{Entry, Value};
 
 /// Which specification a document is written to.
@@ -45,8 +45,8 @@ pub(super) fn read<'d>(root: &Value<'d>) -> Option<Vec<Operation<'d>>> {
     let mut is_whole = true;
     for entry in paths.entries()?.into_iter().filter(|entry| !entry.name.starts_with("x-")) {
         is_whole &= reading.path_item(entry, &mut operations).is_some();
-        if operations.len() > limits::OPENAPI_OPERATIONS_MAX {
-            paths.refuse(Problem::new(format!("more than {} operations", limits::OPENAPI_OPERATIONS_MAX)));
+        if operations.len() > bounds::OPENAPI_OPERATIONS_MAX {
+            paths.refuse(Problem::new(format!("more than {} operations", bounds::OPENAPI_OPERATIONS_MAX)));
             return None;
         }
     }

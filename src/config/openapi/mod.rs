@@ -16,7 +16,7 @@ use super::routes::{self, Known, Route, Rule};
 use super::shadow::Role;
 use super::tls::ClientCertificates;
 use super::tree::{self, Node};
-use super::{Server, file, limits};
+use super::{Server, bounds, file};
 use crate::oauth::grant::Grant;
 use compose::Draft;
 pub use compose::template;
@@ -148,8 +148,8 @@ struct Entry<'c> {
 
 fn entries<'c>(value: &Value<'c>, known: &Known<'_>) -> Option<Vec<Option<Entry<'c>>>> {
     let items = value.list()?;
-    if items.len() > limits::APIS_MAX {
-        value.refuse(Problem::new(format!("there are more than {}", limits::APIS_MAX)));
+    if items.len() > bounds::APIS_MAX {
+        value.refuse(Problem::new(format!("there are more than {}", bounds::APIS_MAX)));
         return None;
     }
     Some(items.iter().map(|item| entry(item, known)).collect())
@@ -160,7 +160,7 @@ fn entry<'c>(value: &Value<'c>, known: &Known<'_>) -> Option<Entry<'c>> {
     let base_path = section.read_or("base_path", None, |value| value.parse(super::rewrite::prefix).map(Some));
     let upstream = section.need("upstream");
     let document = section.need("openapi").and_then(|value| {
-        let (path, bytes) = file::read(&value, limits::OPENAPI_BYTES_MAX)?;
+        let (path, bytes) = file::read(&value, bounds::OPENAPI_BYTES_MAX)?;
         let text = String::from_utf8(bytes);
         if text.is_err() {
             value.refuse(Problem::new("the document is not UTF-8 text"));
@@ -234,7 +234,7 @@ impl<'d> Complaint<'d> {
 
 /// The operations of the document at `path`.
 pub fn operations(path: &Path) -> Result<Vec<Demanded>, Faults> {
-    let text = file::bytes(path, limits::OPENAPI_BYTES_MAX)
+    let text = file::bytes(path, bounds::OPENAPI_BYTES_MAX)
         .map_err(|error| Problem::new(format!("cannot read the document: {error}")))
         .and_then(|bytes| String::from_utf8(bytes).map_err(|_| Problem::new("the document is not UTF-8 text")));
     match text {

@@ -1,8 +1,8 @@
 //! `$ref` within a document (RFC 6901): followed a few steps, and never out of the document.
 
 use super::Complaint;
+use crate::config::bounds;
 use crate::config::fault::{self, Problem};
-use crate::config::limits;
 use crate::config::reader::{Entry, Value};
 
 /// What `value` stands for: itself, or what its `$ref` names at last.
@@ -17,7 +17,7 @@ pub(super) fn resolve_alone<'d>(
     is_wrong: impl Fn(&Entry<'d>) -> bool,
 ) -> Result<Value<'d>, Complaint<'d>> {
     let mut value = value;
-    for _ in 0..=limits::OPENAPI_REFERENCES_MAX {
+    for _ in 0..=bounds::OPENAPI_REFERENCES_MAX {
         let Some(reference) = value.get("$ref") else { return Ok(value) };
         if let Some(beside) = value.members().into_iter().flatten().find(&is_wrong) {
             let problem = Problem::new("stands beside a `$ref`").hint("write it at one place");
@@ -36,7 +36,7 @@ pub(super) fn resolve_alone<'d>(
             Complaint::at(&reference, problem)
         })?;
     }
-    let most = limits::OPENAPI_REFERENCES_MAX;
+    let most = bounds::OPENAPI_REFERENCES_MAX;
     Err(Complaint::at(&value, Problem::new(format!("more than {most} references follow one another, or a circle"))))
 }
 

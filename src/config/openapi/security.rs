@@ -3,8 +3,8 @@
 
 use super::scheme::{self, Scheme};
 use super::{Complaint, reference};
+use crate::config::bounds;
 use crate::config::fault::Problem;
-use crate::config::limits;
 use crate::config::reader::{Entry, Value};
 use crate::oauth::grant::Grant;
 use std::collections::HashMap;
@@ -53,8 +53,8 @@ pub(super) fn schemes<'d>(root: &Value<'d>) -> Schemes<'d> {
 pub(super) fn demand<'d>(security: &Value<'d>, schemes: &Schemes<'d>) -> Demand<'d> {
     let whole = |problem: Problem| Demand::unsaid(Complaint::at(security, problem));
     let Some(items) = security.items() else { return whole(Problem::new("is no list")) };
-    if items.len() > limits::OPENAPI_SECURITY_MAX {
-        return whole(Problem::new(format!("offers more than {} ways of passing", limits::OPENAPI_SECURITY_MAX)));
+    if items.len() > bounds::OPENAPI_SECURITY_MAX {
+        return whole(Problem::new(format!("offers more than {} ways of passing", bounds::OPENAPI_SECURITY_MAX)));
     }
     if items.is_empty() {
         let complaint = Complaint::at(security, Problem::new("says that nobody needs a token"));
@@ -154,8 +154,8 @@ fn way<'d>(item: &Value<'d>, schemes: &Schemes<'d>) -> Result<Option<Way<'d>>, C
 
 fn scopes<'d>(value: &Value<'d>) -> Result<Vec<Box<str>>, Complaint<'d>> {
     let Some(items) = value.items() else { return Err(Complaint::at(value, Problem::new("is no list of scopes"))) };
-    if items.len() > limits::OPENAPI_SECURITY_MAX {
-        let problem = Problem::new(format!("names more than {} scopes", limits::OPENAPI_SECURITY_MAX));
+    if items.len() > bounds::OPENAPI_SECURITY_MAX {
+        let problem = Problem::new(format!("names more than {} scopes", bounds::OPENAPI_SECURITY_MAX));
         return Err(Complaint::at(value, problem));
     }
     let mut scopes = Vec::with_capacity(items.len());

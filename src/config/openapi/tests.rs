@@ -570,18 +570,18 @@ fn every_bound_of_a_document_has_one_past_it() {
         text + SCHEMES
     };
     assert_eq!(
-        with(&operations(limits::OPENAPI_OPERATIONS_MAX), "").unwrap().routes.len(),
-        limits::OPENAPI_OPERATIONS_MAX
+        with(&operations(bounds::OPENAPI_OPERATIONS_MAX), "").unwrap().routes.len(),
+        bounds::OPENAPI_OPERATIONS_MAX
     );
-    let said = with(&operations(limits::OPENAPI_OPERATIONS_MAX + 1), "").unwrap_err();
+    let said = with(&operations(bounds::OPENAPI_OPERATIONS_MAX + 1), "").unwrap_err();
     assert_eq!(said, "api.yaml:4:3: paths: more than 10000 operations");
     let length = |length: usize| {
         let text = one("[{ TPP: [a] }]");
         format!("{text}#{}", "x".repeat(length - text.len() - 1))
     };
-    assert!(with(&length(limits::OPENAPI_BYTES_MAX), "").is_ok());
-    assert!(with(&length(limits::OPENAPI_BYTES_MAX + 1), "").unwrap_err().contains("it is longer than 8388608 bytes"));
-    let most = limits::OPENAPI_SECURITY_MAX;
+    assert!(with(&length(bounds::OPENAPI_BYTES_MAX), "").is_ok());
+    assert!(with(&length(bounds::OPENAPI_BYTES_MAX + 1), "").unwrap_err().contains("it is longer than 8388608 bytes"));
+    let most = bounds::OPENAPI_SECURITY_MAX;
     let scopes = |count: usize| (0..count).map(|index| format!("s{index}")).collect::<Vec<_>>().join(", ");
     assert!(with(&one(&format!("[{{ FREE: [{}] }}]", scopes(most))), "").is_ok());
     assert!(
@@ -599,17 +599,17 @@ fn every_bound_of_a_document_has_one_past_it() {
             .unwrap();
         text
     };
-    assert!(with(&references(limits::OPENAPI_REFERENCES_MAX), "").is_ok());
-    assert!(with(&references(limits::OPENAPI_REFERENCES_MAX + 1), "").unwrap_err().contains("more than 8 references"));
+    assert!(with(&references(bounds::OPENAPI_REFERENCES_MAX), "").is_ok());
+    assert!(with(&references(bounds::OPENAPI_REFERENCES_MAX + 1), "").unwrap_err().contains("more than 8 references"));
     let apis = |count: usize| {
         (1..count)
             .map(|index| format!("  - {{ openapi: api.yaml, upstream: u, base_path: /{index} }}\n"))
             .collect::<Vec<_>>()
             .concat()
     };
-    assert_eq!(with(&one("[{ TPP: [a] }]"), &apis(limits::APIS_MAX)).unwrap().routes.len(), limits::APIS_MAX);
+    assert_eq!(with(&one("[{ TPP: [a] }]"), &apis(bounds::APIS_MAX)).unwrap().routes.len(), bounds::APIS_MAX);
     assert!(
-        with(&one("[{ TPP: [a] }]"), &apis(limits::APIS_MAX + 1)).unwrap_err().contains("apis: there are more than 64")
+        with(&one("[{ TPP: [a] }]"), &apis(bounds::APIS_MAX + 1)).unwrap_err().contains("apis: there are more than 64")
     );
 }
 

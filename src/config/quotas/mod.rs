@@ -6,9 +6,9 @@ pub mod dimension;
 pub mod number;
 
 use crate::config::bounded::count;
+use crate::config::bounds;
 use crate::config::fault::{self, Problem};
 use crate::config::issuers::Issuer;
-use crate::config::limits;
 use crate::config::names::Names;
 use crate::config::reader::{Section, Value, distinct};
 use crate::config::routes::{Access, Route};
@@ -169,7 +169,7 @@ fn quota(value: &Value<'_>, names: &mut Names, Known { is_told, has_store }: Kno
         value.refuse(problem.hint("name it under `claims.frequency` of the issuer"));
     }
     let customer = customer::read(&section);
-    let keys_max = count(&section, "keys", limits::QUOTA_KEYS_MAX, limits::QUOTA_KEYS_MOST);
+    let keys_max = count(&section, "keys", bounds::QUOTA_KEYS_MAX, bounds::QUOTA_KEYS_MOST);
     let when_full = section.read_or("when_full", WhenFull::Refuse, |value| value.parse(when_full));
     let counting = section.read_or("shared", Counting::Here, |value| counting::read(&value, has_store));
     let quota = Quota {

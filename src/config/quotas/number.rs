@@ -1,7 +1,7 @@
 //! How much there may be of what a quota counts: a rate, calls within a time, or requests at once; and for some clients.
 
+use crate::config::bounds;
 use crate::config::fault::Problem;
-use crate::config::limits;
 use crate::config::quantity;
 use crate::config::reader::{Section, Value, distinct};
 use std::time::Duration;
@@ -57,7 +57,7 @@ pub(super) fn read(section: &Section<'_>) -> Option<Number> {
     let within = || {
         let within = section.need("within")?;
         within.parse(|text| {
-            quantity::within(quantity::duration(text)?, limits::QUOTA_WINDOW_MIN, limits::QUOTA_WINDOW_MAX)
+            quantity::within(quantity::duration(text)?, bounds::QUOTA_WINDOW_MIN, bounds::QUOTA_WINDOW_MAX)
         })
     };
     match kind {
@@ -83,7 +83,7 @@ fn calls(section: &Section<'_>, key: &str) -> Option<u64> {
 }
 
 fn whole(value: &Value<'_>) -> Option<u64> {
-    value.whole_number(1, limits::QUOTA_CALLS_MOST).map(|number| number as u64)
+    value.whole_number(1, bounds::QUOTA_CALLS_MOST).map(|number| number as u64)
 }
 
 /// The same kind of number, for some clients.
@@ -120,8 +120,8 @@ fn frequency_of(text: &str) -> Result<(u64, Duration), Problem> {
     });
     let (calls, period) = parsed
         .ok_or_else(|| Problem::new("is not a rate").hint("write a whole number and a unit: 50/s, 600/m or 1000/h"))?;
-    if calls > limits::QUOTA_RATE_MOST * period.as_secs() {
-        return Err(Problem::new(format!("is more than {} a second", limits::QUOTA_RATE_MOST)));
+    if calls > bounds::QUOTA_RATE_MOST * period.as_secs() {
+        return Err(Problem::new(format!("is more than {} a second", bounds::QUOTA_RATE_MOST)));
     }
     Ok((calls, period))
 }

@@ -2,7 +2,7 @@
 //! it was signed by. Bounded in bytes: paths are the client's to choose.
 
 use crate::clock::UnixSeconds;
-use crate::config::limits::ASSERTIONS_BYTES_MAX;
+use crate::config::bounds::ASSERTIONS_BYTES_MAX;
 use http::Method;
 use quick_cache::unsync::Cache;
 use quick_cache::{Equivalent, Weighter};

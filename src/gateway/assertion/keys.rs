@@ -3,7 +3,7 @@
 
 use crate::clock::UnixSeconds;
 use crate::config::assertion::KeySource;
-use crate::config::limits::{ASSERTION_KEYS_AGE, ASSERTION_LIFETIME_MAX};
+use crate::config::bounds::{ASSERTION_KEYS_AGE, ASSERTION_LIFETIME_MAX};
 use crate::oauth::signer::{PrivateKey, Signer};
 use arc_swap::{ArcSwap, Guard};
 use serde_json::{Value, json};

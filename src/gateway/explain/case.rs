@@ -2,7 +2,7 @@
 
 use super::super::http1::fields::Fields;
 use super::super::request::{Request, Target};
-use crate::config::limits::EXPLAINED_HEADERS_MAX;
+use crate::config::bounds::EXPLAINED_HEADERS_MAX;
 use http::header::{AUTHORIZATION, HOST};
 use http::{HeaderName, HeaderValue, Method, Version};
 use rustls::pki_types::CertificateDer;

@@ -8,7 +8,8 @@ use super::super::http1::fields::Fields;
 use super::super::http1::framing::{Announced, Announcement, Chunks, Framing};
 use super::super::http1::head::{HeadBounds, Persists, closes};
 use super::super::http1::lines::{self, Lines};
-use crate::config::limits::{HEADERS_MAX, UPSTREAM_HEAD_BYTES_MAX};
+use crate::config::bounds::UPSTREAM_HEAD_BYTES_MAX;
+use crate::config::limits::HEADERS_MAX;
 use bytes::{Buf, BytesMut};
 use http::{Method, StatusCode, Version};
 
@@ -144,7 +145,7 @@ const BOUNDS: HeadBounds = HeadBounds { bytes_max: UPSTREAM_HEAD_BYTES_MAX, fiel
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::limits::CONNECTION_OPTIONS_MAX;
+    use crate::config::bounds::CONNECTION_OPTIONS_MAX;
     use crate::gateway::http1::framing::Chunk;
     use proptest::prelude::*;
 

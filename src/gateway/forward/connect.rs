@@ -5,7 +5,7 @@
 use super::health::Health;
 use super::transport::{Secured, Transport};
 use crate::config::balance::HealthCheck;
-use crate::config::limits::{UPSTREAM_ADDRESSES_MAX, UPSTREAM_ADDRESSES_TRIED};
+use crate::config::bounds::{UPSTREAM_ADDRESSES_MAX, UPSTREAM_ADDRESSES_TRIED};
 use crate::config::upstreams::{Protocol, Upstream, UpstreamServer};
 use crate::gateway::reason::Reason;
 use crate::net::addresses::{Addresses, Learned};

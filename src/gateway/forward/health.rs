@@ -5,7 +5,7 @@
 //! request at a time tries it: the first that succeeds brings it back, with a share that grows over `eject.slow_start`.
 
 use crate::config::balance::Eject;
-use crate::config::limits::{UPSTREAM_PAUSES_MAX, UPSTREAM_TRY_INTERVAL};
+use crate::config::bounds::{UPSTREAM_PAUSES_MAX, UPSTREAM_TRY_INTERVAL};
 use std::sync::atomic::{AtomicBool, AtomicU32, AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 

@@ -1,6 +1,6 @@
 //! How many requests may be sent again: a part of those that are sent at all, so that an outage is not doubled by us.
 
-use crate::config::limits::{UPSTREAM_RETRIES_KEPT, UPSTREAM_RETRY_EVERY};
+use crate::config::bounds::{UPSTREAM_RETRIES_KEPT, UPSTREAM_RETRY_EVERY};
 use http::Method;
 use std::cell::Cell;
 

@@ -8,7 +8,7 @@ use super::http2::session::{Sessions, Ticket};
 use super::pool::Home;
 use super::queue::{Place, Queue, Room};
 use super::sending::Outgoing;
-use crate::config::limits::UPSTREAM_IDLE_MAX;
+use crate::config::bounds::UPSTREAM_IDLE_MAX;
 use crate::config::upstreams::Protocol;
 use std::cell::{Cell, RefCell};
 use std::rc::{Rc, Weak};

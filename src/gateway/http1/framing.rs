@@ -2,7 +2,8 @@
 //! never a guess.
 
 use super::fields::Fields;
-use crate::config::limits::{EXTENSION_BYTES_MAX, HEADERS_MAX, TRAILER_BYTES_MAX};
+use crate::config::bounds::{EXTENSION_BYTES_MAX, TRAILER_BYTES_MAX};
+use crate::config::limits::HEADERS_MAX;
 use bytes::{Buf, Bytes, BytesMut};
 use http::{HeaderName, HeaderValue};
 

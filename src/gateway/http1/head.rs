@@ -5,7 +5,8 @@ use super::super::request::{Request, Target};
 use super::fields::Fields;
 use super::framing::{Announced, Announcement, Chunks, Framing};
 use super::lines::{self, Lines};
-use crate::config::limits::{CONNECTION_OPTIONS_MAX, TARGET_BYTES_MOST};
+use crate::config::bounds::CONNECTION_OPTIONS_MAX;
+use crate::config::limits::TARGET_BYTES_MOST;
 use bytes::{Buf, BytesMut};
 use http::{Method, Version};
 

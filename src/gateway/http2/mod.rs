@@ -17,7 +17,7 @@ pub mod wire;
 
 use super::Worker;
 use super::connection::Peer;
-use crate::config::limits::{
+use crate::config::bounds::{
     HTTP2_CONNECTION_WINDOW, HTTP2_LOCAL_RESETS_MAX, HTTP2_PENDING_RESETS_MAX, HTTP2_RESETS_REMEMBERED,
     HTTP2_SEND_BYTES_MAX, HTTP2_SMALL_PIECES_MAX, HTTP2_STREAM_WINDOW,
 };

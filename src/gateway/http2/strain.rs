@@ -4,7 +4,7 @@
 //!
 //! It reads the headers of frames and nothing else: `h2`, which reads them whole, does not tell.
 
-use crate::config::limits::{HTTP2_CREDIT_MAX, HTTP2_CREDIT_PER_SECOND};
+use crate::config::bounds::{HTTP2_CREDIT_MAX, HTTP2_CREDIT_PER_SECOND};
 
 /// The credit of one connection.
 #[derive(Debug)]

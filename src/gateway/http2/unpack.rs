@@ -6,7 +6,7 @@
 
 use super::huffman;
 use super::strain::{END_HEADERS, HEADER_BYTES, HEADERS};
-use crate::config::limits::HTTP2_PACKED_BYTES_MAX;
+use crate::config::bounds::HTTP2_PACKED_BYTES_MAX;
 use bytes::BytesMut;
 use std::ops::Range;
 use tokio::io::ReadBuf;

@@ -3,7 +3,7 @@
 
 use super::metrics::Cell;
 use crate::config::AccessLog;
-use crate::config::limits::{LOG_BLOCK_BYTES, LOG_BLOCKS_MAX};
+use crate::config::bounds::{LOG_BLOCK_BYTES, LOG_BLOCKS_MAX};
 use std::fs::{File, OpenOptions};
 use std::io::{self, Write};
 use std::path::Path;

@@ -2,9 +2,9 @@
 //! further page.
 
 use crate::clock::UnixSeconds;
+use crate::config::bounds::QUOTA_PAGES_WITHIN;
 use crate::config::demands::ConsentRule;
 use crate::config::envelope::Envelope;
-use crate::config::limits::QUOTA_PAGES_WITHIN;
 use crate::config::quotas::customer::Customer;
 use crate::config::quotas::dimension::Dimension;
 use crate::config::routes::Access;

@@ -1,6 +1,6 @@
 //! Whom a token is meant for, in as many bits as an issuer may have audiences: a verdict has no room for their names.
 
-use crate::config::limits::AUDIENCES_MAX;
+use crate::config::bounds::AUDIENCES_MAX;
 
 /// Some of an issuer's audiences, by their places in its list. One for another resource server is in no list of ours.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

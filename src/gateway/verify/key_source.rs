@@ -1,9 +1,9 @@
 //! Brings an issuer's key set: out of a file, from its address, or from where the issuer's metadata says that it is
 //! (RFC 8414). Nothing is followed but what the issuer itself names, and an absurd answer is no key set.
 
+use crate::config::bounds::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, METADATA_BYTES_MAX};
 use crate::config::issuers::Issuer;
 use crate::config::key_source::{Fetching, KeySource};
-use crate::config::limits::{JWKS_BYTES_MAX, JWKS_FETCH_TIMEOUT, JWKS_KEYS_MAX, METADATA_BYTES_MAX};
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::oauth::jwk::KeySet;
 use crate::oauth::metadata::{self, Places};

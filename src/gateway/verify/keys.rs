@@ -4,7 +4,7 @@
 
 use super::key_source::{DiscoveryCounts, FetchPlan, KeyFault};
 use crate::clock::Clock;
-use crate::config::limits::JWKS_RETRY_INTERVAL;
+use crate::config::bounds::JWKS_RETRY_INTERVAL;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::oauth::jwk::{Key, KeySet};

@@ -3,7 +3,8 @@
 
 use bytes::BytesMut;
 use http::{HeaderName, HeaderValue, Method, StatusCode, Uri, Version};
-use scopegate::config::limits::{HEADERS_MAX, UPSTREAM_HEAD_BYTES_MAX};
+use scopegate::config::bounds::UPSTREAM_HEAD_BYTES_MAX;
+use scopegate::config::limits::HEADERS_MAX;
 use scopegate::gateway::forward::codec;
 use scopegate::gateway::http1::fields::Fields;
 use scopegate::gateway::http1::head::{HeadBounds, Progress};

@@ -40,7 +40,7 @@ use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use bytes::BytesMut;
 use miniz_oxide::deflate::compress_to_vec_zlib;
-use scopegate::config::limits::JWKS_KEYS_MAX;
+use scopegate::config::bounds::JWKS_KEYS_MAX;
 use scopegate::gateway::http1::framing::{Chunk, Chunks};
 use scopegate::gateway::read;
 use scopegate::oauth::bearer::{self, Credentials, Scheme};

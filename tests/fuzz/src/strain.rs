@@ -1,6 +1,6 @@
 //! What the frames of an HTTP/2 client cost it.
 
-use scopegate::config::limits::HTTP2_CREDIT_MAX;
+use scopegate::config::bounds::HTTP2_CREDIT_MAX;
 use scopegate::gateway::http2::strain::Strain;
 
 /// However the network cuts a client's frames, they cost the same, and as much as they do when a second reader, which has all

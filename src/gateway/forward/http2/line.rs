@@ -2,7 +2,7 @@
 
 use super::super::connect::{ConnectFault, Endpoint};
 use super::super::transport::Transport;
-use crate::config::limits::{
+use crate::config::bounds::{
     UPSTREAM_HEAD_BYTES_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_STREAMS_MAX, UPSTREAM_WINDOW_BYTES,
 };
 use crate::net::deadline::Deadline;

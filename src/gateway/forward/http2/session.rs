@@ -6,7 +6,7 @@ use super::super::exchange::{Exchange, Timeouts};
 use super::super::pool::Home;
 use super::super::queue::{Queue, Room};
 use super::line::{self, Line};
-use crate::config::limits::{
+use crate::config::bounds::{
     UPSTREAM_IDLE_MAX, UPSTREAM_RESETS_MAX, UPSTREAM_SESSIONS_LEAVING_MAX, UPSTREAM_SESSIONS_MAX, UPSTREAM_STREAMS_MAX,
 };
 use crate::net::thread;

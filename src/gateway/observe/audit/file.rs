@@ -3,7 +3,7 @@
 //! last hash. Nothing is ever written over.
 
 use super::chain::{Hash, Line, Link};
-use crate::config::limits::AUDIT_TAIL_BYTES_MAX;
+use crate::config::bounds::AUDIT_TAIL_BYTES_MAX;
 use crate::gateway::observe::stamp::Stamp;
 use std::fs::{File, OpenOptions, TryLockError};
 use std::io::{self, ErrorKind, Read as _, Seek as _, SeekFrom, Write as _};

@@ -17,7 +17,7 @@ use super::line;
 use super::stamp::Seconds;
 use crate::clock::Clock;
 use crate::config::audit_log::{AuditLog, Subject, WhenFull};
-use crate::config::limits::{AUDIT_QUEUE_BYTES_MAX, LOG_BLOCK_BYTES};
+use crate::config::bounds::{AUDIT_QUEUE_BYTES_MAX, LOG_BLOCK_BYTES};
 use crate::config::secret::Secret;
 use crate::gateway::Shared;
 use crate::gateway::reason::Reason;

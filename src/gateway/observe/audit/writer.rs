@@ -7,7 +7,7 @@ use super::key::SigningKey;
 use super::{Inbox, Message, State};
 use crate::clock::Clock;
 use crate::config::audit_log::AuditLog;
-use crate::config::limits::{AUDIT_UNSIGNED_MAX, AUDIT_WRITE_BYTES_MAX};
+use crate::config::bounds::{AUDIT_UNSIGNED_MAX, AUDIT_WRITE_BYTES_MAX};
 use crate::config::secret::Secret;
 use std::io::{self, ErrorKind};
 use std::sync::Arc;
@@ -228,7 +228,7 @@ mod tests {
     use super::super::{Audit, Buffer};
     use super::*;
     use crate::config::audit_log::{Subject, WhenFull};
-    use crate::config::limits::AUDIT_QUEUE_BYTES_MAX;
+    use crate::config::bounds::AUDIT_QUEUE_BYTES_MAX;
     use std::path::Path;
 
     fn on(path: &Path, when_full: WhenFull) -> Audit {

@@ -1,6 +1,6 @@
 //! W3C Trace Context: `traceparent` read strictly, and written. Pure.
 
-use crate::config::limits::TRACE_STATE_BYTES_MAX;
+use crate::config::bounds::TRACE_STATE_BYTES_MAX;
 use crate::gateway::http1::fields::Fields;
 use http::{HeaderName, HeaderValue};
 

@@ -5,7 +5,7 @@ use super::message::{self, Value, attribute, bytes};
 use super::{Batch, Counts, Tracing};
 use crate::clock::Clock;
 use crate::config;
-use crate::config::limits::{TRACE_ANSWER_BYTES_MAX, TRACE_DELIVERY_SPANS_MAX, TRACE_PAUSE_MAX, TRACE_TRIES_MAX};
+use crate::config::bounds::{TRACE_ANSWER_BYTES_MAX, TRACE_DELIVERY_SPANS_MAX, TRACE_PAUSE_MAX, TRACE_TRIES_MAX};
 use crate::config::secret::Secret;
 use crate::net::fetch::{Bounds, Fetcher};
 use crate::net::tls::{self, TlsFault};

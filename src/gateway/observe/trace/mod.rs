@@ -13,7 +13,7 @@ mod span;
 use super::super::http1::fields::Fields;
 use super::record::Record;
 use crate::config;
-use crate::config::limits::{TRACE_BATCH_SPANS, TRACE_BATCHES_MAX};
+use crate::config::bounds::{TRACE_BATCH_SPANS, TRACE_BATCHES_MAX};
 use crate::config::tracing::TrustParent;
 use context::{Parent, TRACEPARENT, TRACESTATE};
 use http::HeaderValue;

@@ -1,7 +1,7 @@
 //! Leaves an issuer alone that does not answer: after some failures in a row for a while, then one question probes it.
 //! Only an issuer's silence counts; an absurd answer to one token must not take down the others.
 
-use crate::config::limits::{BREAKER_FAILURES, BREAKER_PAUSE};
+use crate::config::bounds::{BREAKER_FAILURES, BREAKER_PAUSE};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use std::sync::{Mutex, MutexGuard, PoisonError};

@@ -3,8 +3,8 @@
 use super::Call;
 use super::counts::Outcome;
 use crate::clock::{Clock, UnixSeconds};
+use crate::config::bounds::{INTROSPECTION_AGE_MAX, INTROSPECTION_BYTES_MAX};
 use crate::config::introspection::{Answers, Authentication, Introspection};
-use crate::config::limits::{INTROSPECTION_AGE_MAX, INTROSPECTION_BYTES_MAX};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::token::is_early;

@@ -6,7 +6,7 @@ use super::list::{Kept, State, Terms};
 use super::{List, StatusLists, without_query};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
-use crate::config::limits::{
+use crate::config::bounds::{
     STATUS_LIST_BYTES_MAX, STATUS_LIST_FETCH_TIMEOUT, STATUS_LIST_IDLE_MAX, STATUS_LIST_RETRY_INTERVAL,
     STATUS_LIST_TOKEN_BYTES_MAX,
 };

@@ -2,7 +2,7 @@
 //! §13.7). HTTP has no say in it: its caching headers are not signed.
 
 use crate::clock::UnixSeconds;
-use crate::config::limits::STATUS_LIST_REFRESH_MIN;
+use crate::config::bounds::STATUS_LIST_REFRESH_MIN;
 use crate::gateway::verify::token::is_early;
 use crate::oauth::status_list::{StatusList, Statuses};
 use std::sync::Arc;

@@ -9,7 +9,7 @@ pub mod pending;
 
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
-use crate::config::limits::{STATUS_LIST_RETRY_INTERVAL, STATUS_LISTS_MAX};
+use crate::config::bounds::{STATUS_LIST_RETRY_INTERVAL, STATUS_LISTS_MAX};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::oauth::status_list::Reference;

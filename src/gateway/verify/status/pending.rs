@@ -2,7 +2,7 @@
 
 use super::{StatusLists, unavailable};
 use crate::clock::UnixSeconds;
-use crate::config::limits::{STATUS_LIST_FETCH_TIMEOUT, STATUS_LIST_WAITERS_MAX};
+use crate::config::bounds::{STATUS_LIST_FETCH_TIMEOUT, STATUS_LIST_WAITERS_MAX};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
 use crate::gateway::verify::cache::CacheUse;

@@ -4,7 +4,7 @@
 
 use super::chain::{Hash, Line, Link};
 use super::key::VerifyingKey;
-use crate::config::limits::{AUDIT_LINE_BYTES_MAX, AUDIT_UNSIGNED_MAX};
+use crate::config::bounds::{AUDIT_LINE_BYTES_MAX, AUDIT_UNSIGNED_MAX};
 use std::io::{self, BufRead, Read as _};
 use std::sync::Arc;
 
