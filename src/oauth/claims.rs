@@ -2,6 +2,7 @@
 //! or an impossible date is a fault, never "absent".
 
 use super::confirmation::Confirmation;
+use super::numeric_date::NumericDate;
 use super::scope::{BadScope, ScopeSet};
 use super::status_list::Status;
 use crate::clock::UnixSeconds;
@@ -10,15 +11,15 @@ use serde::de::{self, DeserializeSeed, Deserializer, IgnoredAny, MapAccess, SeqA
 use std::borrow::Cow;
 use std::fmt;
 
-/// What the gateway reads of a token. Absent members are `None`.
+/// What the gateway reads of a token, where it stands. Absent members are `None`.
 #[derive(Debug, Default)]
-pub struct Claims {
+pub struct Claims<'j> {
     /// `iss`
-    pub issuer: Option<String>,
+    pub issuer: Option<Cow<'j, str>>,
     /// `sub`
-    pub subject: Option<String>,
+    pub subject: Option<Cow<'j, str>>,
     /// `aud`, one or several.
-    pub audiences: Vec<String>,
+    pub audiences: Vec<Cow<'j, str>>,
     /// `exp`
     pub expires: Option<UnixSeconds>,
     /// `nbf`
@@ -26,21 +27,21 @@ pub struct Claims {
     /// `iat`
     pub issued: Option<UnixSeconds>,
     /// `jti`
-    pub token_id: Option<String>,
+    pub token_id: Option<Cow<'j, str>>,
     /// `client_id`
-    pub client_id: Option<String>,
+    pub client_id: Option<Cow<'j, str>>,
     /// `scope`, or what the issuer has in its place; absent is the empty set.
     pub scope: ScopeSet,
     /// `token_type`, which only introspection answers have (RFC 7662 §2.2).
-    pub token_type: Option<String>,
+    pub token_type: Option<Cow<'j, str>>,
     /// The issuer's claim for the grant.
-    pub grant: Option<String>,
+    pub grant: Option<Cow<'j, str>>,
     /// The issuer's claim for the consent.
-    pub consent: Option<String>,
+    pub consent: Option<Cow<'j, str>>,
     /// The issuer's claim for how often its consent may be used.
     pub frequency: Option<u32>,
     /// `acr`: how strongly the customer authenticated (RFC 9068 §2.2.1).
-    pub acr: Option<String>,
+    pub acr: Option<Cow<'j, str>>,
     /// `auth_time`: when.
     pub authenticated: Option<UnixSeconds>,
     /// `authorization_details` (RFC 9396 §9.1).
@@ -116,7 +117,7 @@ impl<'de> Visitor<'de> for First<'_, 'de> {
 }
 
 /// Reads a claims set. The error says which member, never its value.
-pub fn parse(json: &str, names: Names<'_>) -> Result<Claims, serde_json::Error> {
+pub fn parse<'j>(json: &'j str, names: Names<'_>) -> Result<Claims<'j>, serde_json::Error> {
     let mut reader = serde_json::Deserializer::from_str(json);
     let claims = names.deserialize(&mut reader)?;
     reader.end()?;
@@ -124,21 +125,21 @@ pub fn parse(json: &str, names: Names<'_>) -> Result<Claims, serde_json::Error> 
 }
 
 impl<'de> DeserializeSeed<'de> for Names<'_> {
-    type Value = Claims;
+    type Value = Claims<'de>;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims, D::Error> {
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Claims<'de>, D::Error> {
         deserializer.deserialize_map(self)
     }
 }
 
 impl<'de> Visitor<'de> for Names<'_> {
-    type Value = Claims;
+    type Value = Claims<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a claims object")
     }
 
-    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims, A::Error> {
+    fn visit_map<A: MapAccess<'de>>(self, mut members: A) -> Result<Claims<'de>, A::Error> {
         let mut claims = Claims::default();
         let mut own_scope = None;
         let mut seen = Vec::with_capacity(MEMBERS_USUAL);
@@ -151,7 +152,7 @@ impl<'de> Visitor<'de> for Names<'_> {
                 return Err(de::Error::custom("too many members"));
             }
             if self.scopes == Some(&*name) {
-                own_scope = Some(scopes(&members.next_value::<OneOrMany>()?.0).map_err(de::Error::custom)?);
+                own_scope = Some(scopes(&members.next_value::<OneOrMany<'de>>()?.0).map_err(de::Error::custom)?);
             } else {
                 self.read(&name, &mut members, &mut claims)?;
             }
@@ -172,25 +173,31 @@ impl<'de> Visitor<'de> for Names<'_> {
 }
 
 impl Names<'_> {
-    fn read<'de, A: MapAccess<'de>>(self, name: &str, members: &mut A, claims: &mut Claims) -> Result<(), A::Error> {
+    fn read<'de, A: MapAccess<'de>>(
+        self,
+        name: &str,
+        members: &mut A,
+        claims: &mut Claims<'de>,
+    ) -> Result<(), A::Error> {
+        let text = |members: &mut A| members.next_value::<Text<'de>>().map(|text| Some(text.0));
         match name {
-            "iss" => claims.issuer = Some(members.next_value()?),
-            "sub" => claims.subject = Some(members.next_value()?),
-            "aud" => claims.audiences = members.next_value::<OneOrMany>()?.0,
+            "iss" => claims.issuer = text(members)?,
+            "sub" => claims.subject = text(members)?,
+            "aud" => claims.audiences = members.next_value::<OneOrMany<'de>>()?.0,
             "exp" => claims.expires = Some(members.next_value::<NumericDate>()?.0),
             "nbf" => claims.not_before = Some(members.next_value::<NumericDate>()?.0),
             "iat" => claims.issued = Some(members.next_value::<NumericDate>()?.0),
-            "jti" => claims.token_id = Some(members.next_value()?),
-            "client_id" => claims.client_id = Some(members.next_value()?),
-            "scope" => claims.scope = members.next_value::<String>()?.parse().map_err(de::Error::custom)?,
-            "acr" => claims.acr = Some(members.next_value()?),
+            "jti" => claims.token_id = text(members)?,
+            "client_id" => claims.client_id = text(members)?,
+            "scope" => claims.scope = members.next_value::<Text<'de>>()?.0.parse().map_err(de::Error::custom)?,
+            "acr" => claims.acr = text(members)?,
             "auth_time" => claims.authenticated = Some(members.next_value::<NumericDate>()?.0),
             "authorization_details" => claims.details = members.next_value()?,
-            "token_type" => claims.token_type = Some(members.next_value()?),
+            "token_type" => claims.token_type = text(members)?,
             "cnf" => claims.confirmation = Some(members.next_value()?),
             "status" if self.has_status => claims.status = Some(members.next_value()?),
-            own if self.grant == Some(own) => claims.grant = Some(members.next_value()?),
-            own if self.consent == Some(own) => claims.consent = Some(members.next_value()?),
+            own if self.grant == Some(own) => claims.grant = text(members)?,
+            own if self.consent == Some(own) => claims.consent = text(members)?,
             own if self.frequency == Some(own) => claims.frequency = Some(members.next_value()?),
             _ => {
                 members.next_value::<IgnoredAny>()?;
@@ -201,7 +208,7 @@ impl Names<'_> {
 }
 
 /// Each of the texts is one scope or several.
-fn scopes(all: &[String]) -> Result<ScopeSet, BadScope> {
+fn scopes(all: &[Cow<'_, str>]) -> Result<ScopeSet, BadScope> {
     all.join(" ").parse()
 }
 
@@ -210,51 +217,10 @@ fn scopes(all: &[String]) -> Result<ScopeSet, BadScope> {
 #[serde(transparent)]
 pub(super) struct Text<'j>(#[serde(borrow)] pub(super) Cow<'j, str>);
 
-/// `NumericDate` (RFC 7519 §2): a JSON number, not a string (CVE-2026-25537), not before 1970, not past year 9999.
-pub(super) struct NumericDate(pub(super) UnixSeconds);
-
-impl<'de> Deserialize<'de> for NumericDate {
-    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
-        deserializer.deserialize_any(NumericDateVisitor)
-    }
-}
-
-struct NumericDateVisitor;
-
-impl Visitor<'_> for NumericDateVisitor {
-    type Value = NumericDate;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("seconds since 1970")
-    }
-
-    fn visit_u64<E: de::Error>(self, seconds: u64) -> Result<NumericDate, E> {
-        i64::try_from(seconds)
-            .ok()
-            .filter(|seconds| *seconds <= YEAR_9999)
-            .map(|seconds| NumericDate(UnixSeconds(seconds)))
-            .ok_or_else(|| de::Error::custom("date out of range"))
-    }
-
-    fn visit_f64<E: de::Error>(self, seconds: f64) -> Result<NumericDate, E> {
-        // The whole second before a fractional date: `exp` is never extended by rounding.
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_precision_loss,
-            reason = "checked to lie within the range"
-        )]
-        if (0.0..=YEAR_9999 as f64).contains(&seconds) {
-            Ok(NumericDate(UnixSeconds(seconds as i64)))
-        } else {
-            Err(de::Error::custom("date out of range"))
-        }
-    }
-}
-
 /// `aud` (RFC 7519 §4.1.3): a string or an array of strings.
-struct OneOrMany(Vec<String>);
+struct OneOrMany<'j>(Vec<Cow<'j, str>>);
 
-impl<'de> Deserialize<'de> for OneOrMany {
+impl<'de> Deserialize<'de> for OneOrMany<'de> {
     fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
         deserializer.deserialize_any(OneOrManyVisitor)
     }
@@ -263,19 +229,24 @@ impl<'de> Deserialize<'de> for OneOrMany {
 struct OneOrManyVisitor;
 
 impl<'de> Visitor<'de> for OneOrManyVisitor {
-    type Value = OneOrMany;
+    type Value = OneOrMany<'de>;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a string or an array of strings")
     }
 
-    fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany, E> {
-        Ok(OneOrMany(vec![one.to_owned()]))
+    fn visit_borrowed_str<E: de::Error>(self, one: &'de str) -> Result<OneOrMany<'de>, E> {
+        Ok(OneOrMany(vec![Cow::Borrowed(one)]))
     }
 
-    fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany, A::Error> {
+    // Something in it is escaped.
+    fn visit_str<E: de::Error>(self, one: &str) -> Result<OneOrMany<'de>, E> {
+        Ok(OneOrMany(vec![Cow::Owned(one.to_owned())]))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut many: A) -> Result<OneOrMany<'de>, A::Error> {
         let mut all = Vec::new();
-        while let Some(one) = many.next_element()? {
+        while let Some(Text(one)) = many.next_element()? {
             all.push(one);
         }
         Ok(OneOrMany(all))
@@ -286,14 +257,12 @@ impl<'de> Visitor<'de> for OneOrManyVisitor {
 const MEMBERS_MAX: usize = 64;
 /// What most tokens stay below: room is made once.
 const MEMBERS_USUAL: usize = 16;
-/// 9999-12-31T23:59:59Z: a later date is a mistake or an attack on somebody's arithmetic.
-const YEAR_9999: i64 = 253_402_300_799;
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<Claims, serde_json::Error> {
+    fn read(json: &str) -> Result<Claims<'_>, serde_json::Error> {
         let names = Names {
             grant: Some("gty"),
             consent: Some("consent_id"),

@@ -2,10 +2,10 @@
 //! where we are the client, read here where we are the server.
 
 use super::algorithm::Algorithm;
-use super::claims::NumericDate;
 use super::jwk::KeySet;
 use super::jws::Jws;
 use super::member::Member;
+use super::numeric_date::NumericDate;
 use super::signer::Signer;
 use crate::clock::UnixSeconds;
 use aws_lc_rs::rand;

@@ -2,11 +2,11 @@
 //! request is for the gateway to say.
 
 use super::algorithm::Algorithm;
-use super::claims::NumericDate;
 use super::confirmation::{Thumbprint, thumbprint};
 use super::jwk::Key;
 use super::jws::Jws;
 use super::member::Member;
+use super::numeric_date::NumericDate;
 use crate::clock::UnixSeconds;
 use serde::Deserialize;
 use std::borrow::Cow;

@@ -7,20 +7,20 @@ use serde_json::value::RawValue;
 
 /// What the issuer says about a token.
 #[derive(Debug)]
-pub enum Introspected {
+pub enum Introspected<'j> {
     /// It is good, with these claims.
-    Active(Box<Claims>),
+    Active(Box<Claims<'j>>),
     /// It is expired, revoked or unknown.
     Inactive,
 }
 
 /// The outer claims of a signed answer, and the answer in it.
 #[derive(Debug)]
-pub struct Envelope {
+pub struct Envelope<'j> {
     /// `iss`, `aud` and `iat` of the JWT itself.
-    pub claims: Claims,
+    pub claims: Claims<'j>,
     /// The member `token_introspection`.
-    pub answer: Introspected,
+    pub answer: Introspected<'j>,
 }
 
 /// Not an introspection answer. The text names no value of it.
@@ -28,7 +28,7 @@ pub struct Envelope {
 pub struct Absurd;
 
 /// Reads an answer in JSON.
-pub fn parse(json: &str, names: Names<'_>) -> Result<Introspected, Absurd> {
+pub fn parse<'j>(json: &'j str, names: Names<'_>) -> Result<Introspected<'j>, Absurd> {
     // A derived reader would take an array for the struct.
     if !json.trim_start().starts_with('{') {
         return Err(Absurd);
@@ -42,7 +42,7 @@ pub fn parse(json: &str, names: Names<'_>) -> Result<Introspected, Absurd> {
 }
 
 /// Reads the payload of a signed answer.
-pub fn parse_signed(payload: &str, names: Names<'_>) -> Result<Envelope, Absurd> {
+pub fn parse_signed<'j>(payload: &'j str, names: Names<'_>) -> Result<Envelope<'j>, Absurd> {
     let claims = claims::parse(payload, Names::default()).map_err(|_| Absurd)?;
     let inner: Inner<'_> = serde_json::from_str(payload).map_err(|_| Absurd)?;
     Ok(Envelope { claims, answer: parse(inner.token_introspection.get(), names)? })
@@ -69,7 +69,7 @@ struct Inner<'p> {
 mod tests {
     use super::*;
 
-    fn read(json: &str) -> Result<Introspected, Absurd> {
+    fn read(json: &str) -> Result<Introspected<'_>, Absurd> {
         parse(json, Names::default())
     }
 
@@ -107,7 +107,7 @@ mod tests {
 
     #[test]
     fn the_answer_stands_within_the_signed_one() {
-        let signed = |text: &str| parse_signed(text, Names::default());
+        let signed = |text| parse_signed(text, Names::default());
         let good = signed(r#"{"iss":"i","aud":"g","iat":5,"token_introspection":{"active":true,"sub":"s"}}"#).unwrap();
         assert_eq!(good.claims.issuer.as_deref(), Some("i"));
         assert!(matches!(good.answer, Introspected::Active(claims) if claims.subject.as_deref() == Some("s")));

@@ -17,6 +17,7 @@ pub mod jwk;
 pub mod jws;
 mod member;
 pub mod metadata;
+mod numeric_date;
 pub mod origin;
 pub mod resource;
 mod roca;

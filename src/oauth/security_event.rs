@@ -1,8 +1,8 @@
 //! The claims of a Security Event Token (RFC 8417, as the Shared Signals Framework 1.0 §4.1 profiles it), read strictly: who
 //! says so, to whom, and what happened to whom. Whether it is believed is for the gateway to say.
 
-use super::claims::NumericDate;
 use super::json;
+use super::numeric_date::NumericDate;
 use super::subject::Subject;
 use crate::clock::UnixSeconds;
 use serde::Deserialize as _;

@@ -1,7 +1,7 @@
 //! Token Status Lists (draft-ietf-oauth-status-list): where a token says that its status stands, and a list, read
 //! strictly. Whose list it is and how old it may be is for `gateway::verify::status`.
 
-use super::claims::NumericDate;
+use super::numeric_date::NumericDate;
 use crate::clock::UnixSeconds;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;

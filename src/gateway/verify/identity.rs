@@ -64,7 +64,7 @@ fn alike(issuer: &str, holder: Holder) -> Option<Box<[u8]>> {
 /// The headers of one token as they stand in a request, one line each, and where the first two end. A value that cannot
 /// stand in a header field as it is (RFC 9110 §5.5) makes the token invalid: encoding it would give the API another
 /// identity than the issuer named.
-pub(super) fn block(claims: &Claims, holder: Holder) -> Result<(Vec<u8>, [usize; 2]), Refusal> {
+pub(super) fn block(claims: &Claims<'_>, holder: Holder) -> Result<(Vec<u8>, [usize; 2]), Refusal> {
     let subject = match holder {
         Holder::Customer(_) => claims.subject.as_deref(),
         // RFC 9700 §4.15: a client's own subject must never be mistaken for a customer.

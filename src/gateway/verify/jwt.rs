@@ -46,7 +46,7 @@ fn claimed_issuer(payload: &str) -> Result<Cow<'_, str>, Refusal> {
     claims::issuer(payload).map_err(|fault| unreadable(&fault).unwrap_or(Reason::IssuerUnknown).into())
 }
 
-fn read_claims(payload: &str, issuer: &Issuer) -> Result<Claims, Refusal> {
+fn read_claims<'p>(payload: &'p str, issuer: &Issuer) -> Result<Claims<'p>, Refusal> {
     let names = Names { has_status: issuer.status_lists.is_some(), ..names(issuer) };
     claims::parse(payload, names).map_err(|fault| unreadable(&fault).unwrap_or(Reason::ClaimInvalid).into())
 }
@@ -125,7 +125,7 @@ fn check_type(typ: Option<&str>, wanted: TokenType) -> Result<(), Refusal> {
     if good { Ok(()) } else { Err(Reason::TypeWrong.into()) }
 }
 
-fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+fn check_claims(claims: &Claims<'_>, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
     if claims.is_incomplete || claims.expires.is_none() || claims.audiences.is_empty() {
         return Err(Reason::ClaimMissing.into());
     }
@@ -138,7 +138,7 @@ fn check_claims(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<()
 
 /// The same of an introspection answer, where no standard demands a claim. An issuer without configured audiences has
 /// judged by our client id.
-pub(super) fn check_answer(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+pub(super) fn check_answer(claims: &Claims<'_>, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
     if claims.is_incomplete {
         return Err(Reason::ClaimMissing.into());
     }
@@ -149,12 +149,12 @@ pub(super) fn check_answer(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -
 }
 
 /// RFC 8725 §3.9, exact: no prefix, no folding, no trailing slash.
-fn check_audience(claims: &Claims, issuer: &Issuer) -> Result<(), Refusal> {
-    let is_ours = |audience: &String| issuer.settings.audiences.iter().any(|ours| **ours == **audience);
+fn check_audience(claims: &Claims<'_>, issuer: &Issuer) -> Result<(), Refusal> {
+    let is_ours = |audience: &Cow<'_, str>| issuer.settings.audiences.iter().any(|ours| **ours == **audience);
     if claims.audiences.iter().any(is_ours) { Ok(()) } else { Err(Reason::AudienceWrong.into()) }
 }
 
-fn check_use(claims: &Claims, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
+fn check_use(claims: &Claims<'_>, issuer: &Issuer, now: UnixSeconds) -> Result<(), Refusal> {
     if claims.issued.is_some_and(|date| is_early(date, now, issuer.settings.leeway)) {
         return Err(Reason::TokenEarly.into());
     }

@@ -123,7 +123,7 @@ impl<'v> Inquiry<'v> {
 
 /// An active answer still has to be about an access token for us that is valid now (RFC 7662 §2.2, §4): the issuer's
 /// "active" is its own opinion.
-pub(super) fn judge(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) -> Finding {
+pub(super) fn judge(issuer: &Arc<Issuer>, claims: Claims<'_>, asked: UnixSeconds) -> Finding {
     if claims.issuer.as_deref().is_some_and(|iss| *iss != *issuer.settings.issuer) {
         return Err(Reason::IssuerUnknown.into());
     }

@@ -34,7 +34,7 @@ routes: [{ path: /, methods: [GET], scopes: [a], upstream: api }]
     Arc::new(Issuer::new(issuer, Arc::new(KeyStore::default()), &Clock::manual(NOW.0)))
 }
 
-fn claims(json: &str) -> Claims {
+fn claims(json: &str) -> Claims<'_> {
     let names =
         Names { grant: Some("grant"), consent: Some("consent"), frequency: Some("frequency"), ..Names::default() };
     claims::parse(json, names).unwrap()

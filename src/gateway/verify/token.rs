@@ -155,7 +155,7 @@ pub(super) fn is_early(date: UnixSeconds, now: UnixSeconds, leeway: Duration) ->
 
 impl Holder {
     /// The issuer's grant claim decides; without it, `sub` equal to `client_id` is the client itself (RFC 9068 §2.2).
-    pub(super) fn of(claims: &Claims) -> Self {
+    pub(super) fn of(claims: &Claims<'_>) -> Self {
         match claims.grant.as_deref().map(str::parse) {
             Some(Ok(Grant::ClientCredentials)) => Self::Client,
             Some(Ok(grant)) => Self::Customer(Some(grant)),

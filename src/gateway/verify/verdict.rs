@@ -102,14 +102,14 @@ impl Verdict {
     }
 
     /// From the claims of a token whose signature was verified.
-    pub(super) fn signed(issuer: &Arc<Issuer>, key_generation: u64, claims: Claims) -> Result<Self, Refusal> {
+    pub(super) fn signed(issuer: &Arc<Issuer>, key_generation: u64, claims: Claims<'_>) -> Result<Self, Refusal> {
         let expires = claims.expires.ok_or(Reason::ClaimMissing)?;
         Self::new(issuer, (key_generation, None), expires, claims)
     }
 
     /// From what the issuer said about a token when it was `asked`. An answer without `exp` holds until the issuer is
     /// asked again.
-    pub(super) fn answered(issuer: &Arc<Issuer>, claims: Claims, asked: UnixSeconds) -> Result<Self, Refusal> {
+    pub(super) fn answered(issuer: &Arc<Issuer>, claims: Claims<'_>, asked: UnixSeconds) -> Result<Self, Refusal> {
         let cache = issuer.settings.introspection.as_ref().map_or(Duration::ZERO, |settings| settings.cache);
         let until = asked.later(cache);
         let expires = claims.expires.unwrap_or(UnixSeconds(until.0.saturating_add(1)));
@@ -221,7 +221,7 @@ impl Verdict {
         issuer: &Arc<Issuer>,
         (key_generation, young): (u64, Option<Range<UnixSeconds>>),
         expires: UnixSeconds,
-        mut claims: Claims,
+        mut claims: Claims<'_>,
     ) -> Result<Self, Refusal> {
         let holder = Holder::of(&claims);
         // What all its tokens say must be sayable, too.
@@ -251,7 +251,7 @@ impl Verdict {
 
 fn put_parts(
     octets: &mut Vec<u8>,
-    claims: &Claims,
+    claims: &Claims<'_>,
     (holder, young): (Holder, Option<&Range<UnixSeconds>>),
 ) -> Result<(), Refusal> {
     let own_subject = match holder {

@@ -162,7 +162,7 @@ pub fn introspection(data: &[u8]) {
     }
 }
 
-fn agree(answer: &Introspected, seen: &Value) {
+fn agree(answer: &Introspected<'_>, seen: &Value) {
     let is_active = matches!(answer, Introspected::Active(_));
     assert_eq!(seen.get("active"), Some(&Value::Bool(is_active)));
     if let Introspected::Active(claims) = answer {

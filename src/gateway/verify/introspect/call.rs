@@ -1,7 +1,7 @@
 //! One call to an introspection endpoint (RFC 7662 §2): the form, our credentials, and what the answer amounts to.
 
-use super::Call;
 use super::counts::Outcome;
+use super::{Call, Finding};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::bounds::{INTROSPECTION_AGE_MAX, INTROSPECTION_BYTES_MAX};
 use crate::config::introspection::{Answers, Authentication, Introspection};
@@ -96,8 +96,7 @@ impl Client {
         let ended = self.clock.instant();
         let introspector = &call.introspector;
         let (outcome, finding) = match answer {
-            Ok(Introspected::Active(claims)) => (Outcome::Active, opaque::judge(&call.issuer, *claims, asked)),
-            Ok(Introspected::Inactive) => (Outcome::Inactive, Err(Reason::TokenInactive.into())),
+            Ok(judged) => judged,
             Err(Fault::Absurd) => (Outcome::Absurd, Err(Refusal::issuer_unreachable(1))),
             Err(Fault::Unreachable) => (Outcome::Unreachable, Err(Refusal::issuer_unreachable(1))),
             Err(Fault::Refused) => (Outcome::Refused, Err(Refusal::unavailable(Reason::IntrospectionRefused, 1))),
@@ -114,7 +113,7 @@ impl Client {
         call.settle(finding, asked);
     }
 
-    async fn ask(&self, call: &Call, left: Duration, now: UnixSeconds) -> Result<Introspected, Fault> {
+    async fn ask(&self, call: &Call, left: Duration, now: UnixSeconds) -> Result<Judged, Fault> {
         let request = self.request(&call.token, now).ok_or(Fault::Unreachable)?;
         let bounds = Bounds { total: left, body_bytes_max: INTROSPECTION_BYTES_MAX };
         let answer = self.caller.call(request, bounds).await.map_err(|fault| {
@@ -155,14 +154,15 @@ impl Client {
         request.body(Bytes::from(form)).ok()
     }
 
-    fn read(&self, issuer: &Issuer, answer: &Response<Bytes>, now: UnixSeconds) -> Result<Introspected, Fault> {
+    fn read(&self, issuer: &Arc<Issuer>, answer: &Response<Bytes>, now: UnixSeconds) -> Result<Judged, Fault> {
         let kind = answer.headers().get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
         let kind = kind.split(';').next().unwrap_or_default().trim();
         let names = jwt::names(issuer);
         match self.settings.answers {
             Answers::Plain if kind.eq_ignore_ascii_case("application/json") => {
                 let json = std::str::from_utf8(answer.body()).map_err(|_| Fault::Absurd)?;
-                introspection::parse(json, names).map_err(|_| Fault::Absurd)
+                let answer = introspection::parse(json, names).map_err(|_| Fault::Absurd)?;
+                Ok(judge(issuer, answer, now))
             }
             // A bare answer where a signed one was demanded is a downgrade (RFC 9701 §5).
             Answers::Signed if kind.eq_ignore_ascii_case(SIGNED) => {
@@ -173,7 +173,7 @@ impl Client {
     }
 
     /// The signature, type, issuer, audience and date of the JWT around the answer.
-    fn read_signed(&self, issuer: &Issuer, jwt: &[u8], now: UnixSeconds) -> Option<Introspected> {
+    fn read_signed(&self, issuer: &Arc<Issuer>, jwt: &[u8], now: UnixSeconds) -> Option<Judged> {
         let settings = &issuer.settings;
         let payload = jwt::signed(jwt.trim_ascii(), ANSWER_TYPE, issuer.signatory(), self.clock.instant()).ok()?;
         let envelope = introspection::parse_signed(&payload, jwt::names(issuer)).ok()?;
@@ -182,7 +182,17 @@ impl Client {
             && envelope.claims.audiences.iter().any(|audience| **audience == *self.settings.client_id)
             && date.later(INTROSPECTION_AGE_MAX + settings.leeway) >= now
             && !is_early(date, now, settings.leeway);
-        is_ours.then_some(envelope.answer)
+        is_ours.then(|| judge(issuer, envelope.answer, now))
+    }
+}
+
+/// What an answer is to the counts, and to whoever asked.
+type Judged = (Outcome, Finding);
+
+fn judge(issuer: &Arc<Issuer>, answer: Introspected<'_>, asked: UnixSeconds) -> Judged {
+    match answer {
+        Introspected::Active(claims) => (Outcome::Active, opaque::judge(issuer, *claims, asked)),
+        Introspected::Inactive => (Outcome::Inactive, Err(Reason::TokenInactive.into())),
     }
 }
 
