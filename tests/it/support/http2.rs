@@ -60,8 +60,8 @@ impl Http2 {
 
     /// The outcomes of requests that are under way at the same time: all are sent before anything is read.
     pub fn ask_all(&mut self, requests: Vec<Request<Bytes>>) -> Vec<Result<Answer, h2::Error>> {
-        let send = self.send.clone();
-        let ask_each = move || requests.into_iter().map(|request| tokio::spawn(ask(send.clone(), request))).collect();
+        let (runtime, send) = (self.runtime.clone(), self.send.clone());
+        let ask_each = move || requests.into_iter().map(|request| runtime.spawn(ask(send.clone(), request))).collect();
         let asked = self.runtime.spawn(async move { ask_each() });
         self.runtime.block_on(async {
             let asked: Vec<_> = asked.await.unwrap();
