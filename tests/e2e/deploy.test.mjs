@@ -97,6 +97,7 @@ test('a release that cannot be trained says what it takes, and builds nothing', 
   for (const [args, env, said] of [
     [[], { LLVM_PROFDATA: '/bin/false' }, /rustup component add llvm-tools\n/],
     [['--profile', 'nowhere'], {}, /no such file: nowhere/],
+    [['--profile', path.join(DEPLOY, 'release/build.sh')], {}, /is of other sources, another compiler or other arguments/],
     [['--target', 'x86_64-unknown-linux-musl'], {}, /trained by running it here/],
     [['--cpu'], {}, /--cpu: which\?/],
   ]) {
