@@ -54,14 +54,15 @@ main() {
   target=$(mkdir -p "${CARGO_TARGET_DIR:-target}" && cd "${CARGO_TARGET_DIR:-target}" && pwd)
   folder=$target/pgo
   mkdir -p "$folder"
+  made=$(made_of)
   if [ -z "$profile" ]; then
     # Before anything that takes minutes.
     find_profdata
     step "built with counters" build counted -Cprofile-generate
     profile=$folder/scopegate.profdata
     step "trained" practise "$folder/counted/$host/release/scopegate"
-    made_of >"$profile.of"
-  elif [ "$(cat "$profile.of" 2>/dev/null)" != "$(made_of)" ]; then
+    printf '%s\n' "$made" >"$profile.of"
+  elif [ "$(cat "$profile.of" 2>/dev/null)" != "$made" ]; then
     die "$profile is of other sources, another compiler or other arguments, or $profile.of is not there to say so.
 Without --profile a new one is made"
   fi

@@ -1,15 +1,13 @@
 //! base64url without padding (RFC 7515 §2), by vectors where the processor has them. What does not end as an encoder ends it
 //! is refused: there would be two texts for the same octets.
 
-use base64::engine::general_purpose::NO_PAD;
 use base64::{DecodeError, Engine as _};
-use std::sync::LazyLock;
 
 #[cfg(any(target_arch = "x86_64", target_arch = "aarch64"))]
-static DECODER: LazyLock<base64::engine::Simd> = LazyLock::new(|| base64::engine::Simd::url_safe(NO_PAD));
+static DECODER: std::sync::LazyLock<base64::engine::Simd> =
+    std::sync::LazyLock::new(|| base64::engine::Simd::url_safe(base64::engine::general_purpose::NO_PAD));
 #[cfg(not(any(target_arch = "x86_64", target_arch = "aarch64")))]
-static DECODER: LazyLock<base64::engine::GeneralPurpose> =
-    LazyLock::new(|| base64::engine::GeneralPurpose::new(&base64::alphabet::URL_SAFE, NO_PAD));
+use base64::engine::general_purpose::URL_SAFE_NO_PAD as DECODER;
 
 /// Decodes `text` to behind what is in `octets` already.
 pub(super) fn append(text: &str, octets: &mut Vec<u8>) -> Result<(), DecodeError> {

@@ -40,9 +40,9 @@ impl<'t> Jws<'t> {
             return Err(JwsFault::Unreadable);
         }
         let mut octets = Vec::with_capacity(token.len());
-        let mut append = |part| match base64url::append(part, &mut octets) {
-            Ok(()) => Ok(octets.len()),
-            Err(_) => Err(JwsFault::Unreadable),
+        let mut append = |part| {
+            base64url::append(part, &mut octets).map_err(|_| JwsFault::Unreadable)?;
+            Ok::<_, JwsFault>(octets.len())
         };
         let (header_end, payload_end, _) = (append(header)?, append(payload)?, append(signature)?);
         Ok(Self { signed, octets, header_end, payload_end })
