@@ -8,8 +8,8 @@ use super::reader::{Section, Value, distinct};
 use super::secret;
 use super::served::{self, ServedCertificate};
 use super::tls;
+use crate::digest::sha256;
 use crate::oauth::bearer;
-use aws_lc_rs::digest::{SHA256, digest};
 use rustls::pki_types::CertificateDer;
 use std::collections::HashSet;
 use std::fmt;
@@ -147,9 +147,7 @@ fn token(value: &Value<'_>) -> Option<TokenDigest> {
         value.refuse(problem.hint("letters, digits and `-._~+/`; `openssl rand -hex 32` makes a good one"));
         return None;
     }
-    let mut kept = [0; 32];
-    kept.copy_from_slice(digest(&SHA256, token).as_ref());
-    Some(TokenDigest(kept))
+    Some(TokenDigest(sha256(token)))
 }
 
 fn probes(text: &str) -> Result<Probes, Problem> {

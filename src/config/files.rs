@@ -2,11 +2,11 @@
 //! there is something new.
 
 use super::{bounds, file};
-use aws_lc_rs::digest::{SHA256, digest};
+use crate::digest::{Digest, sha256};
 use std::path::{Path, PathBuf};
 
 /// What a file holds, or that it cannot be read.
-pub type Print = Option<[u8; 32]>;
+pub type Print = Option<Digest>;
 
 /// The configuration and every file that it names, once each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -30,7 +30,7 @@ impl Files {
     /// `path` was read, and held this. The first word on a file holds: what is read later may be newer.
     pub(super) fn note(&mut self, path: &Path, bytes: Option<&[u8]>) {
         if !self.0.iter().any(|(known, _)| known == path) {
-            self.0.push((path.to_owned(), bytes.map(print)));
+            self.0.push((path.to_owned(), bytes.map(sha256)));
         }
     }
 
@@ -46,11 +46,5 @@ impl Files {
 /// What is there now.
 pub fn look(path: &Path) -> Print {
     // No file that is read here may be longer than revocation lists.
-    file::bytes(path, bounds::CRL_BYTES_MAX).ok().map(|bytes| print(&bytes))
-}
-
-fn print(bytes: &[u8]) -> [u8; 32] {
-    let mut print = [0; 32];
-    print.copy_from_slice(digest(&SHA256, bytes).as_ref());
-    print
+    file::bytes(path, bounds::CRL_BYTES_MAX).ok().map(|bytes| sha256(&bytes))
 }

@@ -52,6 +52,7 @@ pub mod upstream_tls;
 pub mod upstreams;
 mod variables;
 
+use crate::digest::sha256;
 use crate::oauth::challenge::Realm;
 use crate::oauth::origin::Origin;
 use admin::Admin;
@@ -145,9 +146,9 @@ fn read(
 
 /// The SHA-256 of a configuration's text, as `sha256sum` shows it.
 fn digest(text: &str) -> Box<str> {
-    let digest = aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, text.as_bytes());
+    let digest = sha256(text.as_bytes());
     let digit = |nibble| char::from_digit(u32::from(nibble), 16).unwrap_or_default();
-    digest.as_ref().iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect::<String>().into()
+    digest.iter().flat_map(|octet| [digit(octet >> 4), digit(octet & 15)]).collect::<String>().into()
 }
 
 /// Reads every section, the last one too where the first is wrong.

@@ -1,6 +1,6 @@
 //! What a token is bound to (RFC 7800 `cnf`): a client's certificate (RFC 8705 §3.1), its key (RFC 9449 §6.1), or both.
 
-use aws_lc_rs::digest;
+use crate::digest::sha256;
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 use serde::de::{self, Deserialize, Deserializer, IgnoredAny, MapAccess, Visitor};
@@ -23,9 +23,7 @@ pub struct Confirmation {
 
 /// Of a certificate in DER.
 pub fn of_certificate(der: &[u8]) -> Thumbprint {
-    let mut thumbprint = [0; 32];
-    thumbprint.copy_from_slice(digest::digest(&digest::SHA256, der).as_ref());
-    thumbprint
+    sha256(der)
 }
 
 /// Exactly 43 characters of base64url: no padding, no hexadecimal, no other digest.

@@ -4,7 +4,7 @@
 use super::algorithm::{Algorithm, Method, UnknownAlgorithm};
 use super::member::Member;
 use super::roca;
-use aws_lc_rs::digest;
+use crate::digest::sha256;
 use aws_lc_rs::rsa::PublicKeyComponents;
 use aws_lc_rs::signature::ParsedPublicKey;
 use base64::Engine as _;
@@ -227,12 +227,6 @@ impl Public {
         };
         parsed.map_err(|_| LeftOut::Unreadable)
     }
-}
-
-fn sha256(octets: &[u8]) -> [u8; 32] {
-    let mut digest = [0; 32];
-    digest.copy_from_slice(digest::digest(&digest::SHA256, octets).as_ref());
-    digest
 }
 
 fn octets(base64url: Option<&str>) -> Result<Vec<u8>, LeftOut> {

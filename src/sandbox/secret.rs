@@ -1,6 +1,7 @@
 //! Secrets: made from the system's randomness, kept as digests, compared in constant time.
 
-use aws_lc_rs::{constant_time, digest, rand};
+use crate::digest::sha256;
+use aws_lc_rs::{constant_time, rand};
 use base64::Engine as _;
 use base64::engine::general_purpose::URL_SAFE_NO_PAD;
 
@@ -12,9 +13,7 @@ pub(super) struct Digest([u8; 32]);
 impl Digest {
     /// Of `secret`.
     pub(super) fn of(secret: &str) -> Self {
-        let mut bytes = [0; 32];
-        bytes.copy_from_slice(digest::digest(&digest::SHA256, secret.as_bytes()).as_ref());
-        Self(bytes)
+        Self(sha256(secret.as_bytes()))
     }
 
     /// Whether both are of the same secret, in time that does not depend on them.

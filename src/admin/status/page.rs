@@ -5,8 +5,8 @@ use super::series::SAMPLES_MAX;
 use super::snapshot::{Snapshot, State};
 use super::traffic::{Refusal, Refusing};
 use super::words::{self, Moment};
+use crate::digest::sha256;
 use askama::Template;
-use aws_lc_rs::digest::{SHA256, digest};
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use http::HeaderValue;
@@ -221,7 +221,7 @@ fn refusals<'s>(snapshot: &'s Snapshot) -> Vec<RefusalLine<'s>> {
 /// What the page may do: show its own style, run its own script, ask its own server. Nothing else, from nowhere else.
 pub(super) fn policy() -> &'static HeaderValue {
     static POLICY: LazyLock<HeaderValue> = LazyLock::new(|| {
-        let hash = |text: &str| STANDARD.encode(digest(&SHA256, text.as_bytes()));
+        let hash = |text: &str| STANDARD.encode(sha256(text.as_bytes()));
         let policy = format!(
             "default-src 'none'; style-src 'sha256-{}'; script-src 'sha256-{}'; img-src data:; connect-src 'self'; \
              form-action 'none'; base-uri 'none'; frame-ancestors 'none'",
