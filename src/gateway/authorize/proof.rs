@@ -6,9 +6,9 @@ use super::sender::is_same;
 use super::{Facts, Replay};
 use crate::clock::UnixSeconds;
 use crate::config::dpop::{Dpop, Nonce};
+use crate::digest::sha256;
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::Refusal;
-use crate::gateway::verify::cache;
 use crate::oauth::confirmation::Thumbprint;
 use crate::oauth::dpop::{self, Proof, ProofFault};
 use crate::oauth::origin::Origin;
@@ -139,7 +139,7 @@ impl Proofs {
     fn check_place(&self, facts: &Facts<'_>, proof: &Proof) -> Result<(), Refusal> {
         let fits = proof.method == facts.head.method().as_str()
             && self.origin.has(&proof.uri, facts.head.path())
-            && proof.token.is_some_and(|token| is_same(&token, &cache::digest(facts.bearer.token())));
+            && proof.token.is_some_and(|token| is_same(&token, &sha256(facts.bearer.token())));
         if fits { Ok(()) } else { Err(Reason::ProofMisplaced.into()) }
     }
 

@@ -1,12 +1,8 @@
-//! Remembers verdicts. Bounded; the key is of the whole token, so that neither a token nor a part of it is kept, and no two
-//! tokens share an entry (CVE-2021-32701 and its kin came from narrower keys).
+//! Remembers verdicts. Bounded.
 
+use super::fingerprint::Fingerprint;
 use super::verdict::Verdict;
-use aws_lc_rs::digest as sha;
 use quick_cache::sync::Cache;
-
-/// SHA-256 of a token.
-pub type Digest = [u8; 32];
 
 /// Whether a verdict was remembered.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -19,7 +15,7 @@ pub enum CacheUse {
 
 /// Verdicts of good signatures; refusals are not remembered.
 pub(super) struct VerdictCache {
-    verdicts: Cache<Key, Verdict>,
+    verdicts: Cache<Fingerprint, Verdict>,
     verdicts_max: usize,
 }
 
@@ -28,16 +24,16 @@ impl VerdictCache {
         Self { verdicts: Cache::new(verdicts_max), verdicts_max }
     }
 
-    pub(super) fn find(&self, digest: &Digest) -> Option<Verdict> {
-        self.verdicts.get(&key(digest))
+    pub(super) fn find(&self, token: &Fingerprint) -> Option<Verdict> {
+        self.verdicts.get(token)
     }
 
-    pub(super) fn store(&self, digest: Digest, verdict: Verdict) {
-        self.verdicts.insert(key(&digest), verdict);
+    pub(super) fn store(&self, token: Fingerprint, verdict: Verdict) {
+        self.verdicts.insert(token, verdict);
     }
 
-    pub(super) fn forget(&self, digest: &Digest) {
-        self.verdicts.remove(&key(digest));
+    pub(super) fn forget(&self, token: &Fingerprint) {
+        self.verdicts.remove(token);
     }
 
     pub(super) fn max(&self) -> usize {
@@ -48,23 +44,3 @@ impl VerdictCache {
         self.verdicts.len()
     }
 }
-
-/// The first 160 bits of a digest. Whoever wants another's verdict must make a token to a digest that is given: 2^160 tries
-/// over the number of verdicts, where two of any tokens that meet, 2^80, are of no use, since an issuer signs neither. All
-/// 256 would make a place of 64 bytes of one that now takes 48.
-type Key = [u8; KEY_BYTES];
-
-fn key(digest: &Digest) -> Key {
-    let mut key = [0; KEY_BYTES];
-    key.copy_from_slice(digest.split_at(KEY_BYTES).0);
-    key
-}
-
-/// The key of a token's verdict.
-pub(in crate::gateway) fn digest(token: &[u8]) -> Digest {
-    let mut digest = [0; 32];
-    digest.copy_from_slice(sha::digest(&sha::SHA256, token).as_ref());
-    digest
-}
-
-const KEY_BYTES: usize = 20;

@@ -4,6 +4,7 @@
 pub mod audiences;
 pub mod cache;
 pub mod events;
+mod fingerprint;
 pub mod identity;
 pub mod introspect;
 pub mod jwt;
@@ -27,6 +28,7 @@ use crate::config;
 use crate::config::key_source::KeySource;
 use crate::state::revocations::Revocations;
 use cache::{CacheUse, VerdictCache};
+use fingerprint::Fingerprint;
 use identity::Alike;
 use introspect::Introspector;
 use jwt::Signatory;
@@ -193,7 +195,7 @@ impl Verifier {
         if let Some(verdict) = memo.find(token, self.id).filter(|verdict| verdict.holds(asks, now)) {
             return Ok(self.decide(verdict, CacheUse::Hit, now));
         }
-        let unseen = Unseen::new(self, (token, cache::digest(token)), asks, now);
+        let unseen = Unseen::new(self, (token, Fingerprint::of(token)), asks, now);
         let Some(verdict) = unseen.cached() else { return Err(unseen) };
         memo.keep(token, self.id, &verdict);
         Ok(self.decide(verdict, CacheUse::Hit, now))
@@ -212,7 +214,7 @@ impl Verifier {
     /// is not, so that nobody can fill the list with what we never accepted. One without `jti` has no name to revoke
     /// it by, and an opaque one is known only while it is remembered.
     pub fn revoke_leaked(&self, token: &[u8], now: UnixSeconds) -> Option<Arc<Issuer>> {
-        let remembered = self.cache.find(&cache::digest(token));
+        let remembered = self.cache.find(&Fingerprint::of(token));
         let verdict = remembered.map_or_else(|| jwt::verify(token, self, now), Ok);
         let verdict = verdict.ok()?;
         // A status list is not waited for: to revoke what it revoked does no harm.

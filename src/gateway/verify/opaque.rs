@@ -1,7 +1,8 @@
 //! Opaque tokens (RFC 7662): which issuer is asked, whether to wait at all, and what an active answer must say before
 //! we believe it. The asking itself is in `introspect`.
 
-use super::cache::{Digest, VerdictCache};
+use super::cache::VerdictCache;
+use super::fingerprint::Fingerprint;
 use super::introspect::{Finding, Question};
 use super::token::{Checked, VerifiedToken};
 use super::verdict::Verdict;
@@ -43,7 +44,7 @@ pub struct Inquiry<'v> {
     cache: &'v Arc<VerdictCache>,
     revocations: &'v Revocations,
     token: &'v [u8],
-    digest: Digest,
+    fingerprint: Fingerprint,
     is_anew: bool,
     now: UnixSeconds,
 }
@@ -77,7 +78,7 @@ impl<'v> Inquiry<'v> {
     /// What must be asked before anything can be said about `token`; `None` where nothing must.
     pub(super) fn about(
         token: &'v [u8],
-        digest: Digest,
+        fingerprint: Fingerprint,
         verifier: &'v Verifier,
         asks: &'v Asks,
         now: UnixSeconds,
@@ -85,13 +86,13 @@ impl<'v> Inquiry<'v> {
         let issuer = asks.about(token, verifier)?;
         let is_anew = matches!(asks, Asks::Always(_));
         let cache = verifier.scratch.as_ref().unwrap_or(&verifier.cache);
-        Some(Self { issuer, cache, revocations: &verifier.revocations, token, digest, is_anew, now })
+        Some(Self { issuer, cache, revocations: &verifier.revocations, token, fingerprint, is_anew, now })
     }
 
     /// The issuer's refusal of a moment ago, if this route may use it.
     pub(super) fn refused(&self) -> Option<Refusal> {
         let introspector = self.issuer.introspector.as_ref().filter(|_| !self.is_anew)?;
-        introspector.refused(&self.digest, self.now).map(|reason| Refusal::from(reason).of(&self.issuer.refusals))
+        introspector.refused(&self.fingerprint, self.now).map(|reason| Refusal::from(reason).of(&self.issuer.refusals))
     }
 
     /// Asks, and waits for the answer within the issuer's timeout.
@@ -102,8 +103,8 @@ impl<'v> Inquiry<'v> {
 
     async fn ask(self) -> Result<VerifiedToken, Refusal> {
         let introspector = self.issuer.introspector.as_ref().ok_or(Reason::Internal)?;
-        let Self { issuer, cache, token, digest, .. } = self;
-        let question = Question { issuer, cache, token, digest };
+        let Self { issuer, cache, token, fingerprint, .. } = self;
+        let question = Question { issuer, cache, token, fingerprint };
         let finding = if self.is_anew {
             introspector.ask_anew(&question).await
         } else {

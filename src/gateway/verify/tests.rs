@@ -1,10 +1,11 @@
 //! What a verdict keeps of a token, and what that costs.
 
+use super::Issuer;
 use super::cache::VerdictCache;
+use super::fingerprint::Fingerprint;
 use super::keys::KeyStore;
 use super::token::{Checked, Holder, VerifiedToken};
 use super::verdict::Verdict;
-use super::{Issuer, cache};
 use crate::clock::{Clock, UnixSeconds};
 use crate::config;
 use crate::oauth::claims::{self, Claims, Names};
@@ -144,7 +145,7 @@ fn a_remembered_token_costs_no_more_than_it_did() {
             let cache = VerdictCache::new(2 * TOKENS);
             for number in 0..TOKENS {
                 let verdict = Verdict::signed(&issuer, 0, claims(&json)).unwrap();
-                cache.store(cache::digest(&number.to_be_bytes()), verdict);
+                cache.store(Fingerprint::of(&number.to_be_bytes()), verdict);
             }
             assert_eq!(cache.len(), TOKENS);
             std::mem::forget(cache);

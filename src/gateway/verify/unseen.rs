@@ -1,6 +1,7 @@
 //! A token that is not known yet.
 
-use super::cache::{CacheUse, Digest};
+use super::cache::CacheUse;
+use super::fingerprint::Fingerprint;
 use super::jwt;
 use super::opaque::{Asks, Inquiry};
 use super::verdict::Verdict;
@@ -11,7 +12,7 @@ use crate::clock::UnixSeconds;
 pub struct Unseen<'v> {
     verifier: &'v Verifier,
     token: &'v [u8],
-    digest: Digest,
+    fingerprint: Fingerprint,
     asks: &'v Asks,
     now: UnixSeconds,
 }
@@ -19,11 +20,11 @@ pub struct Unseen<'v> {
 impl<'v> Unseen<'v> {
     pub(super) fn new(
         verifier: &'v Verifier,
-        (token, digest): (&'v [u8], Digest),
+        (token, fingerprint): (&'v [u8], Fingerprint),
         asks: &'v Asks,
         now: UnixSeconds,
     ) -> Self {
-        Self { verifier, token, digest, asks, now }
+        Self { verifier, token, fingerprint, asks, now }
     }
 
     /// What comes of a look at it, and at its signature, which takes as long as several requests with remembered tokens.
@@ -32,8 +33,8 @@ impl<'v> Unseen<'v> {
         if let Some(verdict) = self.cached() {
             return self.verifier.decide(verdict, CacheUse::Hit, self.now);
         }
-        let Self { verifier, token, digest, asks, now } = self;
-        if let Some(inquiry) = Inquiry::about(token, digest, verifier, asks, now) {
+        let Self { verifier, token, fingerprint, asks, now } = self;
+        if let Some(inquiry) = Inquiry::about(token, fingerprint, verifier, asks, now) {
             return match inquiry.refused() {
                 Some(refusal) => Verification::Decided(Err(refusal), CacheUse::Hit),
                 None => Verification::Ask(inquiry),
@@ -46,13 +47,13 @@ impl<'v> Unseen<'v> {
         let decided = verifier.decide(verdict.clone(), CacheUse::Miss, now);
         if verifier.scratch.is_none() && !matches!(decided, Verification::Decided(Err(_), _)) {
             verdict.issuer().check_life(&verdict, &verifier.revocations, now);
-            verifier.cache.store(digest, verdict);
+            verifier.cache.store(fingerprint, verdict);
         }
         decided
     }
 
     /// Its verdict in the cache, if that still holds.
     pub(super) fn cached(&self) -> Option<Verdict> {
-        self.verifier.cache.find(&self.digest).filter(|verdict| verdict.holds(self.asks, self.now))
+        self.verifier.cache.find(&self.fingerprint).filter(|verdict| verdict.holds(self.asks, self.now))
     }
 }

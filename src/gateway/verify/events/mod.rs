@@ -7,8 +7,9 @@
 pub mod record;
 
 use super::token::is_early;
-use super::{Issuer, cache, jwt};
+use super::{Issuer, jwt};
 use crate::clock::{Clock, UnixSeconds};
+use crate::digest::{Digest, sha256};
 use crate::gateway::reason::Reason;
 use crate::gateway::refusal::{Extra, Refusal};
 use crate::oauth::bearer::{self, Credentials, Scheme};
@@ -27,7 +28,7 @@ pub struct Reception {
     audiences: Vec<Box<str>>,
     issuers: Vec<Arc<Issuer>>,
     /// The digest of what the sender must show; `None`: the signature is enough.
-    token: Option<cache::Digest>,
+    token: Option<Digest>,
 }
 
 /// An event that was.
@@ -70,7 +71,7 @@ pub enum Code {
 impl Reception {
     /// Takes the events of `issuers` for any of `audiences`, from whoever shows `token`.
     pub fn new(audiences: Vec<Box<str>>, issuers: Vec<Arc<Issuer>>, token: Option<&[u8]>) -> Self {
-        Self { audiences, issuers, token: token.map(cache::digest) }
+        Self { audiences, issuers, token: token.map(sha256) }
     }
 
     /// Those whose events are taken.
@@ -88,7 +89,7 @@ impl Reception {
         let Some(wanted) = &self.token else { return Ok(()) };
         let mut fields = headers.get_all(header::AUTHORIZATION).iter();
         let shown = match (fields.next().map(|field| bearer::parse(field.as_bytes())), fields.next()) {
-            (Some(Credentials::Token(Scheme::Bearer, token)), None) => cache::digest(token),
+            (Some(Credentials::Token(Scheme::Bearer, token)), None) => sha256(token),
             _ => return record.refused(NotTaken::Bad(Code::AuthenticationFailed, "one bearer token is needed")),
         };
         // Digests are of one length, and tell nothing of what they are digests of.
@@ -226,12 +227,12 @@ fn own<'n>(names: &'n [Named], issuer: &str) -> Result<impl Iterator<Item = &'n 
 }
 
 /// Of issuer and `jti`, the issuer's length before it.
-fn digest(set: &SecurityEvents) -> cache::Digest {
+fn digest(set: &SecurityEvents) -> Digest {
     let mut context = Context::new(&SHA256);
     context.update(&(set.issuer.len() as u64).to_be_bytes());
     context.update(set.issuer.as_bytes());
     context.update(set.id.as_bytes());
-    let mut digest = cache::Digest::default();
+    let mut digest = Digest::default();
     digest.copy_from_slice(context.finish().as_ref());
     digest
 }

@@ -2,7 +2,7 @@
 
 use super::{Code, NotTaken};
 use crate::clock::UnixSeconds;
-use crate::gateway::verify::cache::Digest;
+use crate::digest::Digest;
 use crate::oauth::security_event::Kind;
 use crate::state::replay::Replays;
 use std::collections::BTreeMap;

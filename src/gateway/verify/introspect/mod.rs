@@ -6,7 +6,8 @@ pub mod call;
 pub mod counts;
 
 use super::Issuer;
-use super::cache::{Digest, VerdictCache};
+use super::cache::VerdictCache;
+use super::fingerprint::Fingerprint;
 use super::verdict::Verdict;
 use crate::clock::{Clock, UnixSeconds};
 use crate::config::bounds::{INTROSPECTION_QUEUE_MAX, INTROSPECTION_REFUSALS_MAX, INTROSPECTION_WAITERS_MAX};
@@ -34,9 +35,9 @@ pub struct Introspector {
     pub counts: Counts,
     /// Whether it is asked at the moment.
     pub breaker: Breaker,
-    under_way: Mutex<HashMap<Digest, watch::Receiver<Option<Finding>>>>,
+    under_way: Mutex<HashMap<Fingerprint, watch::Receiver<Option<Finding>>>>,
     /// Apart from the verdicts, so that a flood of random tokens evicts none of them.
-    refused: Cache<Digest, Refused>,
+    refused: Cache<Fingerprint, Refused>,
     waiters: AtomicUsize,
     queue: mpsc::Sender<Call>,
     calls: Mutex<Option<mpsc::Receiver<Call>>>,
@@ -57,7 +58,7 @@ pub(super) struct Question<'q> {
     pub(super) issuer: &'q Arc<Issuer>,
     pub(super) cache: &'q Arc<VerdictCache>,
     pub(super) token: &'q [u8],
-    pub(super) digest: Digest,
+    pub(super) fingerprint: Fingerprint,
 }
 
 /// A question on its way to the issuer. Dropped, it is over: nobody can join it any more, and who waits for it learns
@@ -67,7 +68,7 @@ pub struct Call {
     introspector: Arc<Introspector>,
     cache: Arc<VerdictCache>,
     token: Box<[u8]>,
-    digest: Digest,
+    fingerprint: Fingerprint,
     /// Whether others may join it.
     is_listed: bool,
     /// Whether the breaker knows how it went.
@@ -104,8 +105,8 @@ impl Introspector {
     }
 
     /// The refusal of a token that the issuer refused a moment ago.
-    pub(super) fn refused(&self, digest: &Digest, now: UnixSeconds) -> Option<Reason> {
-        let refused = self.refused.get(digest)?;
+    pub(super) fn refused(&self, fingerprint: &Fingerprint, now: UnixSeconds) -> Option<Reason> {
+        let refused = self.refused.get(fingerprint)?;
         (refused.since..refused.until).contains(&now).then_some(refused.reason)
     }
 
@@ -115,7 +116,7 @@ impl Introspector {
         let waiting = Waiting::begin(self)?;
         let answer = {
             let under_way = self.under_way();
-            if let Some(answer) = under_way.get(&question.digest) {
+            if let Some(answer) = under_way.get(&question.fingerprint) {
                 self.counts.coalesced.fetch_add(1, Ordering::Relaxed);
                 answer.clone()
             } else if let Some(known) = self.known(question, now) {
@@ -148,17 +149,17 @@ impl Introspector {
     }
 
     fn known(&self, question: &Question<'_>, now: UnixSeconds) -> Option<Finding> {
-        if let Some(reason) = self.refused(&question.digest, now) {
+        if let Some(reason) = self.refused(&question.fingerprint, now) {
             return Some(Err(reason.into()));
         }
-        question.cache.find(&question.digest).filter(|verdict| verdict.is_answer_of(question.issuer, now)).map(Ok)
+        question.cache.find(&question.fingerprint).filter(|verdict| verdict.is_answer_of(question.issuer, now)).map(Ok)
     }
 
     /// Queues the call. With `under_way`, others may join it: the lock is held until it stands there.
     fn send(
         self: &Arc<Self>,
         question: &Question<'_>,
-        under_way: Option<MutexGuard<'_, HashMap<Digest, watch::Receiver<Option<Finding>>>>>,
+        under_way: Option<MutexGuard<'_, HashMap<Fingerprint, watch::Receiver<Option<Finding>>>>>,
     ) -> Result<watch::Receiver<Option<Finding>>, Refusal> {
         let now = self.clock.instant();
         self.breaker.admit(now)?;
@@ -168,14 +169,14 @@ impl Introspector {
             introspector: Arc::clone(self),
             cache: Arc::clone(question.cache),
             token: question.token.into(),
-            digest: question.digest,
+            fingerprint: question.fingerprint,
             is_listed: under_way.is_some(),
             is_settled: false,
             deadline: now + self.settings.timeout,
             answer,
         };
         match (self.queue.try_send(call), under_way) {
-            (Ok(()), Some(mut under_way)) => drop(under_way.insert(question.digest, wait.clone())),
+            (Ok(()), Some(mut under_way)) => drop(under_way.insert(question.fingerprint, wait.clone())),
             (Ok(()), None) => {}
             (Err(full), under_way) => {
                 // Dropping the call takes the lock if it is listed.
@@ -189,14 +190,14 @@ impl Introspector {
         Ok(wait)
     }
 
-    fn remember(&self, digest: Digest, reason: Reason, asked: UnixSeconds) {
+    fn remember(&self, fingerprint: Fingerprint, reason: Reason, asked: UnixSeconds) {
         let until = asked.later(self.settings.negative_cache);
         if until > asked {
-            self.refused.insert(digest, Refused { reason, since: asked.a_moment_before(), until });
+            self.refused.insert(fingerprint, Refused { reason, since: asked.a_moment_before(), until });
         }
     }
 
-    fn under_way(&self) -> MutexGuard<'_, HashMap<Digest, watch::Receiver<Option<Finding>>>> {
+    fn under_way(&self) -> MutexGuard<'_, HashMap<Fingerprint, watch::Receiver<Option<Finding>>>> {
         // The map is whole after every statement, so a panic elsewhere did not break it.
         self.under_way.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -209,14 +210,14 @@ impl Call {
         self.is_settled = true;
         match &finding {
             Ok(verdict) if verdict.is_answer_of(&self.issuer, asked) => {
-                self.introspector.refused.remove(&self.digest);
-                self.cache.store(self.digest, verdict.clone());
+                self.introspector.refused.remove(&self.fingerprint);
+                self.cache.store(self.fingerprint, verdict.clone());
             }
             Err(refusal) if refusal.reason().status() == http::StatusCode::UNAUTHORIZED => {
-                self.cache.forget(&self.digest);
+                self.cache.forget(&self.fingerprint);
                 // Time alone will make an early token good.
                 if refusal.reason() != Reason::TokenEarly {
-                    self.introspector.remember(self.digest, refusal.reason(), asked);
+                    self.introspector.remember(self.fingerprint, refusal.reason(), asked);
                 }
             }
             Ok(_) | Err(_) => {}
@@ -227,7 +228,7 @@ impl Call {
 
     fn unlist(&mut self) {
         if std::mem::take(&mut self.is_listed) {
-            self.introspector.under_way().remove(&self.digest);
+            self.introspector.under_way().remove(&self.fingerprint);
         }
     }
 }
@@ -273,7 +274,6 @@ const GRACE: Duration = Duration::from_millis(200);
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::gateway::verify::cache;
     use crate::gateway::verify::tests::issuer;
     use std::pin::pin;
     use std::task::{Context, Poll, Waker};
@@ -301,7 +301,7 @@ mod tests {
             issuer: &issuer,
             cache: &cache,
             token: texts[n].as_bytes(),
-            digest: cache::digest(texts[n].as_bytes()),
+            fingerprint: Fingerprint::of(texts[n].as_bytes()),
         };
         let turned_away = || introspector.counts.turned_away.load(Ordering::Relaxed);
 
