@@ -14,6 +14,8 @@ pub struct Buffers(Rc<Spare>);
 struct Spare {
     to_read: RefCell<Vec<BytesMut>>,
     to_write: RefCell<Vec<Vec<u8>>>,
+    /// A handle to each, of no length: by it the memory can be taken as soon as nobody has a part of it any more.
+    large: RefCell<Vec<BytesMut>>,
 }
 
 impl Buffers {
@@ -31,6 +33,17 @@ impl Buffers {
         }
     }
 
+    /// Memory for a piece of a large body, unless all of it is in use. It comes back by itself with the last part of the piece.
+    fn take_large(&self) -> Option<BytesMut> {
+        let mut large = self.0.large.borrow_mut();
+        let free = large.iter_mut().position(|memory| memory.try_reclaim(LARGE_BYTES));
+        if free.is_none() && large.len() < LARGE_MAX {
+            large.push(BytesMut::with_capacity(LARGE_BYTES));
+            return Some(large.last_mut()?.split_off(0));
+        }
+        Some(large.get_mut(free?)?.split_off(0))
+    }
+
     /// An empty buffer to write into.
     pub(in super::super) fn take_out(&self) -> Vec<u8> {
         self.0.to_write.borrow_mut().pop().unwrap_or_default()
@@ -46,10 +59,19 @@ impl Buffers {
     }
 }
 
-/// Makes room in `buffer` for the next read; a large one where the last read filled its room. In bulk the memory of the
-/// pieces that have left is used again: `reserve` finds it, as long as the buffer is not replaced.
+/// Makes room in `buffer` for the next read; a large one where the last read filled its room. Who takes much at once wakes the
+/// other side less often, which costs more than to copy it. Where all large memory is in use, the connection has its own, and
+/// that of the pieces that have left is used again.
 pub(in super::super) fn make_room(buffer: &mut BytesMut, buffers: &Buffers, is_bulk: bool) {
-    if buffer.capacity() == 0 && !is_bulk {
+    if buffer.is_empty() && is_bulk {
+        // Large memory that this is a part of can only be taken once it is let go.
+        if !buffer.try_reclaim(BULK_BYTES) {
+            *buffer = BytesMut::new();
+        }
+        if let Some(large) = buffers.take_large() {
+            *buffer = large;
+        }
+    } else if buffer.capacity() == 0 {
         *buffer = buffers.take();
     }
     if buffer.capacity() - buffer.len() < READ_BYTES_MIN {
@@ -62,6 +84,10 @@ const READ_BYTES_MIN: usize = 2 * 1024;
 /// Room for an ordinary message, head and all.
 const READ_BYTES: usize = 4 * 1024;
 /// Room for a piece of a large body.
+const LARGE_BYTES: usize = 512 * 1024;
+/// Such pieces for one worker, 2 MiB: what slow readers make it hold stays small.
+const LARGE_MAX: usize = 4;
+/// Room for a piece of a large body beside these.
 const BULK_BYTES: usize = 64 * 1024;
 /// A buffer that has grown beyond this is let go.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
@@ -71,6 +97,7 @@ const SPARE_MAX: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
+    use bytes::Bytes;
 
     #[test]
     fn memory_comes_back_only_when_no_part_of_it_is_in_use() {
@@ -91,23 +118,48 @@ mod tests {
         assert!(again.capacity() >= READ_BYTES);
     }
 
+    /// Reads as much as there is room for. Gives where it went, and the piece.
+    fn fill(buffer: &mut BytesMut, buffers: &Buffers) -> (*const u8, Bytes) {
+        make_room(buffer, buffers, true);
+        buffer.resize(buffer.capacity(), 0);
+        let piece = buffer.split().freeze();
+        (piece.as_ptr(), piece)
+    }
+
     #[test]
     fn in_bulk_one_large_memory_serves_every_read() {
-        let buffers = Buffers::default();
-        let mut buffer = buffers.take();
-        buffer.resize(buffer.capacity(), 0);
-        drop(buffer.split().freeze());
+        let (buffers, mut buffer) = (Buffers::default(), BytesMut::new());
         let places: Vec<_> = (0..4)
             .map(|_| {
-                make_room(&mut buffer, &buffers, true);
-                assert!(buffer.capacity() >= BULK_BYTES);
-                let place = buffer.as_ptr();
-                buffer.resize(buffer.capacity(), 0);
-                drop(buffer.split().freeze());
+                let (place, piece) = fill(&mut buffer, &buffers);
+                assert_eq!(piece.len(), LARGE_BYTES);
                 place
             })
             .collect();
-        assert_eq!(places.get(2), places.get(3));
+        assert!(places.iter().all(|place| Some(place) == places.first()));
+        let mut other = BytesMut::new();
+        assert_ne!(fill(&mut other, &buffers).0, places[0], "it belongs to a connection until that asks for more");
+        drop(buffer);
+        let mut third = BytesMut::new();
+        assert_eq!(fill(&mut third, &buffers).0, places[0]);
+    }
+
+    #[test]
+    fn whoever_comes_when_all_large_memory_is_in_use_has_its_own() {
+        let (buffers, mut buffer) = (Buffers::default(), BytesMut::new());
+        let mut pieces: Vec<_> = (0..LARGE_MAX).map(|_| fill(&mut BytesMut::new(), &buffers)).collect();
+        let mut fill_own = || {
+            let (place, piece) = fill(&mut buffer, &buffers);
+            assert!((BULK_BYTES..LARGE_BYTES).contains(&piece.len()));
+            place
+        };
+        assert_eq!(fill_own(), fill_own(), "and uses it again");
+        let (place, piece) = pieces.pop().unwrap();
+        let rest = piece.slice(piece.len() - 1..);
+        drop(piece);
+        assert_ne!(fill_own(), place, "the last octet of the piece is still to be sent");
+        drop(rest);
+        assert_eq!(fill(&mut buffer, &buffers).0, place);
     }
 
     #[test]
