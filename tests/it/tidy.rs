@@ -4,19 +4,20 @@ use scopegate::gateway::reason::Reason;
 use std::path::{Path, PathBuf};
 
 /// Which top-level modules a module may name, beside its own. `commands` and `lib.rs` may name all.
-const IMPORTS: [(&str, &[&str]); 9] = [
+const IMPORTS: [(&str, &[&str]); 10] = [
     ("src/main.rs", &["cli", "commands", "telemetry"]),
     ("src/cli.rs", &[]),
     ("src/clock.rs", &[]),
+    ("src/digest.rs", &[]),
     ("src/telemetry.rs", &[]),
-    ("src/oauth/", &["clock"]),
-    ("src/config/", &["oauth"]),
+    ("src/oauth/", &["clock", "digest"]),
+    ("src/config/", &["oauth", "digest"]),
     ("src/net/", &["clock"]),
     ("src/state/", &["net", "clock"]),
-    ("src/admin/", &["gateway", "state", "net", "clock"]),
+    ("src/admin/", &["gateway", "state", "net", "clock", "digest"]),
 ];
-const GATEWAY: [&str; 5] = ["net", "oauth", "state", "clock", "config"];
-const SANDBOX: [&str; 3] = ["net", "oauth", "clock"];
+const GATEWAY: [&str; 6] = ["net", "oauth", "state", "clock", "digest", "config"];
+const SANDBOX: [&str; 4] = ["net", "oauth", "clock", "digest"];
 
 /// The gateway's files that need the settings' own types. The others may know bounds, and nothing else of `config`.
 const KNOW_SETTINGS: [&str; 47] = [
