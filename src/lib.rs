@@ -38,7 +38,8 @@
 //! | [`config`] | text to [`Settings`](config::Settings), or to every fault with its line; the bounds |
 //! | [`state`] | what outlives a policy and all workers share, other gateways too: revocations, used proofs, what quotas count |
 //! | [`net`] | sockets, deadlines, threads, TLS; shared by gateway, admin and sandbox |
-//! | [`clock`], [`digest`] | the only reader of time; SHA-256 |
+//! | [`clock`] | the only reader of time |
+//! | [`digest`] | SHA-256 |
 //! | [`admin`] | what operators ask and tell, on a listener of their own: `/readyz`, `/metrics`, `/status`, `/revoke` and others |
 //! | [`commands`] | one file per subcommand, and the only place that wires parts together |
 //! | [`cli`], [`telemetry`] | the command line, the process's own log |

@@ -3,11 +3,12 @@
 //! It has no task of its own: the request's task polls it, so that no wake-up or channel stands between the two. An
 //! idle one is polled once when it is checked out, which learns of its end from the reactor without a system call.
 
-use super::super::http1::buffers::{self, Buffers};
+use super::super::http1::buffers::Buffers;
 use super::super::http1::fields::Fields;
 use super::super::http1::framing::{BadFraming, Chunk, Framing};
 use super::super::http1::head::Persists;
 use super::super::http1::lines::Lines;
+use super::super::http1::received::{Received, Sender};
 use super::body::{Response, ResponseBody, Source};
 use super::codec::{self, Head};
 use super::connect;
@@ -19,25 +20,20 @@ use super::transport::Transport;
 use crate::gateway::reason::Reason;
 use bytes::{Bytes, BytesMut};
 use http::{Method, StatusCode};
-use std::future::{Future, poll_fn};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
-use std::pin::pin;
 use std::rc::Rc;
-use std::task::{Context, Poll, ready};
-use tokio::io::AsyncReadExt;
+use std::task::{Context, Poll};
 
 /// A connection that is checked out. Dropped, it is closed.
 pub(super) struct Connection {
     transport: Transport,
-    buffers: Buffers,
-    received: BytesMut,
+    received: Received,
     /// Of the response at hand: how far its head has come, its fields, and where its body ends.
     lines: Lines,
     fields: Fields,
     framing: Framing,
-    /// The last read filled its room: there is more to come.
-    is_bulk: bool,
     /// It has carried an exchange before: the server may have closed it meanwhile.
     is_reused: bool,
     /// The server has closed it.
@@ -79,12 +75,10 @@ impl Connection {
     ) -> Box<Self> {
         Box::new(Self {
             transport,
-            buffers,
-            received: BytesMut::new(),
+            received: Received::new(Sender::Upstream, buffers),
             lines: Lines::default(),
             fields: Fields::default(),
             framing: Framing::Length(0),
-            is_bulk: false,
             is_reused: false,
             has_ended: false,
             sending: Sending::default(),
@@ -131,7 +125,7 @@ impl Connection {
                 }
                 Ok(Response { status: head.status, body: ResponseBody::new(Source::Connection(self)) })
             }
-            Err(Reason::UpstreamInvalid) if self.is_reused && self.has_ended && self.received.is_empty() => {
+            Err(Reason::UpstreamInvalid) if self.is_reused && self.has_ended && self.received.bytes.is_empty() => {
                 Err(SendFault::Stale)
             }
             Err(reason) => Err(SendFault::Refused(reason)),
@@ -161,7 +155,7 @@ impl Connection {
         self.poll_send(cx);
         about.interim.poll_leave(cx);
         loop {
-            match codec::read_head(&mut self.received, method, (&mut self.lines, &mut self.fields)) {
+            match codec::read_head(&mut self.received.bytes, method, (&mut self.lines, &mut self.fields)) {
                 Ok(Some(head)) if head.status == StatusCode::SWITCHING_PROTOCOLS => {
                     // It ends HTTP, and so must be what was asked for.
                     let is_agreed = about.upgrade.is_some_and(|upgrade| upgrade.is_agreed(&self.fields));
@@ -207,14 +201,11 @@ impl Connection {
 
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
-        ready!(self.transport.poll_promising(cx))?;
-        buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
-        let room = self.received.capacity() - self.received.len();
-        let read = pin!(self.transport.read_buf(&mut self.received)).poll(cx);
-        if let Poll::Ready(Ok(bytes)) = read {
-            self.is_bulk = bytes == room;
+        if self.transport.poll_promising(cx)?.is_pending() {
+            self.received.pause();
+            return Poll::Pending;
         }
-        read
+        self.received.poll_read(&mut self.transport, cx)
     }
 
     /// The fields of the response at hand.
@@ -229,7 +220,7 @@ impl Connection {
 
     /// What was received of that body.
     pub(super) fn take_chunk(&mut self) -> Result<Chunk, BadFraming> {
-        self.framing.take(&mut self.received)
+        self.framing.take(&mut self.received.bytes)
     }
 
     /// The trailers behind that body, if they were wanted.
@@ -239,7 +230,7 @@ impl Connection {
 
     /// What was received and not yet taken.
     pub(super) fn received(&mut self) -> &mut BytesMut {
-        &mut self.received
+        &mut self.received.bytes
     }
 
     /// What bounds the exchange at hand.
@@ -275,14 +266,15 @@ impl Connection {
 
     /// Lets go of the memory to read into, while there is nothing to read.
     pub(super) fn rest(&mut self) {
-        self.buffers.give(std::mem::take(&mut self.received));
+        self.received.rest();
     }
 
     /// Back to the pool, if both directions are at their end and nothing is left over: bytes after a response
     /// would be taken for the next one.
     pub(super) fn give_back(mut self: Box<Self>) {
-        if self.persists == Persists::Yes && self.sending.is_over() && self.received.is_empty() {
-            self.buffers.give(std::mem::take(&mut self.received));
+        if self.persists == Persists::Yes && self.sending.is_over() && self.received.bytes.is_empty() {
+            self.received.end();
+            self.sending.rest();
             self.exchange.wait_idle();
             self.is_reused = true;
             Slot::give_back(self);

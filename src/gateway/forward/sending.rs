@@ -99,6 +99,13 @@ impl Sending {
         }
     }
 
+    /// Lets go of memory that a large body has needed.
+    pub(super) fn rest(&mut self) {
+        if self.out.capacity() > OUT_KEPT_BYTES_MAX {
+            self.out = Vec::new();
+        }
+    }
+
     pub(super) fn is_over(&self) -> bool {
         !self.has_failed && self.body.is_none() && self.is_flushed && self.written >= self.out.len()
     }
@@ -106,3 +113,5 @@ impl Sending {
 
 /// Small pieces of a body are written together up to this size.
 const GATHERED_BYTES_MAX: usize = 16 * 1024;
+/// A connection that is idle keeps no more than this to write from.
+const OUT_KEPT_BYTES_MAX: usize = 16 * 1024;

@@ -15,7 +15,7 @@ impl Wire {
     pub fn arrived(&self) -> Option<Result<Bytes, BodyFault>> {
         let mut state = self.0.borrow_mut();
         let State { body, received, .. } = &mut *state;
-        match body.take(received) {
+        match body.take(&mut received.bytes) {
             Ok(Chunk::Data(piece)) => Some(Ok(piece)),
             Ok(Chunk::Incomplete | Chunk::End) => None,
             Err(BadFraming) => Some(Err(BodyFault::Malformed)),
@@ -25,6 +25,6 @@ impl Wire {
     /// Whether nothing has arrived that is not part of a request that was read.
     pub fn is_quiet(&self) -> bool {
         let state = self.0.borrow();
-        state.received.is_empty() && state.body.is_over()
+        state.received.bytes.is_empty() && state.body.is_over()
     }
 }

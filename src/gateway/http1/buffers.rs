@@ -33,8 +33,8 @@ impl Buffers {
         }
     }
 
-    /// Memory for a piece of a large body, unless all of it is in use. It comes back by itself with the last part of the piece.
-    fn take_large(&self) -> Option<BytesMut> {
+    /// Memory for a piece of a large body, unless all of it is in use. It comes back by itself, once nobody has a part of it.
+    pub(super) fn take_large(&self) -> Option<BytesMut> {
         let mut large = self.0.large.borrow_mut();
         let free = large.iter_mut().position(|memory| memory.try_reclaim(LARGE_BYTES));
         if free.is_none() && large.len() < LARGE_MAX {
@@ -42,6 +42,12 @@ impl Buffers {
             return Some(large.last_mut()?.split_off(0));
         }
         Some(large.get_mut(free?)?.split_off(0))
+    }
+
+    /// Pieces of memory for large bodies that there are.
+    #[cfg(test)]
+    pub(super) fn large(&self) -> usize {
+        self.0.large.borrow().len()
     }
 
     /// An empty buffer to write into.
@@ -59,36 +65,14 @@ impl Buffers {
     }
 }
 
-/// Makes room in `buffer` for the next read; a large one where the last read filled its room. Who takes much at once wakes the
-/// other side less often, which costs more than to copy it. Where all large memory is in use, the connection has its own, and
-/// that of the pieces that have left is used again.
-pub(in super::super) fn make_room(buffer: &mut BytesMut, buffers: &Buffers, is_bulk: bool) {
-    if buffer.is_empty() && is_bulk {
-        // Large memory that this is a part of can only be taken once it is let go.
-        if !buffer.try_reclaim(BULK_BYTES) {
-            *buffer = BytesMut::new();
-        }
-        if let Some(large) = buffers.take_large() {
-            *buffer = large;
-        }
-    } else if buffer.capacity() == 0 {
-        *buffer = buffers.take();
-    }
-    if buffer.capacity() - buffer.len() < READ_BYTES_MIN {
-        buffer.reserve(if is_bulk { BULK_BYTES } else { READ_BYTES });
-    }
-}
-
-/// With less room than this more is asked for.
-const READ_BYTES_MIN: usize = 2 * 1024;
 /// Room for an ordinary message, head and all.
-const READ_BYTES: usize = 4 * 1024;
+pub(super) const READ_BYTES: usize = 4 * 1024;
 /// Room for a piece of a large body.
-const LARGE_BYTES: usize = 512 * 1024;
+pub(super) const LARGE_BYTES: usize = 512 * 1024;
 /// Such pieces for one worker, 2 MiB: what slow readers make it hold stays small.
-const LARGE_MAX: usize = 4;
+pub(super) const LARGE_MAX: usize = 4;
 /// Room for a piece of a large body beside these.
-const BULK_BYTES: usize = 64 * 1024;
+pub(super) const BULK_BYTES: usize = 64 * 1024;
 /// A buffer that has grown beyond this is let go.
 const KEPT_BYTES_MAX: usize = 16 * 1024;
 /// Buffers of each kind kept by one worker: 1 MiB, as a rule.
@@ -97,7 +81,6 @@ const SPARE_MAX: usize = 256;
 #[cfg(test)]
 mod tests {
     use super::*;
-    use bytes::Bytes;
 
     #[test]
     fn memory_comes_back_only_when_no_part_of_it_is_in_use() {
@@ -116,50 +99,6 @@ mod tests {
         let again = buffers.take();
         assert_eq!((again.as_ptr(), again.len()), (place, 0));
         assert!(again.capacity() >= READ_BYTES);
-    }
-
-    /// Reads as much as there is room for. Gives where it went, and the piece.
-    fn fill(buffer: &mut BytesMut, buffers: &Buffers) -> (*const u8, Bytes) {
-        make_room(buffer, buffers, true);
-        buffer.resize(buffer.capacity(), 0);
-        let piece = buffer.split().freeze();
-        (piece.as_ptr(), piece)
-    }
-
-    #[test]
-    fn in_bulk_one_large_memory_serves_every_read() {
-        let (buffers, mut buffer) = (Buffers::default(), BytesMut::new());
-        let places: Vec<_> = (0..4)
-            .map(|_| {
-                let (place, piece) = fill(&mut buffer, &buffers);
-                assert_eq!(piece.len(), LARGE_BYTES);
-                place
-            })
-            .collect();
-        assert!(places.iter().all(|place| Some(place) == places.first()));
-        let mut other = BytesMut::new();
-        assert_ne!(fill(&mut other, &buffers).0, places[0], "it belongs to a connection until that asks for more");
-        drop(buffer);
-        let mut third = BytesMut::new();
-        assert_eq!(fill(&mut third, &buffers).0, places[0]);
-    }
-
-    #[test]
-    fn whoever_comes_when_all_large_memory_is_in_use_has_its_own() {
-        let (buffers, mut buffer) = (Buffers::default(), BytesMut::new());
-        let mut pieces: Vec<_> = (0..LARGE_MAX).map(|_| fill(&mut BytesMut::new(), &buffers)).collect();
-        let mut fill_own = || {
-            let (place, piece) = fill(&mut buffer, &buffers);
-            assert!((BULK_BYTES..LARGE_BYTES).contains(&piece.len()));
-            place
-        };
-        assert_eq!(fill_own(), fill_own(), "and uses it again");
-        let (place, piece) = pieces.pop().unwrap();
-        let rest = piece.slice(piece.len() - 1..);
-        drop(piece);
-        assert_ne!(fill_own(), place, "the last octet of the piece is still to be sent");
-        drop(rest);
-        assert_eq!(fill(&mut buffer, &buffers).0, place);
     }
 
     #[test]

@@ -13,4 +13,5 @@ pub mod framing;
 pub mod head;
 pub mod lines;
 mod parting;
+pub mod received;
 pub mod wire;

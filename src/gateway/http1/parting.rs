@@ -35,7 +35,7 @@ impl Wire {
         while left > 0 {
             let received = poll_fn(|cx| {
                 let mut state = self.0.borrow_mut();
-                state.received.clear();
+                state.received.bytes.clear();
                 state.poll_receive(cx)
             });
             match received.await {

@@ -4,18 +4,19 @@
 //! borrow never meets another.
 
 use super::super::body::{BodyFault, ClientBody};
-use super::buffers::{self, Buffers};
+use super::buffers::Buffers;
 use super::framing::{BadFraming, Chunk, Framing};
 use super::head::{BadHead, HeadBounds, Progress, RequestHead};
+use super::received::{Received, Sender};
 use crate::net::client::ClientStream;
-use bytes::{Bytes, BytesMut};
+use bytes::Bytes;
 use std::cell::RefCell;
 use std::future::poll_fn;
 use std::io::{self, IoSlice};
-use std::pin::{Pin, pin};
+use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll, ready};
-use tokio::io::{AsyncReadExt, AsyncWrite};
+use tokio::io::AsyncWrite;
 
 /// A connection's bytes in both directions.
 pub struct Wire(pub(super) RefCell<State>);
@@ -23,10 +24,7 @@ pub struct Wire(pub(super) RefCell<State>);
 pub(super) struct State {
     pub(super) stream: ClientStream,
     bounds: HeadBounds,
-    buffers: Buffers,
-    pub(super) received: BytesMut,
-    /// The last read filled its room: there is more to come.
-    is_bulk: bool,
+    pub(super) received: Received,
     progress: Progress,
     pub(super) body: Framing,
     /// The client waits for `100 Continue` before it sends the body.
@@ -58,9 +56,7 @@ impl Wire {
         Rc::new(Self(RefCell::new(State {
             stream,
             bounds,
-            buffers,
-            received: BytesMut::new(),
-            is_bulk: false,
+            received: Received::new(Sender::Client, buffers),
             progress: Progress::default(),
             body: Framing::Length(0),
             owes_continue: false,
@@ -90,7 +86,7 @@ impl Wire {
     /// size of a head.
     pub fn poll_gone(&self, cx: &mut Context<'_>) -> Poll<Gone> {
         let mut state = self.0.borrow_mut();
-        while state.body.is_over() && state.received.len() < state.bounds.bytes_max {
+        while state.body.is_over() && state.received.bytes.len() < state.bounds.bytes_max {
             match ready!(state.poll_receive(cx)) {
                 Ok(received) if received > 0 => {}
                 Ok(_) | Err(_) => return Poll::Ready(Gone),
@@ -105,7 +101,7 @@ impl Wire {
         let is_unwanted = Rc::strong_count(self) == 1;
         let mut state = self.0.borrow_mut();
         let State { body, received, .. } = &mut *state;
-        while is_unwanted && matches!(body.take(received), Ok(Chunk::Data(_))) {}
+        while is_unwanted && matches!(body.take(&mut received.bytes), Ok(Chunk::Data(_))) {}
         body.is_over()
     }
 
@@ -118,7 +114,7 @@ impl Wire {
     /// What has arrived behind the last request, whatever it is: `None` at the end. There are no requests any more.
     pub fn poll_bytes(&self, cx: &mut Context<'_>) -> Poll<Result<Option<Bytes>, Gone>> {
         let mut state = self.0.borrow_mut();
-        if state.received.is_empty() {
+        if state.received.bytes.is_empty() {
             match state.poll_receive(cx) {
                 Poll::Ready(Ok(received)) if received > 0 => {}
                 Poll::Ready(Ok(_)) => return Poll::Ready(Ok(None)),
@@ -129,7 +125,7 @@ impl Wire {
                 }
             }
         }
-        Poll::Ready(Ok(Some(state.received.split().freeze())))
+        Poll::Ready(Ok(Some(state.received.bytes.split().freeze())))
     }
 
     /// Whether so little waits to be sent that more may be added.
@@ -178,7 +174,7 @@ impl Wire {
 impl State {
     fn poll_head(&mut self, cx: &mut Context<'_>) -> Poll<Result<RequestHead, NoHead>> {
         loop {
-            let taken = self.progress.take(&mut self.received, self.bounds);
+            let taken = self.progress.take(&mut self.received.bytes, self.bounds);
             if let Some(head) = taken.map_err(NoHead::Bad)? {
                 return Poll::Ready(Ok(head));
             }
@@ -198,11 +194,9 @@ impl State {
 
     /// Lets go of memory that nothing is in.
     fn rest(&mut self) {
-        if self.received.is_empty() {
-            self.buffers.give(std::mem::take(&mut self.received));
-        }
+        self.received.end();
         if self.out.is_empty() {
-            self.buffers.give_out(std::mem::take(&mut self.out));
+            self.received.buffers().give_out(std::mem::take(&mut self.out));
         }
     }
 
@@ -214,7 +208,7 @@ impl State {
             return Poll::Ready(Err(BodyFault::Gone));
         }
         loop {
-            match self.body.take(&mut self.received) {
+            match self.body.take(&mut self.received.bytes) {
                 Ok(Chunk::Data(piece)) => return Poll::Ready(Ok(Some(piece))),
                 Ok(Chunk::End) => return Poll::Ready(Ok(None)),
                 Ok(Chunk::Incomplete) => {}
@@ -230,13 +224,7 @@ impl State {
     /// Reads once; the count is 0 at the end of the stream.
     pub(super) fn poll_receive(&mut self, cx: &mut Context<'_>) -> Poll<io::Result<usize>> {
         ready!(self.stream.poll_promising(cx))?;
-        buffers::make_room(&mut self.received, &self.buffers, self.is_bulk);
-        let room = self.received.capacity() - self.received.len();
-        let read = pin!(self.stream.read_buf(&mut self.received)).poll(cx);
-        if let Poll::Ready(Ok(bytes)) = read {
-            self.is_bulk = bytes == room;
-        }
-        read
+        self.received.poll_read(&mut self.stream, cx)
     }
 
     /// Where what comes next has to stand.
@@ -245,7 +233,7 @@ impl State {
             return &mut self.after;
         }
         if self.out.capacity() == 0 {
-            self.out = self.buffers.take_out();
+            self.out = self.received.buffers().take_out();
         }
         &mut self.out
     }

@@ -3,10 +3,10 @@
 //! by an upgrade.
 //!
 //! What a client can make one connection hold: its windows of request bodies (256 KiB), a head and 64 KiB of an answer for each
-//! of `limits.streams` (512 KiB for four at a time on a worker), one TLS record, the last token twice (10 KiB), and what `h2` reads
-//! and writes by (some 30 KiB, also while it idles). Answers that its windows have no room for stay with the upstream. Out of ill
-//! will it can make it more: `h2` keeps a whole read for the smallest piece of it, so pieces of bodies that wait for an upstream can
-//! hold 17 MB (`HTTP2_SMALL_PIECES_MAX`), and names in its table of header compression 1.5 MB.
+//! of `limits.streams` (512 KiB of four answers at a time on a worker), one TLS record, the last token twice (10 KiB), and what `h2`
+//! reads and writes by (some 30 KiB, also while it idles). Answers that its windows have no room for stay with the upstream. Out of
+//! ill will it can make it more: `h2` keeps a whole read for the smallest piece of it, so pieces of bodies that wait for an upstream
+//! can hold 17 MB (`HTTP2_SMALL_PIECES_MAX`), and names in its table of header compression 1.5 MB.
 
 pub mod exchange;
 mod huffman;

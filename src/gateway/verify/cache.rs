@@ -24,16 +24,16 @@ impl VerdictCache {
         Self { verdicts: Cache::new(verdicts_max), verdicts_max }
     }
 
-    pub(super) fn find(&self, token: &Fingerprint) -> Option<Verdict> {
-        self.verdicts.get(token)
+    pub(super) fn find(&self, fingerprint: &Fingerprint) -> Option<Verdict> {
+        self.verdicts.get(fingerprint)
     }
 
-    pub(super) fn store(&self, token: Fingerprint, verdict: Verdict) {
-        self.verdicts.insert(token, verdict);
+    pub(super) fn store(&self, fingerprint: Fingerprint, verdict: Verdict) {
+        self.verdicts.insert(fingerprint, verdict);
     }
 
-    pub(super) fn forget(&self, token: &Fingerprint) {
-        self.verdicts.remove(token);
+    pub(super) fn forget(&self, fingerprint: &Fingerprint) {
+        self.verdicts.remove(fingerprint);
     }
 
     pub(super) fn max(&self) -> usize {

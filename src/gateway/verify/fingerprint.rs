@@ -6,7 +6,7 @@ use aws_lc_rs::rand;
 use std::sync::LazyLock;
 
 /// The GMAC (NIST SP 800-38D §3) of the whole of `token`, since narrower keys have given one holder another's verdict
-/// (CVE-2021-32701 and its kin). Of the keys that this process may have made up, at most one in 2^119 gives two tokens of
+/// (CVE-2021-32701 and its kin). Of the keys that this process may have made up, about one in 2^119 gives two tokens of
 /// `TOKEN_BYTES_MAX` one fingerprint, and whoever looks for such two sees neither key nor fingerprints: every try is a request.
 /// A SHA-256 takes four times as long, half a microsecond of every request with another token than the last.
 #[derive(Clone, Copy, PartialEq, Eq, Hash)]
@@ -26,7 +26,7 @@ impl Fingerprint {
 
 static KEY: LazyLock<LessSafeKey> = LazyLock::new(|| {
     let mut key = [0; KEY_BYTES];
-    // It cannot fail once the process has seeded it, and a key of zeros must not be an answer.
+    // The system's generator does not fail once it is seeded, and a key of zeros must not be an answer.
     rand::fill(&mut key).expect("the system's random numbers");
     LessSafeKey::new(UnboundKey::new(&AES_128_GCM, &key).expect("a key of this algorithm's length"))
 });

@@ -1,5 +1,5 @@
-//! The last token of one connection. Clients send the same one again and again; comparing its bytes costs a tenth of
-//! hashing them. It saves the look-up only: every check of a cached verdict runs all the same.
+//! The last token of one connection. Clients send the same one again and again; comparing its bytes costs less than
+//! its fingerprint and the look-up, which is all that it saves: every check of a cached verdict runs all the same.
 
 use super::verdict::Verdict;
 use std::cell::RefCell;

@@ -2,6 +2,7 @@
 
 use super::authz::*;
 use super::*;
+use crate::digest::sha256;
 use crate::net::tls::{self, AskClients};
 use crate::sandbox::store::Sender;
 use base64::Engine as _;
@@ -22,7 +23,7 @@ async fn over_tls_a_certificate_binds_the_token_of_whoever_wishes_it() {
     let roots = [server.0.clone()];
     let config = tls::server(vec![server.0], server.1, asks).unwrap();
     let mut stage = Stage::start_with(|options| options.tls = Some(config)).await;
-    let thumbprint = URL_SAFE_NO_PAD.encode(aws_lc_rs::digest::digest(&aws_lc_rs::digest::SHA256, &client.0).as_ref());
+    let thumbprint = URL_SAFE_NO_PAD.encode(sha256(&client.0));
     let wishes = stage.put(|application| application.sender = Sender::Certificate).await;
     let does_not = stage.put(|_| ()).await;
 
