@@ -74,7 +74,7 @@
 //!
 //! - No request leaves without a `Permit`, and no `Permit` is made outside `authorize/permit.rs`.
 //! - No upstream is given an assertion but for a `Permit`: one that cannot be signed stops the request.
-//! - The token is in no log, metric, error or upstream header, and in no cache key but as a part of its SHA-256.
+//! - The token is in no log, metric, error or upstream header, and in no cache key but as its GMAC.
 //! - Nothing on the path parses configuration, takes a lock on the policy, or starts a timer or a task.
 //! - No spelling of a path reaches the router that an upstream could read differently: what is decided on is what is
 //!   forwarded, byte for byte, but for a beginning that the route itself names and replaces.
