@@ -66,7 +66,8 @@ impl Received {
 
     /// Lets go of memory that nothing is in, while there is nothing to read.
     pub(in super::super) fn rest(&mut self) {
-        if self.bytes.is_empty() && self.bytes.capacity() > 0 {
+        // Also where there is no room in it: it may be a handle to much.
+        if self.bytes.is_empty() {
             let memory = std::mem::take(&mut self.bytes);
             if !std::mem::take(&mut self.has_grown) {
                 self.buffers.give(memory);
@@ -200,6 +201,9 @@ mod tests {
         assert!(read(&mut received, 0).is_none());
         assert_eq!(received.bytes.capacity(), 0);
         assert!(is_large(&read(&mut received, usize::MAX).unwrap()), "there may be more as large");
+        received.pause();
+        assert!(is_large(&read(&mut upstream(&buffers), usize::MAX).unwrap()), "also where the last read left no room");
+        assert_eq!(buffers.large(), 1);
         drop(read(&mut received, 100).unwrap());
         drop(read(&mut received, 100).unwrap());
         assert!(received.bytes.capacity() <= READ_BYTES, "there is not");
