@@ -36,12 +36,11 @@ impl Buffers {
     /// Memory for a piece of a large body, unless all of it is in use. It comes back by itself, once nobody has a part of it.
     pub(super) fn take_large(&self) -> Option<BytesMut> {
         let mut large = self.0.large.borrow_mut();
-        let free = large.iter_mut().position(|memory| memory.try_reclaim(LARGE_BYTES));
-        if free.is_none() && large.len() < LARGE_MAX {
+        let place = large.iter_mut().position(|memory| memory.try_reclaim(LARGE_BYTES)).unwrap_or(large.len());
+        if place == large.len() && place < LARGE_MAX {
             large.push(BytesMut::with_capacity(LARGE_BYTES));
-            return Some(large.last_mut()?.split_off(0));
         }
-        Some(large.get_mut(free?)?.split_off(0))
+        Some(large.get_mut(place)?.split_off(0))
     }
 
     /// Pieces of memory for large bodies that there are.
